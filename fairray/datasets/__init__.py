@@ -1,0 +1,1 @@
+"""Data sets, one file each: a frozen dataclass whose ``load()`` gives a `Dataset`."""

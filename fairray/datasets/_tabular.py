@@ -1,0 +1,128 @@
+"""From data frames to tensors: standardised numbers, one-hot categories."""
+
+import numpy as np
+import pandas as pd
+import torch
+from pandas.api.types import is_numeric_dtype
+
+from fairray.data import SPLITS, Dataset, Tensors
+from fairray.errors import BadInput, unknown
+
+
+def tabular(
+    frames: dict[str, pd.DataFrame],
+    *,
+    name: str,
+    where: str,
+    target: str,
+    protected: str,
+    positive: object = None,
+    privileged: object = None,
+    inputs: tuple[str, ...] = (),
+    include_protected: bool = False,
+) -> Dataset:
+    """A binary task from one frame per split.
+
+    Numbers are standardised with the training split's mean and deviation, except columns of zeros
+    and ones; text becomes one-hot by the training split's categories, missing text a category.
+
+    positive: the label that is class 1 (default: the last in sorted order).
+    privileged: the group that is group 1, all others then being group 0 (default: every value is a group, sorted).
+    inputs: columns to use (default: all but target and protected).
+    """
+    train = frames["train"]
+    for key, column in {"target": target, "protected": protected, **{f"inputs: {c}": c for c in inputs}}.items():
+        if column not in train:
+            raise unknown(f"{where} ({key})", "column", column, map(str, train.columns))
+    classes = _levels(train[target], positive, f"{where} (target: {target})")
+    if len(classes) != 2:
+        raise BadInput(
+            f"{where} (target: {target})",
+            f"it has {len(classes)} values, two were expected",
+            "choose another target, or say which value counts as 1 with positive: VALUE",
+        )
+    groups = _levels(train[protected], privileged, f"{where} (protected: {protected})")
+    if len(groups) < 2:
+        raise BadInput(
+            f"{where} (protected: {protected})",
+            f"it has the one value {groups[0]!r}, so there are no groups to compare",
+            "choose a column with at least two values",
+        )
+    columns = list(inputs) or [c for c in train if c not in (target, protected)]
+    if include_protected and protected not in columns:
+        columns.append(protected)
+    x = _encode(frames, columns, where)
+
+    def split(part: str) -> Tensors:
+        frame = frames[part]
+        return {
+            "x": torch.from_numpy(x[part]),
+            "y": _index(frame[target], classes, f"{where} (target: {target})"),
+            "group": _index(frame[protected], groups, f"{where} (protected: {protected})"),
+            "id": torch.from_numpy(frame.index.to_numpy(np.int64)),
+        }
+
+    return Dataset(
+        name=name,
+        task=f"{target} ~ {protected}",
+        classes=classes,
+        groups=groups,
+        **{part: split(part) for part in SPLITS},
+    ).checked(where)
+
+
+def divide(frame: pd.DataFrame, fractions: tuple[float, ...], seed: int) -> list[pd.DataFrame]:
+    """The rows in random parts of the given fractions; the last part takes what is left."""
+    order = np.random.default_rng(seed).permutation(len(frame))
+    ends = np.cumsum([round(f * len(frame)) for f in fractions])
+    return [frame.iloc[np.sort(rows)] for rows in np.split(order, ends)]
+
+
+REST = "other"
+
+
+def _levels(column: pd.Series, chosen: object, where: str) -> tuple[str, ...]:
+    if column.isna().any():
+        raise BadInput(where, f"{int(column.isna().sum())} values are missing", "drop or fill those rows")
+    levels = tuple(map(str, sorted(column.unique())))
+    if chosen is None:
+        return levels
+    if str(chosen) not in levels:
+        raise unknown(where, "value", str(chosen), levels)
+    rest = [level for level in levels if level != str(chosen)]
+    return (rest[0] if len(rest) == 1 else REST, str(chosen))
+
+
+def _index(column: pd.Series, levels: tuple[str, ...], where: str) -> torch.Tensor:
+    place = {level: i for i, level in enumerate(levels)}
+    index = column.astype(str).map(place)
+    if REST in place:
+        index = index.fillna(place[REST])
+    elif index.isna().any():
+        raise unknown(where, "value in the training split", column[index.isna()].iloc[0], levels)
+    return torch.from_numpy(index.to_numpy(np.int64))
+
+
+def _encode(frames: dict[str, pd.DataFrame], columns: list[str], where: str) -> dict[str, np.ndarray]:
+    blocks: dict[str, list[np.ndarray]] = {part: [] for part in SPLITS}
+    for column in columns:
+        encode = _numbers if is_numeric_dtype(frames["train"][column]) else _categories
+        for part, block in encode({p: frames[p][column] for p in SPLITS}, f"{where} ({column})").items():
+            blocks[part].append(block)
+    return {part: np.concatenate(parts, axis=1).astype(np.float32) for part, parts in blocks.items()}
+
+
+def _numbers(columns: dict[str, pd.Series], where: str) -> dict[str, np.ndarray]:
+    for part, column in columns.items():
+        if not is_numeric_dtype(column) or column.isna().any():
+            raise BadInput(where, f"the {part} split has missing or non-numeric values", "drop or fill those rows")
+    train = columns["train"].to_numpy(np.float64)
+    binary = set(np.unique(train)) <= {0.0, 1.0}
+    mean, deviation = (0.0, 1.0) if binary else (train.mean(), train.std() or 1.0)
+    return {part: ((column.to_numpy(np.float64) - mean) / deviation)[:, None] for part, column in columns.items()}
+
+
+def _categories(columns: dict[str, pd.Series], where: str) -> dict[str, np.ndarray]:
+    text = {part: column.astype(object).where(column.notna(), "?").astype(str) for part, column in columns.items()}
+    levels = np.array(sorted(text["train"].unique()), dtype=object)
+    return {part: column.to_numpy(object)[:, None] == levels for part, column in text.items()}

@@ -1,0 +1,30 @@
+"""What a user did that cannot work, said in one message."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+__all__ = ["BadInput", "unknown"]
+
+
+class BadInput(Exception):
+    """Input that cannot be used; the message says where, what, and the cure.
+
+    where: the file, folder or command-line argument, with the key inside it.
+    problem: what was found, and what was expected instead.
+    cure: what to do about it.
+    """
+
+    def __init__(self, where: str, problem: str, cure: str):
+        super().__init__(where, problem, cure)
+        self.where, self.problem, self.cure = where, problem, cure
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.problem}\n  cure: {self.cure}"
+
+
+def unknown(where: str, kind: str, name: object, known: Iterable[str]) -> BadInput:
+    """The error for a name that does not exist, with the nearest one that does."""
+    names = sorted(known)
+    near = get_close_matches(str(name), names, n=1)
+    cure = f"did you mean {near[0]!r}? " if near else ""
+    return BadInput(where, f"there is no {kind} {name!r}", f"{cure}there are: {', '.join(names) or 'none'}")

@@ -1,0 +1,27 @@
+"""Reweighing (Kamiran & Calders, 2012, https://doi.org/10.1007/s10115-011-0463-8)."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from fairray.data import Dataset, cell_counts
+from fairray.training.stage import TrainStage, View
+
+__all__ = ["Reweighing"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reweighing(TrainStage):
+    """Weigh the examples so that label and group are independent."""
+
+    def view(self, dataset, generator, before):
+        rows = torch.arange(len(dataset.train["y"]))
+        return View(rows, {"weight": weights(dataset)})
+
+
+def weights(dataset: Dataset) -> Tensor:
+    """P(B = b) P(Y = y) / P(B = b, Y = y) of each training example; they sum to the number of examples."""
+    counts = cell_counts(dataset.train, len(dataset.classes), len(dataset.groups)).double()
+    expected = counts.sum(0, keepdim=True) * counts.sum(1, keepdim=True) / counts.sum()
+    return (expected / counts)[dataset.train["y"], dataset.train["group"]]

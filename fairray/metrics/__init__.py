@@ -1,0 +1,58 @@
+"""Metrics, one file each, named by ``__all__``: predictions in, numbers out, for all replicas at once.
+
+A metric is a function of `Predictions` that returns one number per replica, with axis (replica,), or one
+per group, with axes (replica, group). All are fractions in [0, 1]. Where fairlearn has the metric it has
+fairlearn's name.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+from torch import Tensor
+
+from fairray.data import membership
+
+__all__ = ["Metric", "Predictions", "rate_by_group", "spread"]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a metric sees of several replicas on one split.
+
+    logits: axes (replica, example, class), two classes. y, group: axis (example,). groups: how many there are.
+    """
+
+    logits: Tensor
+    y: Tensor
+    group: Tensor
+    groups: int
+
+    @cached_property
+    def predicted(self) -> Tensor:
+        """Labels, with axes (replica, example)."""
+        return self.logits.argmax(-1)
+
+    @cached_property
+    def score(self) -> Tensor:
+        """How much class 1 is preferred to class 0, with axes (replica, example)."""
+        return self.logits[..., 1].double() - self.logits[..., 0].double()
+
+
+Metric = Callable[[Predictions], Tensor]
+
+
+def rate_by_group(event: Tensor, p: Predictions, where: Tensor | None = None) -> Tensor:
+    """How often an event (replica, example) happens in each group, with axes (replica, group).
+
+    where: restricts the examples, with axis (example,).
+    """
+    member = membership(p.group, p.groups).double()
+    if where is not None:
+        member = member * where[:, None]
+    return event.double() @ member / member.sum(0)
+
+
+def spread(rates: Tensor) -> Tensor:
+    """The largest difference between groups; for two groups the absolute difference."""
+    return rates.amax(-1) - rates.amin(-1)

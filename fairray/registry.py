@@ -1,0 +1,87 @@
+"""Names in conf/ are file names: ``method: bade`` is ``fairray/methods/bade.py``.
+
+A member can also come from another package, through the entry point group ``fairray.<family>``,
+or from a file of the user's, by its path (``method: ./mine.py``).
+"""
+
+import importlib.util
+import pkgutil
+import sys
+from dataclasses import fields
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from fairray.errors import BadInput, unknown
+
+__all__ = ["FAMILIES", "arguments", "build", "load", "module", "names", "public"]
+
+FAMILIES = ("datasets", "methods", "networks", "metrics")
+
+
+def names(family: str) -> list[str]:
+    """Every member of a family, built in or installed."""
+    return sorted({*_built_in(family), *(point.name for point in entry_points(group=f"fairray.{family}"))})
+
+
+def load(family: str, name: str) -> Any:
+    """The one public object of a member's module.
+
+    name: a built-in file's name, an entry point's, or the path of a Python file.
+    Raises BadInput where there is none.
+    """
+    return public(module(family, name))
+
+
+def module(family: str, name: str) -> ModuleType:
+    """The module of a member; an entry point names a module. Raises BadInput where there is none."""
+    if name.endswith(".py"):
+        return _file(Path(name).resolve())
+    if name in _built_in(family):
+        return import_module(f"fairray.{family}.{name}")
+    for point in entry_points(group=f"fairray.{family}"):
+        if point.name == name:
+            return point.load()
+    raise unknown(f"fairray/{family}", family.removesuffix("s"), name, names(family))
+
+
+def build(family: str, spec: dict[str, Any]) -> Any:
+    """The member that `spec` names, with the rest of `spec` as its arguments."""
+    return load(family, spec["name"])(**{key: value for key, value in spec.items() if key != "name"})
+
+
+def public(where: ModuleType) -> Any:
+    """The only name in the module's ``__all__``."""
+    exported = getattr(where, "__all__", [])
+    if len(exported) != 1:
+        raise BadInput(str(where.__file__), f"__all__ has {len(exported)} names, one was expected", "name its class")
+    return getattr(where, exported[0])
+
+
+def arguments(member: Any) -> set[str]:
+    """The names of a dataclass's fields."""
+    return {field.name for field in fields(member)}
+
+
+@cache
+def _built_in(family: str) -> frozenset[str]:
+    path = import_module(f"fairray.{family}").__path__
+    return frozenset(m.name for m in pkgutil.iter_modules(path) if not m.name.startswith("_"))
+
+
+def _file(path: Path) -> ModuleType:
+    name = f"fairray_file_{path.stem}"
+    loaded = sys.modules.get(name)
+    if loaded is not None and loaded.__file__ == str(path):
+        return loaded
+    if not path.is_file():
+        raise BadInput(str(path), "there is no such file", "give the path of a Python file")
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    fresh = importlib.util.module_from_spec(spec)
+    sys.modules[name] = fresh
+    spec.loader.exec_module(fresh)
+    return fresh

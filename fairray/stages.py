@@ -1,0 +1,165 @@
+"""A method is a short chain of stages; a stage has an address that says all that its result depends on."""
+
+import hashlib
+import json
+import re
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
+from typing import Annotated, Any, Literal, Protocol
+
+import pandas as pd
+from annotated_types import Ge, Gt, Lt
+
+from fairray import code
+from fairray.data import Dataset, Tensors
+from fairray.networks import Network
+
+__all__ = ["Artifact", "Method", "NetworkSpec", "Numerics", "Replica", "Setting", "Stage", "Step", "Training", "digest"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """How networks are trained, whatever the method (conf/training/).
+
+    lr, weight_decay: of Adam. batch: examples a step.
+    selection: how the epoch is chosen, on validation data (see `fairray.training.selection`).
+    """
+
+    epochs: Annotated[int, Ge(1)] = 15
+    batch: Annotated[int, Ge(1)] = 256
+    lr: Annotated[float, Gt(0), Lt(1)] = 1e-4
+    weight_decay: Annotated[float, Ge(0)] = 0.0
+    selection: Literal["tradeoff", "z", "eacc", "accuracy", "last"] = "tradeoff"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Numerics:
+    """The numeric mode: it changes results, so it is part of every uid.
+
+    dtype: of parameters and data; "bfloat16" keeps float32 parameters and runs the products in bfloat16.
+    device: the kind of device.
+    """
+
+    dtype: Literal["float32", "float64", "bfloat16"] = "float32"
+    device: Literal["cpu", "cuda"] = "cpu"
+
+
+class NetworkSpec(Protocol):
+    """A member of fairray/networks: a frozen dataclass that builds a `Network`."""
+
+    def build(self, shape: tuple[int, ...], outputs: int) -> Network: ...
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a stage depends on besides itself, the stages before it and the seed."""
+
+    dataset: Dataset
+    network: Any
+    training: Training
+    numerics: Numerics
+
+    @cached_property
+    def key(self) -> dict[str, Any]:
+        return {
+            "dataset": self.dataset.fingerprint,
+            "network": _described(self.network),
+            "training": asdict(self.training),
+            "numerics": asdict(self.numerics),
+        }
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """What a stage leaves behind.
+
+    tensors: by name, for the stages after it. records: a tidy table with columns `metric` and `value`
+    and those of split, view, group, epoch, sample that apply.
+    """
+
+    tensors: Tensors = field(default_factory=dict)
+    records: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One content-addressed step of a method. Its fields are hyperparameters and the stages before it."""
+
+    def modules(self) -> tuple[str, ...]:
+        """The modules whose code decides the result, besides what they import."""
+        return (type(self).__module__,)
+
+    @property
+    def name(self) -> str:
+        return re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
+
+    @property
+    def parents(self) -> dict[str, "Stage"]:
+        return {f.name: value for f in fields(self) if isinstance(value := getattr(self, f.name), Stage)}
+
+    @property
+    def hyperparameters(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in self.parents}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step(Stage, ABC):
+    """A stage that is computed seed by seed; those that train networks are `TrainStage`."""
+
+    @abstractmethod
+    def compute(self, setting: Setting, seed: int, before: dict[str, Artifact]) -> Artifact:
+        """Do it for one seed. before: the artifacts of the stages before, by field name."""
+
+
+class Method(Protocol):
+    """A member of fairray/methods: a frozen, keyword-only dataclass of hyperparameters."""
+
+    def chain(self) -> Stage:
+        """The last stage; the ones before it are its fields."""
+
+    def check(self, dataset: Dataset) -> None:
+        """Raise BadInput if the method cannot serve the data set."""
+
+
+@dataclass(frozen=True)
+class Replica:
+    """A stage, the setting it runs in, and a seed: one result."""
+
+    stage: Stage
+    setting: Setting
+    seed: int
+
+    @cached_property
+    def parents(self) -> dict[str, "Replica"]:
+        return {name: Replica(stage, self.setting, self.seed) for name, stage in self.stage.parents.items()}
+
+    @cached_property
+    def key(self) -> dict[str, Any]:
+        """Everything the result depends on, as plain values."""
+        network = type(self.setting.network).__module__
+        return {
+            "stage": f"{type(self.stage).__module__}.{type(self.stage).__name__}",
+            "hyperparameters": self.stage.hyperparameters,
+            "before": {name: parent.uid for name, parent in self.parents.items()},
+            **self.setting.key,
+            "seed": self.seed,
+            "code": code.fingerprint([*self.stage.modules(), network, __name__]),
+        }
+
+    @cached_property
+    def uid(self) -> str:
+        return digest(self.key)
+
+    @cached_property
+    def depth(self) -> int:
+        return 1 + max((parent.depth for parent in self.parents.values()), default=-1)
+
+
+def digest(key: Any) -> str:
+    """The name of a value: a hash of its JSON."""
+    return hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()[:20]
+
+
+def _described(member: Any) -> dict[str, Any]:
+    return {"name": type(member).__name__, **asdict(member)}

@@ -1,0 +1,53 @@
+"""One replica over the processes of a torch.distributed group, launched by Ray Train or torchrun."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.distributed.nn.functional import all_gather
+from torch.nn.parallel import DistributedDataParallel
+
+from fairray.data import Tensors
+from fairray.stages import Replica
+from fairray.training.alone import Alone
+
+__all__ = ["Distributed", "active"]
+
+
+def active() -> bool:
+    """Whether this process is one of several that train together."""
+    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+
+
+class Distributed(Alone):
+    """`Alone`, each process taking its part of every batch; losses and gradients are those of the whole."""
+
+    def __init__(self, replicas: Sequence[Replica]):
+        super().__init__(replicas)
+        self.objective.gather = _gather
+        self.model = DistributedDataParallel(self.objective)
+
+    def step(self, batch: Tensors) -> Tensor:
+        """One step of Adam; every process is given the same whole batch."""
+        return super().step({name: _part(tensor[0])[None] for name, tensor in batch.items()})
+
+
+def _part(tensor: Tensor) -> Tensor:
+    return tensor[dist.get_rank() :: dist.get_world_size()]
+
+
+def _gather(tensors: Tensors) -> Tensors:
+    """Every process's examples. Gradients arrive from each process's copy of the loss; DDP takes their mean."""
+    length = len(next(iter(tensors.values())))
+    lengths: list[int] = [0] * dist.get_world_size()
+    dist.all_gather_object(lengths, length)
+    return {name: _joined(tensor, lengths) for name, tensor in tensors.items()}
+
+
+def _joined(tensor: Tensor, lengths: list[int]) -> Tensor:
+    # all_gather wants equal shapes, and the last batch of an epoch rarely divides evenly
+    missing = max(lengths) - len(tensor)
+    padded = torch.cat([tensor, tensor.new_zeros(missing, *tensor.shape[1:])])
+    parts = all_gather(padded.contiguous())  # type: ignore[no-untyped-call]
+    return torch.cat([part[:length] for part, length in zip(parts, lengths, strict=True)])

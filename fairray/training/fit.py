@@ -1,0 +1,198 @@
+"""The one training loop: epochs, validation curves, and the epoch that is kept."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal, Protocol
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from fairray.data import SPLITS, Tensors
+from fairray.metrics import Metric, Predictions
+from fairray.metrics.accuracy import accuracy
+from fairray.metrics.eacc import eacc
+from fairray.metrics.odds import odds
+from fairray.stages import Artifact, Replica, Setting
+from fairray.training.alone import Alone
+from fairray.training.distributed import Distributed, active
+from fairray.training.objective import cast, generator
+from fairray.training.selection import best_epoch
+from fairray.training.stacked import Stacked, can_stack
+from fairray.training.stage import TrainStage, View
+
+__all__ = ["EngineName", "Pack", "fit", "stack_key"]
+
+EngineName = Literal["auto", "alone", "stacked"]
+Progress = Callable[[str, float], None]
+Before = dict[str, Artifact]
+
+CURVES: dict[str, Metric] = {"odds": odds, "eacc": eacc, "accuracy": accuracy}
+CHUNK = 8192  # examples predicted at once
+
+
+class Engine(Protocol):
+    """Trains a pack of replicas step by step."""
+
+    def step(self, batch: Tensors) -> Tensor: ...
+    def predict(self, batch: Tensors) -> Tensor: ...
+    def state(self) -> list[Tensors]: ...
+    def restore(self, states: Sequence[Tensors]) -> None: ...
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Replicas that one engine trains together, and how each sees the training data."""
+
+    replicas: list[Replica]
+    views: list[View]
+
+    @property
+    def setting(self) -> Setting:
+        return self.replicas[0].setting
+
+    @property
+    def stage(self) -> TrainStage:
+        stage = self.replicas[0].stage
+        assert isinstance(stage, TrainStage)
+        return stage
+
+    @cached_property
+    def base(self) -> Tensors:
+        """The training split, on the device."""
+        return cast(self.setting.dataset.train, self.setting.numerics)
+
+    @cached_property
+    def columns(self) -> Tensors:
+        """Each view's own columns, with axes (replica, example, ...)."""
+        stacked = {name: torch.stack([view.columns[name] for view in self.views]) for name in self.views[0].columns}
+        return cast(stacked, self.setting.numerics)
+
+    def batches(self, generators: Sequence[torch.Generator]) -> Iterator[Tensors]:
+        """One epoch of batches with axes (replica, example, ...), each replica in its own order."""
+        order = torch.stack(
+            [view.rows[torch.randperm(len(view.rows), generator=g)] for view, g in zip(self.views, generators)]
+        ).to(self.setting.numerics.device)
+        replica = torch.arange(len(self.replicas), device=order.device)[:, None]
+        for rows in order.split(self.setting.training.batch, dim=1):
+            own = {name: column[replica, rows] for name, column in self.columns.items()}
+            yield {name: tensor[rows] for name, tensor in self.base.items()} | own
+
+
+def fit(
+    replicas: Sequence[Replica],
+    before: Mapping[str, Before],
+    engine: EngineName = "auto",
+    progress: Progress = lambda message, share: None,
+) -> Iterator[tuple[Replica, Artifact]]:
+    """Train replicas with equal `stack_key`, each as if alone; artifacts come as they are finished.
+
+    before: by uid, the artifacts of the stages before.
+    """
+    views = {}
+    for replica in replicas:
+        stage = replica.stage
+        assert isinstance(stage, TrainStage)
+        views[replica.uid] = stage.view(replica.setting.dataset, generator(replica, "view"), before[replica.uid])
+    lengths = {len(view.rows) for view in views.values()}
+    for length in sorted(lengths):  # replicas take their steps together only if they have equally many
+        group = [replica for replica in replicas if len(views[replica.uid].rows) == length]
+        whole = Pack(group, [views[replica.uid] for replica in group])
+        build = _engine(whole, engine)
+        packs = [whole] if build is Stacked else [Pack([r], [views[r.uid]]) for r in group]
+        for i, pack in enumerate(packs):
+            yield from _train(pack, build, lambda text, share: progress(text, (i + share) / len(packs)))
+
+
+def stack_key(replica: Replica) -> tuple[Any, ...]:
+    """Replicas with equal keys differ in seed, data views and float hyperparameters only."""
+    stage, setting = replica.stage, replica.setting
+    assert isinstance(stage, TrainStage)
+    fixed = {name: value for name, value in stage.hyperparameters.items() if name not in stage.floats}
+    training = replace(setting.training, lr=0.5, weight_decay=0.0)
+    return type(stage), repr(fixed), setting.dataset.fingerprint, setting.network, training, setting.numerics
+
+
+def _train(
+    pack: Pack, build: Callable[[Sequence[Replica]], Engine], progress: Progress
+) -> Iterator[tuple[Replica, Artifact]]:
+    engine = build(pack.replicas)
+    generators = [generator(replica, "order") for replica in pack.replicas]
+    curves: dict[str, list[Tensor]] = {"loss": [], **{name: [] for name in CURVES}}
+    states: list[list[Tensors]] = []
+    for epoch in range(pack.setting.training.epochs):
+        curves["loss"].append(torch.stack([engine.step(batch) for batch in pack.batches(generators)]).mean(0).cpu())
+        seen = Predictions(_logits(pack, engine, "val"), *_labels(pack, "val"))
+        for name, metric in CURVES.items():
+            curves[name].append(metric(seen))
+        states.append(engine.state())
+        progress(f"{pack.stage.name} x{len(pack.replicas)}", (epoch + 1) / pack.setting.training.epochs)
+    stacked = {name: torch.stack(values) for name, values in curves.items()}
+    kept = best_epoch(pack.setting.training.selection, stacked).tolist()
+    engine.restore([states[epoch][r] for r, epoch in enumerate(kept)])
+    logits = {f"{split}/logits": _logits(pack, engine, split) for split in SPLITS}
+    for r, replica in enumerate(pack.replicas):
+        model = {f"model/{name}": tensor for name, tensor in states[kept[r]][r].items()}
+        own = {name: tensor[r] for name, tensor in logits.items()}
+        records = _records({name: curve[:, r] for name, curve in stacked.items()}, kept[r])
+        yield replica, Artifact(model | own, records)
+
+
+def _logits(pack: Pack, engine: Engine, split: str) -> Tensor:
+    """Of all examples of a split, as the stage evaluates them, in float32 or better on the host."""
+    tensors = cast(pack.setting.dataset.split(split), pack.setting.numerics)
+    tensors |= cast(pack.stage.seen(tensors), pack.setting.numerics)
+    chunks = [
+        engine.predict({name: tensor[start : start + CHUNK] for name, tensor in tensors.items()})
+        for start in range(0, len(tensors["y"]), CHUNK)
+    ]
+    return torch.cat(chunks, dim=1).cpu()
+
+
+def _labels(pack: Pack, split: str) -> tuple[Tensor, Tensor, int]:
+    tensors = pack.setting.dataset.split(split)
+    return tensors["y"], tensors["group"], len(pack.setting.dataset.groups)
+
+
+def _records(curves: Tensors, kept: int) -> pd.DataFrame:
+    """The curves of one replica, tidy: one row per (epoch, metric), and which epoch is kept."""
+    table = pd.DataFrame({name: curve.double().numpy() for name, curve in curves.items()}).rename_axis("epoch")
+    rows = table.reset_index().melt("epoch", var_name="metric")
+    rows["split"] = rows["metric"].map({"loss": "train"}).fillna("val")
+    chosen = pd.DataFrame({"epoch": [kept], "metric": ["kept_epoch"], "value": [float(kept)], "split": ["val"]})
+    return pd.concat([rows, chosen], ignore_index=True)
+
+
+def _engine(pack: Pack, wanted: EngineName) -> Callable[[Sequence[Replica]], Engine]:
+    if active():
+        return Distributed
+    if len(pack.replicas) == 1 or wanted == "alone" or not can_stack(pack.replicas[0]):
+        return Alone
+    if wanted == "stacked" or _stacking_pays(pack):
+        return Stacked
+    return Alone
+
+
+_measured: dict[tuple[Any, ...], bool] = {}
+
+
+def _stacking_pays(pack: Pack) -> bool:
+    """Measured once per process and kind of pack: a step of the stack against as many steps alone."""
+    key = (*stack_key(pack.replicas[0]), len(pack.replicas))
+    if key not in _measured:
+        single = Pack(pack.replicas[:1], pack.views[:1])
+        _measured[key] = _seconds(pack, Stacked) < len(pack.replicas) * _seconds(single, Alone)
+    return _measured[key]
+
+
+def _seconds(pack: Pack, build: Callable[[Sequence[Replica]], Engine], steps: int = 4) -> float:
+    """The fastest of a few steps, which is the one least disturbed."""
+    engine, times = build(pack.replicas), []
+    batch = next(pack.batches([torch.Generator().manual_seed(0) for _ in pack.replicas]))
+    for _ in range(steps):
+        start = time.perf_counter()
+        engine.step(batch).tolist()  # waits for the device
+        times.append(time.perf_counter() - start)
+    return min(times)

@@ -1,0 +1,196 @@
+"""A trial is one hyperparameter point and its seeds; running it computes the stages that the store lacks."""
+
+import json
+import os
+import platform
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib.metadata import version
+from itertools import groupby
+from typing import Any
+
+import pandas as pd
+import torch
+import torch.distributed as dist
+
+from fairray import evaluation, registry
+from fairray.data import Dataset
+from fairray.stages import Artifact, Numerics, Replica, Setting, Stage, Step, Training, digest
+from fairray.store import Store
+from fairray.training.distributed import active
+from fairray.training.fit import EngineName, fit, stack_key
+from fairray.training.stage import TrainStage
+
+__all__ = ["Trial", "dataset", "execute", "results", "stages"]
+
+Progress = Callable[[str, float], None]
+Spec = dict[str, Any]
+WAIT_S = 0.2
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Everything a result depends on, as plain values that any worker can rebuild it from.
+
+    task, arm: what the study calls the data set and the method. point: the values that the search chose.
+    """
+
+    task: str
+    arm: str
+    dataset: Spec
+    method: Spec
+    network: Spec
+    training: Spec
+    numerics: Spec
+    seeds: tuple[int, ...]
+    point: Spec
+
+    @cached_property
+    def replicas(self) -> list[Replica]:
+        """The last stage of the method, once per seed."""
+        stage = registry.build("methods", self.method).chain()
+        if isinstance(stage, TrainStage):
+            stage = evaluation.Evaluation(model=stage, metrics=tuple(evaluation.metrics()))
+        setting = Setting(
+            dataset(self.dataset),
+            registry.build("networks", self.network),
+            Training(**self.training),
+            Numerics(**self.numerics),
+        )
+        return [Replica(stage, setting, seed) for seed in self.seeds]
+
+    @cached_property
+    def uid(self) -> str:
+        return digest([replica.uid for replica in self.replicas])
+
+    def stored(self, store: Store) -> bool:
+        return all(store.has(replica.uid) for replica in self.replicas)
+
+
+def dataset(spec: Spec) -> Dataset:
+    """The loaded data set, read once per process."""
+    return _dataset(json.dumps(spec, sort_keys=True))
+
+
+@cache
+def _dataset(spec: str) -> Dataset:
+    return registry.build("datasets", json.loads(spec)).load()
+
+
+def stages(replicas: Iterable[Replica]) -> dict[str, Replica]:
+    """These replicas and all that come before them, by uid, earliest first."""
+    found: dict[str, Replica] = {}
+    ahead = list(replicas)
+    while ahead:
+        replica = ahead.pop()
+        if replica.uid not in found:
+            found[replica.uid] = replica
+            ahead += replica.parents.values()
+    return dict(sorted(found.items(), key=lambda item: item[1].depth))
+
+
+def results(trial: Trial, store: Store) -> pd.DataFrame:
+    """The tidy records of a stored trial: of every seed, and of every stage of its chain."""
+    tables = [
+        store.records(replica.uid).assign(stage=replica.stage.name, seed=replica.seed, uid=replica.uid)
+        for replica in stages(trial.replicas).values()
+    ]
+    table = pd.concat([table for table in tables if len(table)], ignore_index=True)
+    return table.assign(task=trial.task, arm=trial.arm, trial=trial.uid, **trial.point)
+
+
+def execute(
+    trials: Sequence[Trial],
+    store: Store,
+    engine: EngineName = "auto",
+    progress: Progress = lambda message, share: None,
+) -> None:
+    """Compute and store every stage that the trials need and the store lacks, early stages first.
+
+    Inside a torch.distributed group all processes call this alike, and the first one writes.
+    """
+    needed = stages(_missing([replica for trial in trials for replica in trial.replicas], store))
+    levels = [list(level) for _, level in groupby(needed.values(), key=lambda replica: replica.depth)]
+    done = 0
+    for level in levels:
+        todo = {replica.uid: replica for replica in level}
+        while todo := {uid: replica for uid, replica in todo.items() if not _agreed(store.has(uid))}:
+            with store.claim(todo if _first() else ()) as ours:
+                mine = [replica for uid, replica in todo.items() if _agreed(uid in ours and not store.has(uid))]
+                for replica, artifact, seconds in _compute(mine, store, engine, _scaled(progress, done, mine, needed)):
+                    if _first():
+                        store.write(replica.uid, artifact, _spec(replica, seconds))
+            if not mine:
+                time.sleep(WAIT_S)  # another worker is computing the rest
+        done += len(level)
+
+
+def _missing(replicas: Iterable[Replica], store: Store) -> Iterator[Replica]:
+    """Replicas to compute; those whose result is stored need nothing before them either."""
+    for replica in {replica.uid: replica for replica in replicas}.values():
+        if not _agreed(store.has(replica.uid)):
+            yield replica
+
+
+def _compute(
+    replicas: list[Replica], store: Store, engine: EngineName, progress: Progress
+) -> Iterator[tuple[Replica, Artifact, float]]:
+    before = {
+        replica.uid: {name: store.read(parent.uid) for name, parent in replica.parents.items()}
+        for replica in replicas
+    }
+    start = time.perf_counter()
+
+    def timed(pair: tuple[Replica, Artifact]) -> tuple[Replica, Artifact, float]:
+        nonlocal start
+        start, since = time.perf_counter(), start
+        return *pair, start - since
+
+    trained = [replica for replica in replicas if isinstance(replica.stage, TrainStage)]
+    for _, group in groupby(sorted(trained, key=_group), key=_group):
+        yield from map(timed, fit(list(group), before, engine, progress))
+    for replica in replicas:
+        if isinstance(replica.stage, Step):
+            yield timed((replica, replica.stage.compute(replica.setting, replica.seed, before[replica.uid])))
+
+
+def _group(replica: Replica) -> str:
+    return digest(repr(stack_key(replica)))
+
+
+def _scaled(progress: Progress, done: int, mine: list[Replica], needed: dict[str, Replica]) -> Progress:
+    return lambda message, share: progress(message, (done + share * len(mine)) / len(needed))
+
+
+def _first() -> bool:
+    return not active() or dist.get_rank() == 0
+
+
+def _agreed(answer: bool) -> bool:
+    """The first process's answer, in all of them, so that they take the same way."""
+    if not active():
+        return answer
+    said = [answer]
+    dist.broadcast_object_list(said)
+    return said[0]
+
+
+def _spec(replica: Replica, seconds: float) -> Spec:
+    """What the entry is, and how it came to be; only the first is in the uid."""
+    return {
+        "uid": replica.uid,
+        "key": replica.key,
+        "made": {
+            "seconds": round(seconds, 4),
+            "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "host": socket.gethostname(),
+            "cpu": platform.machine(),
+            "cores": os.cpu_count(),
+            "gpu": torch.cuda.get_device_name() if replica.setting.numerics.device == "cuda" else None,
+            "torch": torch.__version__,
+            "fairray": version("fairray"),
+        },
+    }

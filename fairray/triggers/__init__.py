@@ -1,0 +1,1 @@
+"""Backdoor triggers, one file each: pure batched functions ``stamp(x, which)``."""
