@@ -61,9 +61,9 @@ def public(where: ModuleType) -> Any:
     return getattr(where, exported[0])
 
 
-def arguments(member: Any) -> set[str]:
-    """The names of a dataclass's fields."""
-    return {field.name for field in fields(member)}
+def arguments(member: Any) -> list[str]:
+    """The names of a dataclass's fields, in order."""
+    return [field.name for field in fields(member)]
 
 
 @cache

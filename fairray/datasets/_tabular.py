@@ -59,7 +59,7 @@ def tabular(
             "x": torch.from_numpy(x[part]),
             "y": _index(frame[target], classes, f"{where} (target: {target})"),
             "group": _index(frame[protected], groups, f"{where} (protected: {protected})"),
-            "id": torch.from_numpy(frame.index.to_numpy(np.int64)),
+            "id": torch.tensor(frame.index.to_numpy(np.int64)),
         }
 
     return Dataset(
@@ -100,7 +100,7 @@ def _index(column: pd.Series, levels: tuple[str, ...], where: str) -> torch.Tens
         index = index.fillna(place[REST])
     elif index.isna().any():
         raise unknown(where, "value in the training split", column[index.isna()].iloc[0], levels)
-    return torch.from_numpy(index.to_numpy(np.int64))
+    return torch.tensor(index.to_numpy(np.int64))
 
 
 def _encode(frames: dict[str, pd.DataFrame], columns: list[str], where: str) -> dict[str, np.ndarray]:

@@ -22,7 +22,7 @@ class Meps:
     folder: where meps_train.csv, meps_val.csv and meps_test.csv lie.
     """
 
-    folder: str | None = None
+    folder: Path | None = None
     include_protected: bool = False
 
     def load(self) -> Dataset:
@@ -30,7 +30,7 @@ class Meps:
         if self.folder is None:
             raise BadInput("data set meps (folder)", "no folder is given", "set folder: DIR to where the csv files lie")
         return tabular(
-            {split: self._read(split) for split in SPLITS},
+            {split: _read(Path(self.folder), split) for split in SPLITS},
             name="meps",
             where=f"data set meps in {self.folder}",
             target="UTILIZATION",
@@ -38,8 +38,9 @@ class Meps:
             include_protected=self.include_protected,
         )
 
-    def _read(self, split: str) -> pd.DataFrame:
-        path = Path(str(self.folder)) / f"meps_{split}.csv"
-        if not path.is_file():
-            raise BadInput(str(path), "there is no such file", "set folder: DIR to where meps_{train,val,test}.csv lie")
-        return pd.read_csv(path)
+
+def _read(folder: Path, split: str) -> pd.DataFrame:
+    path = folder / f"meps_{split}.csv"
+    if not path.is_file():
+        raise BadInput(str(path), "there is no such file", "set folder: DIR to where meps_{train,val,test}.csv lie")
+    return pd.read_csv(path)

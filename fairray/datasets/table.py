@@ -26,7 +26,7 @@ class Table:
     validation, test: shares of the rows, drawn with `seed`.
     """
 
-    path: str
+    path: Path
     target: str
     protected: str
     positive: str | int | float | None = None
@@ -48,7 +48,7 @@ class Table:
         return tabular(
             {"train": train, "val": val, "test": test},
             name=Path(self.path).stem,
-            where=self.path,
+            where=str(self.path),
             target=self.target,
             protected=self.protected,
             positive=self.positive,

@@ -1,0 +1,195 @@
+"""The command line: list, plan, run, status, report, doctor."""
+
+import argparse
+import importlib.util
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from fairray import config, evaluation, registry
+from fairray.errors import BadInput
+from fairray.store import Store
+from fairray.study import Study
+
+__all__ = ["main", "run_script"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. 0: done; 1: something failed; 2: the input cannot be used, and nothing was started."""
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)  # key=value may stand before and after --scale
+    if wrong := [text for text in rest if text.startswith("-") or not hasattr(options, "overrides")]:
+        parser.error(f"unrecognized arguments: {' '.join(wrong)}")
+    if rest:
+        options.overrides += rest
+    try:
+        return options.command(options)
+    except BadInput as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nstopped; what was finished is stored, and running again goes on from there", file=sys.stderr)
+        return 130
+
+
+def run_script(file: str) -> None:
+    """What a study's script does: ``python studies/NAME.py ...`` is ``fairray run NAME ...``."""
+    sys.exit(main(["run", Path(file).stem, *sys.argv[1:]]))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="fairray", description="A distributed hyperparameter-study system for fairness")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    families = ("studies", "methods", "datasets", "networks", "metrics")
+    listing = commands.add_parser("list", help="what there is")
+    listing.add_argument("family", nargs="?", choices=families)
+    listing.set_defaults(command=_list)
+    for name, command, text in (
+        ("plan", _plan, "what would run, what is stored, what is shared"),
+        ("run", _run, "compute what is not stored, and write the report"),
+        ("status", _status, "how much of the study is stored or running"),
+        ("report", _report, "write the report of what is stored"),
+        ("doctor", _doctor, "check this machine, and a study's input"),
+    ):
+        sub = commands.add_parser(name, help=text)
+        sub.add_argument("study", nargs="?" if name == "doctor" else None)
+        sub.add_argument("overrides", nargs="*", metavar="key=value", help="such as seeds=8 or training.epochs=3")
+        sub.add_argument("--scale", default="small", help=f"{', '.join(config.scales())} (default: small)")
+        if name == "plan":
+            sub.add_argument("--json", action="store_true", help="for programs")
+        sub.set_defaults(command=command)
+    return parser
+
+
+def _list(options: argparse.Namespace) -> int:
+    shown: dict[str, Callable[[], dict[str, str]]] = {
+        "studies": config.studies,
+        "methods": lambda: _first_lines("methods"),
+        "datasets": lambda: _first_lines("datasets"),
+        "networks": lambda: _first_lines("networks"),
+        "metrics": lambda: {name: _first(function.__doc__) for name, function in evaluation.metrics().items()},
+    }
+    for family in [options.family] if options.family else shown:
+        lines = shown[family]()
+        print(f"{family}:")
+        for name, text in lines.items():
+            print(f"  {name:<{max(map(len, lines)) + 2}}{text}")
+    return 0
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from fairray.launch.planning import plan
+
+    planned = plan(_study(options))
+    if options.json:
+        print(json.dumps(asdict(planned), indent=1))
+        return 0
+    print(f"{planned.trials} trials, {planned.trials_stored} stored, {planned.trials - planned.trials_stored} to run")
+    print(f"{planned.stages} stages, {planned.stages_stored} stored; {planned.shared} are shared by several trials")
+    for arm in planned.arms:
+        print(f"  {arm.task:<12} {arm.method:<16} {arm.points:>3} points {arm.runs:>4} runs "
+              f"{arm.stages - arm.stored:>4} of {arm.stages} stages to compute")  # fmt: skip
+    return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    from fairray.launch.planning import plan
+
+    for arm in plan(_study(options)).arms:
+        share = arm.stored / arm.stages
+        running = f", {arm.running} running" if arm.running else ""
+        print(f"  {arm.task:<12} {arm.method:<16} {share:>4.0%} of {arm.stages} stages stored{running}")
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    study = _study(options)
+    study.check()
+    for task, reason in study.left_out.items():
+        print(f"left out: {task} ({reason})", file=sys.stderr)
+    from fairray.launch.study import run
+    from fairray.launch.tracking import Mirror
+
+    mirror = Mirror(study, study.launch.tracking_uri)
+    outcome = run(study, mirror)
+    print(f"{outcome.computed} trials computed, {outcome.seconds:.0f} s", file=sys.stderr)
+    for pack, error in outcome.failures:
+        print(f"failed: {', '.join(f'{t.task} {t.arm} {t.point}' for t in pack)}\n{error}", file=sys.stderr)
+    files = _written(study)
+    if files:
+        mirror.attach(files)
+        print(f"runs: mlflow ui --backend-store-uri {study.launch.tracking_uri}")
+    return 1 if outcome.failures else 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    study = _study(options)
+    study.check()
+    if not _written(study):
+        raise BadInput(f"study {study.name}", "nothing of it is stored yet", f"fairray run {study.name}")
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from fairray.launch.doctor import checks
+
+    study = _study(options) if options.study else None
+    failed = 0
+    for name, finding, cure in checks(study):
+        print(f"  {'ok  ' if cure is None else 'FAIL'} {name}: {finding}")
+        if cure is not None:
+            print(f"       cure: {cure}")
+            failed += 1
+    return 1 if failed else 0
+
+
+def _study(options: argparse.Namespace) -> Study:
+    return config.load(options.study, options.scale, options.overrides)
+
+
+def _written(study: Study) -> list[Path]:
+    """The report's files, the page first; none where nothing is stored."""
+    from fairray import report
+    from fairray.launch.planning import stored_records
+    from fairray.trial import stages
+
+    records, trials = stored_records(study)
+    if not trials:
+        return []
+    store = Store(study.launch.store_root)
+    uids = stages(replica for trial in trials for replica in trial.replicas)
+    results = report.Results(study, records, trials, {uid: store.spec(uid)["made"] for uid in uids})
+    files = report.write(results, _sections(study)(results), study.launch.folder / "reports" / study.name / study.scale)
+    print((files[0].with_name("table.md")).read_text() if files[0].with_name("table.md").is_file() else "")
+    print(f"report: {files[0]}")
+    return files
+
+
+def _sections(study: Study) -> Callable[[Any], Any]:
+    """What the study's script shows; a study without one gets its objectives in a table and a figure."""
+    from fairray import report
+
+    path = config.script(study.name)
+    if path is None:
+        metrics = tuple(study.objectives)
+        return lambda results: [report.verdict(results, metrics), report.table(results, metrics)]
+    spec = importlib.util.spec_from_file_location(f"fairray_study_{study.name}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.sections
+
+
+def _first_lines(family: str) -> dict[str, str]:
+    return {name: _first(registry.module(family, name).__doc__) for name in registry.names(family)}
+
+
+def _first(text: str | None) -> str:
+    return (text or "").strip().split("\n")[0]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

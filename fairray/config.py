@@ -1,0 +1,338 @@
+"""conf/ and the command line as a `Study`: everything wrong in it is an error before anything runs.
+
+A study file names other files by their group: ``network: mlp`` is ``conf/network/mlp.yaml``. Values are laid
+over each other in this order: the study, the scale, the study's own ``scales``, ``key=value`` arguments.
+"""
+
+import ast
+from collections.abc import Iterable
+from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from fairray import evaluation, registry
+from fairray.errors import BadInput, unknown
+from fairray.stages import Numerics, Training
+from fairray.study import Grid, Launch, Range, Search, Study
+
+__all__ = ["conf_file", "load", "scales", "script", "studies"]
+
+Tree = dict[str, Any]
+
+GROUPS = ("dataset", "method", "network", "training", "search", "launch", "scale", "study")
+FAMILIES = {"dataset": "datasets", "method": "methods", "network": "networks"}
+TYPES = {"training": Training, "search": Search, "launch": Launch}
+COMMAND_LINE = "command line"
+ROOTS = (Path.cwd(), Path(__file__).parents[1], Path(__file__).parent)
+
+
+def load(name: str, scale: str = "small", overrides: Iterable[str] = ()) -> Study:
+    """The study `name`, validated.
+
+    overrides: ``key=value`` with dotted keys, as on the command line.
+    Raises BadInput that names the file or argument, the key, what was expected and the cure.
+    """
+    draft = Draft(name)
+    given = [_argument(text) for text in overrides]
+    chosen = [pair for pair in given if _group(pair[0]) is not None]
+    for key, value in chosen:  # which file, before what is changed in it
+        draft.set(key, value, COMMAND_LINE)
+    file = conf_file("scale", scale)
+    for key, value in _read(file).items():
+        if draft.takes(key):
+            draft.set(key, value, str(file))
+    for key, value in draft.values.pop("scales", {}).get(scale, {}).items():
+        draft.set(key, value, draft.file)
+    for key, value in given:
+        if (key, value) not in chosen:
+            draft.set(key, value, COMMAND_LINE)
+    return _study(draft, name, scale)
+
+
+class Draft:
+    """A study's values before they are checked, and where each came from."""
+
+    def __init__(self, name: str):
+        path = conf_file("study", name)
+        self.file = str(path)
+        self.values: Tree = {"numerics": {}, "search": "grid", "launch": "ray", **_read(path)}
+        self.origin: dict[str, str] = {}
+        for key in ("tasks", "methods"):
+            if isinstance(self.values.get(key), list):
+                self.values[key] = {str(item): item for item in self.values[key]}
+            for label in self._members(key):
+                self.set(f"{key}.{label}", self.values[key][label], self.file)
+        for key in ("network", "training", "search", "launch"):
+            if key in self.values:
+                self.set(key, self.values[key], self.file)
+
+    def _members(self, key: str) -> list[str]:
+        members = self.values.get(key)
+        if not isinstance(members, dict) or not members:
+            raise BadInput(f"{self.file} ({key})", f"got {members!r}", f"name at least one, such as {key}: [NAME]")
+        return list(members)
+
+    def set(self, key: str, value: Any, source: str) -> None:
+        """Lay one value over what is there; the name of a file becomes what the file says."""
+        *path, last = key.split(".")
+        tree = self.values
+        for i, part in enumerate(path):
+            if part not in tree:
+                raise unknown(f"{source} ({key})", "key", ".".join(path[: i + 1]), tree)
+            if not isinstance(tree[part], dict):
+                raise BadInput(f"{source} ({key})", f"{'.'.join(path[: i + 1])} has no keys", "set it as a whole")
+            tree = tree[part]
+        group = _group(key)
+        if group is not None:
+            value, source = _expanded(group, value, f"{source} ({key})", source)
+        tree[last] = value
+        self.origin = {old: origin for old, origin in self.origin.items() if not old.startswith(f"{key}.")}
+        self.origin[key] = source
+
+    def where(self, key: str) -> str:
+        """The file or argument that a key came from."""
+        parts = key.split(".")
+        for end in range(len(parts), 0, -1):
+            if (prefix := ".".join(parts[:end])) in self.origin:
+                return f"{self.origin[prefix]} ({key})"
+        return f"{self.file} ({key})"
+
+    def takes(self, key: str) -> bool:
+        """Whether a scale's key means anything here: a width does only to a network that has one."""
+        part, _, name = key.partition(".")
+        if part != "network":
+            return True
+        network = registry.load("networks", self.values["network"]["name"])
+        return name in registry.arguments(network)
+
+
+def conf_file(group: str, name: str) -> Path:
+    """The file of a name in a group; a conf/ folder where the user stands comes first."""
+    for root in ROOTS:
+        path = root / "conf" / group / f"{name}.yaml"
+        if path.is_file():
+            return path
+    raise unknown(f"conf/{group}", group, name, _files(group))
+
+
+def studies() -> dict[str, str]:
+    """Every study and its question."""
+    return {name: _question(name) for name in _files("study")}
+
+
+def scales() -> list[str]:
+    """The names of the scales."""
+    return _files("scale")
+
+
+def script(name: str) -> Path | None:
+    """The study's script, where it has one."""
+    found = [path for root in ROOTS if (path := root / "studies" / f"{name}.py").is_file()]
+    return found[0] if found else None
+
+
+def _study(draft: Draft, name: str, scale: str) -> Study:
+    values = draft.values
+    known = {field.name for field in fields(Study)} - {"name", "question", "scale", "left_out"} | {"optional"}
+    for key in values:
+        if key not in known:
+            raise unknown(draft.where(key), "key", key, known)
+    for key in ("tasks", "methods", "network", "training", "seeds", "objectives"):
+        if key not in values:
+            raise BadInput(f"{draft.file} ({key})", "it is missing", f"give {key}: ...")
+    seeds = values["seeds"]
+    if not isinstance(seeds, int) or isinstance(seeds, bool) or seeds < 1:
+        raise BadInput(draft.where("seeds"), f"got {seeds!r}", "give a whole number of at least 1")
+    for label in values.get("optional", []):
+        if label not in values["tasks"]:
+            raise unknown(draft.where("optional"), "task", label, values["tasks"])
+    tasks = {label: _member(draft, f"tasks.{label}", "dataset") for label in values["tasks"]}
+    left_out = {
+        label: f"{missing[0]} is not given: tasks.{label}.{missing[0]}=DIR"
+        for label in values.get("optional", [])
+        if (missing := [key for key, value in tasks[label].items() if key in ("folder", "path") and value is None])
+    }
+    search = _checked(draft, "search", Search)
+    methods = {label: _member(draft, f"methods.{label}", "method") for label in values["methods"]}
+    baseline = values.get("baseline")
+    if baseline is not None and baseline not in methods:
+        raise unknown(draft.where("baseline"), "method of this study", baseline, methods)
+    study = Study(
+        name=name,
+        question=_question(name),
+        scale=scale,
+        tasks={label: spec for label, spec in tasks.items() if label not in left_out},
+        methods=methods,
+        network=_member(draft, "network", "network"),
+        training=_checked(draft, "training", Training),
+        numerics=_checked(draft, "numerics", Numerics),
+        seeds=seeds,
+        objectives=_objectives(draft),
+        search=Search(**search),
+        launch=Launch(**_checked(draft, "launch", Launch)),
+        baseline=baseline,
+        printed=_printed(draft),
+        left_out=left_out,
+    )
+    if not study.tasks:
+        label, reason = next(iter(left_out.items()))
+        raise BadInput(draft.where(f"tasks.{label}"), "no task is left to run", reason)
+    for spec in (*methods.values(), study.network, study.training):
+        for key, value in spec.items():
+            if isinstance(value, Range) and study.search.name == "grid":
+                raise BadInput(f"{draft.file} ({key})", "a grid search needs a grid", "set search=tpe or give grid: [...]")
+    return study
+
+
+def _member(draft: Draft, key: str, group: str) -> Tree:
+    """A member's spec, checked against the fields of its class."""
+    spec = _at(draft.values, key)
+    try:
+        cls = registry.load(FAMILIES[group], spec["name"])
+    except BadInput as error:
+        raise BadInput(draft.where(f"{key}.name"), error.problem, error.cure) from error
+    name = spec["name"]
+    arguments = _checked(draft, key, cls, {k: v for k, v in spec.items() if k != "name"})
+    return {"name": str(Path(name).resolve()) if name.endswith(".py") else name, **arguments}
+
+
+def _checked(draft: Draft, key: str, cls: Any, spec: Tree | None = None) -> Tree:
+    """Values for the fields of a dataclass, as its types want them; search spaces checked at every end."""
+    spec = _at(draft.values, key) if spec is None else spec
+    if not is_dataclass(cls):
+        raise BadInput(draft.where(key), f"{cls!r} is not a dataclass", "name a frozen dataclass in __all__")
+    names = registry.arguments(cls)
+    for name in spec:
+        if name not in names:
+            raise unknown(draft.where(f"{key}.{name}"), "key", name, names)
+    space = {name: _space(draft, f"{key}.{name}", value) for name, value in spec.items() if isinstance(value, dict)}
+    closed = {name: value for name, value in spec.items() if name not in space}
+    start = {name: next(iter(_ends(choice))) for name, choice in space.items()}
+    valid = _validated(draft, key, cls, closed | start)
+    for name, choice in space.items():
+        for value in _ends(choice):
+            _validated(draft, key, cls, closed | start | {name: value})
+    return {name: space.get(name, valid[name]) for name in (names if cls in TYPES.values() else spec)}
+
+
+def _validated(draft: Draft, key: str, cls: Any, values: Tree) -> Tree:
+    try:
+        valid = TypeAdapter(cls).validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else ""
+        default = {field.name: field.default for field in fields(cls)}.get(name, MISSING)
+        hint = "" if default is MISSING else f"; the default is {default!r}"
+        expected = first["msg"].replace("Input should be ", "").replace("valid ", "")
+        if first["type"] == "missing":
+            raise BadInput(draft.where(f"{key}.{name}"), "it is missing", f"give {name}: VALUE") from error
+        raise BadInput(
+            draft.where(f"{key}.{name}"), f"got {first['input']!r}, expected {expected}", f"mend the value{hint}"
+        ) from error
+    plain = {field.name: getattr(valid, field.name) for field in fields(valid)}
+    return {name: str(value.resolve()) if isinstance(value, Path) else value for name, value in plain.items()}
+
+
+def _space(draft: Draft, key: str, value: Tree) -> Grid | Range:
+    cls: type[Grid] | type[Range] = Grid if "grid" in value else Range
+    for name in value:
+        if name not in registry.arguments(cls):
+            raise unknown(draft.where(key), "key of a search space", name, ["grid", "low", "high", "log"])
+    choice = cls(**_validated(draft, key, cls, value))
+    if isinstance(choice, Grid) and not choice.grid:
+        raise BadInput(draft.where(key), "the grid is empty", "give at least one value")
+    if isinstance(choice, Range) and not choice.low < choice.high:
+        raise BadInput(draft.where(key), f"low {choice.low} is not below high {choice.high}", "swap or mend them")
+    if isinstance(choice, Range) and choice.log and choice.low <= 0:
+        raise BadInput(draft.where(key), f"low {choice.low} has no logarithm", "let low be above 0")
+    return choice
+
+
+def _ends(choice: Grid | Range) -> tuple[Any, ...]:
+    return choice.grid if isinstance(choice, Grid) else (choice.low, choice.high)
+
+
+def _objectives(draft: Draft) -> dict[str, str]:
+    objectives, known = draft.values["objectives"], evaluation.metrics()
+    if not isinstance(objectives, dict) or not objectives:
+        raise BadInput(draft.where("objectives"), f"got {objectives!r}", "give objectives: {odds: minimize}")
+    for metric, direction in objectives.items():
+        if metric not in known:
+            raise unknown(draft.where(f"objectives.{metric}"), "metric", metric, known)
+        if direction not in ("minimize", "maximize"):
+            raise unknown(draft.where(f"objectives.{metric}"), "direction", direction, ("minimize", "maximize"))
+    return objectives
+
+
+def _printed(draft: Draft) -> Path | None:
+    name = draft.values.get("printed")
+    if name is None:
+        return None
+    found = [path for root in ROOTS if (path := root / "conf" / "printed" / f"{name}.csv").is_file()]
+    if not found:
+        raise BadInput(draft.where("printed"), f"there is no conf/printed/{name}.csv", "add it or leave the key out")
+    return found[0]
+
+
+def _question(name: str) -> str:
+    path = script(name)
+    text = ast.get_docstring(ast.parse(path.read_text())) if path else None
+    return (text or name).split("\n\n")[0].replace("\n", " ")
+
+
+def _expanded(group: str, value: Any, where: str, source: str) -> tuple[Any, str]:
+    """What a name stands for, and the file it is in."""
+    if isinstance(value, str):
+        family = FAMILIES.get(group)
+        if value in _files(group):
+            path = conf_file(group, value)
+            return _read(path), str(path)
+        if family is None or not (value.endswith(".py") or value in registry.names(family)):
+            raise unknown(where, group, value, {*_files(group), *(registry.names(family) if family else ())})
+        return {"name": value}, source
+    if not isinstance(value, dict):
+        raise BadInput(where, f"got {value!r}", f"name a file of conf/{group}, or give its values")
+    if group in FAMILIES and "name" not in value:
+        raise BadInput(where, "it has no name", f"give name: one of {', '.join(registry.names(FAMILIES[group]))}")
+    return dict(value), source
+
+
+def _group(key: str) -> str | None:
+    """The group whose file a key can name."""
+    part, _, rest = key.partition(".")
+    if part in ("tasks", "methods") and rest and "." not in rest:
+        return {"tasks": "dataset", "methods": "method"}[part]
+    return part if part in ("network", "training", "search", "launch") and not rest else None
+
+
+def _argument(text: str) -> tuple[str, Any]:
+    key, sign, value = text.partition("=")
+    if not sign or not key:
+        raise BadInput(f"{COMMAND_LINE} ({text})", "it is not key=value", "write for example training.epochs=3")
+    try:
+        return key, yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise BadInput(f"{COMMAND_LINE} ({key})", f"{value!r} is not yaml", "put it in quotes") from error
+
+
+def _read(path: Path) -> Tree:
+    try:
+        tree = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise BadInput(str(path), f"it is not yaml: {error}", "mend the file") from error
+    if not isinstance(tree, dict):
+        raise BadInput(str(path), f"it holds {type(tree).__name__}, keys were expected", "write key: value lines")
+    return tree
+
+
+def _files(group: str) -> list[str]:
+    return sorted({path.stem for root in ROOTS for path in (root / "conf" / group).glob("*.yaml")})
+
+
+def _at(tree: Tree, key: str) -> Any:
+    for part in key.split("."):
+        tree = tree[part]
+    return tree

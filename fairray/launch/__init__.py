@@ -1,0 +1,1 @@
+"""Running studies: the only place that knows Ray, Optuna and MLflow."""

@@ -1,0 +1,177 @@
+"""On Ray: one Tuner for the whole study; a trial trains inside itself or with Ray Train workers."""
+
+import os
+import shutil
+import tempfile
+import time
+import traceback
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.1")
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+
+import ray
+import torch
+from ray import train, tune
+from ray.train.torch import TorchTrainer
+from ray.tune.integration.ray_train import TuneReportCallback
+from ray.tune.search import Searcher
+
+from fairray.launch.progress import Progress
+from fairray.launch.rounds import Pack, plain
+from fairray.store import Store
+from fairray.study import Launch, Study
+from fairray.trial import Trial, execute
+
+__all__ = ["run", "slots"]
+
+REPORT_S = 5.0
+QUIET = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "PYTHONWARNINGS": "ignore"}
+
+
+def slots(launch: Launch) -> int:
+    """How many trials can run at once; connects to the cluster, or starts one here."""
+    if not ray.is_initialized():
+        ray.init(
+            address=launch.address or "local",
+            include_dashboard=False if launch.address is None else None,
+            log_to_driver=False,
+            logging_level="error",
+            runtime_env={"env_vars": QUIET},
+        )
+    have = ray.cluster_resources()
+    each = max(launch.workers, 1)
+    fits = [have.get("CPU", 1) // (launch.cpus * each)]
+    if launch.gpus:
+        fits.append(have.get("GPU", 0) // (launch.gpus * each))
+    return max(1, int(min(fits)))
+
+
+def run(study: Study, store: Store, rounds: Iterator[list[Pack]], progress: Progress) -> None:
+    """Run every pack on the cluster. A trial whose process dies is tried once more, elsewhere."""
+    launch = study.launch
+    folder = Path(tempfile.mkdtemp(prefix="tune-", dir=_made(launch.folder)))
+    common = {
+        "store": store.url,
+        "engine": launch.engine,
+        "threads": launch.threads,
+        "workers": launch.workers,
+        "cpus": launch.cpus,
+        "gpus": launch.gpus,
+        "folder": str(folder),
+    }
+    reserved = {"node:__internal_head__": 0.001} if launch.workers else {"cpu": launch.cpus, "gpu": launch.gpus}
+    tuner = tune.Tuner(
+        tune.with_resources(_trial, reserved),
+        tune_config=tune.TuneConfig(
+            search_alg=Rounds(rounds, common, progress),
+            num_samples=-1,
+            reuse_actors=True,
+            max_concurrent_trials=slots(launch),
+            metric="share",
+            mode="max",
+        ),
+        run_config=tune.RunConfig(
+            name=study.name,
+            storage_path=str(folder),
+            verbose=0,
+            failure_config=tune.FailureConfig(max_failures=1),
+        ),
+    )
+    tuner.fit()
+    shutil.rmtree(folder, ignore_errors=True)  # Tune's own state; the results are in the store
+
+
+class Rounds(Searcher):
+    """Hands Tune the packs of a round, and asks for the next round once all of them have ended."""
+
+    def __init__(self, rounds: Iterator[list[Pack]], common: dict[str, Any], progress: Progress):
+        super().__init__(metric="share", mode="max")
+        self.rounds, self.common, self.progress = rounds, common, progress
+        self.queue: deque[Pack] = deque()
+        self.running: dict[str, Pack] = {}
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        if not self.queue:
+            if self.running:
+                return None
+            packs = next(self.rounds, None)
+            if packs is None:
+                return Searcher.FINISHED
+            self.progress.expect(packs)
+            self.queue.extend(packs)
+        self.running[trial_id] = self.queue.popleft()
+        return {**self.common, "pack": plain(self.running[trial_id])}
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        if "message" in result:
+            self.progress.at(self.running[trial_id], result["message"], result["share"])
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        pack = self.running.pop(trial_id)
+        if error or (result or {}).get("error"):
+            self.progress.failed(pack, (result or {}).get("error", "its process died twice; is there enough memory?"))
+        else:
+            self.progress.done(pack)
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the store is the ledger, and a study is resumed by running it again."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        raise NotImplementedError("run the study again; what is stored is not computed again")
+
+
+def _trial(config: dict[str, Any]) -> None:
+    """What Tune runs. An error of ours is reported at once; a process that dies is Tune's to start again."""
+    try:
+        if config["workers"]:
+            _with_workers(config)
+        else:
+            _execute(config, tune.report)
+    except Exception:
+        tune.report({"share": 1.0, "error": traceback.format_exc()})
+    else:
+        tune.report({"share": 1.0})
+
+
+def _with_workers(config: dict[str, Any]) -> None:
+    resources = {"CPU": config["cpus"], **({"GPU": config["gpus"]} if config["gpus"] else {})}
+    TorchTrainer(
+        _worker,
+        train_loop_config=config,
+        scaling_config=train.ScalingConfig(
+            num_workers=config["workers"], use_gpu=config["gpus"] > 0, resources_per_worker=resources
+        ),
+        run_config=train.RunConfig(
+            name=f"{tune.get_context().get_trial_name()}-{time.time_ns()}",  # a name used before resumes that run
+            storage_path=config["folder"],
+            callbacks=[TuneReportCallback()],
+        ),
+    ).fit()
+
+
+def _worker(config: dict[str, Any]) -> None:
+    # Every worker must report as often as every other, so progress is said only by stage, in lock step.
+    _execute(config, lambda _: None)
+
+
+def _execute(config: dict[str, Any], report: Any) -> None:
+    torch.set_num_threads(config["threads"])
+    said = time.monotonic()
+
+    def progress(message: str, share: float) -> None:
+        nonlocal said
+        if time.monotonic() - said > REPORT_S:
+            said = time.monotonic()
+            report({"message": message, "share": share})
+
+    execute([Trial(**trial) for trial in config["pack"]], Store(config["store"]), config["engine"], progress)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

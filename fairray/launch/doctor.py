@@ -1,0 +1,79 @@
+"""Is this machine able to run studies, and is this study's input sound?"""
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+
+from fairray.errors import BadInput
+from fairray.provenance import provenance
+from fairray.store import Store
+from fairray.study import Launch, Study
+
+__all__ = ["checks"]
+
+Check = tuple[str, str, str | None]
+
+LOW_DISK_GB = 5
+
+
+def checks(study: Study | None) -> Iterator[Check]:
+    """(what, finding, cure), the cure being None where all is well; each check is made as it is asked for."""
+    launch = study.launch if study else Launch()
+    yield "python", sys.version.split()[0], None if sys.version_info >= (3, 11) else "use Python 3.11 or newer"
+    yield "versions", ", ".join(f"{k} {provenance()[k]}" for k in ("torch", "ray", "optuna", "mlflow")), None
+    yield "hardware", f"{provenance()['cpu']}, {provenance()['cores']} cores, gpu {provenance()['gpu']}", None
+    if study and study.numerics["device"] == "cuda" and launch.workers == 0 and not torch.cuda.is_available():
+        yield "device", "cuda is asked for, and torch sees none here", "set numerics.device=cpu or use a GPU cluster"
+    yield _attempt("store", lambda: _store(launch), "set launch.store to a folder you can write to")
+    yield _attempt("mlflow", lambda: _mlflow(launch), "set launch.tracking to a URI that answers")
+    yield _disk(launch.folder)
+    if launch.executor == "ray":
+        yield _attempt("ray", lambda: _ray(launch), "set launch=local, or launch.address to a cluster that answers")
+    if study:
+        yield _attempt("data", lambda: _data(study), "mend the input as the message says")
+
+
+def _attempt(name: str, check: Callable[[], str], cure: str) -> Check:
+    try:
+        return name, check(), None
+    except BadInput as error:
+        return name, f"{error.where}: {error.problem}", error.cure
+    except Exception as error:  # whatever a library raises, a doctor says it
+        return name, f"{type(error).__name__}: {error}", cure
+
+
+def _store(launch: Launch) -> str:
+    store = Store(launch.store_root)
+    probe = f"{store.root}/.probe"
+    store.fs.makedirs(store.root, exist_ok=True)
+    store.fs.pipe_file(probe, b"")
+    store.fs.rm_file(probe)
+    return f"{store.url} can be written"
+
+
+def _mlflow(launch: Launch) -> str:
+    from mlflow import MlflowClient
+
+    launch.folder.mkdir(parents=True, exist_ok=True)
+    found = MlflowClient(tracking_uri=launch.tracking_uri).search_experiments()
+    return f"{launch.tracking_uri}, {len(found)} experiments"
+
+
+def _disk(folder: Path) -> Check:
+    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    free = shutil.disk_usage(there).free / 1e9
+    return "disk", f"{free:.0f} GB free at {there}", None if free > LOW_DISK_GB else "free some space, or set launch.store"
+
+
+def _ray(launch: Launch) -> str:
+    from fairray.launch import cluster
+
+    return f"{cluster.slots(launch)} trials at once"
+
+
+def _data(study: Study) -> str:
+    study.check()
+    return "; ".join(f"{task}: {data.task}, {len(data.train['y'])} training rows" for task, data in study.datasets().items())

@@ -1,0 +1,69 @@
+"""One line for each thing that happened: readable in a terminal and in a log file."""
+
+import sys
+import time
+from collections.abc import Callable
+
+from fairray.launch.rounds import Pack
+from fairray.trial import Trial
+
+__all__ = ["Progress", "label"]
+
+EVERY_S = 15.0
+
+
+class Progress:
+    """Tells of packs as they start, move on and end; `finished` is called with each trial that has a result."""
+
+    def __init__(self, finished: Callable[[Trial], str]):
+        self.finished = finished
+        self.total = self.count = 0
+        self.start = self.told = time.monotonic()
+        self.shares: dict[str, float] = {}
+        self.failures: list[tuple[Pack, str]] = []
+
+    def expect(self, packs: list[Pack]) -> None:
+        self.total += len(packs)
+
+    def at(self, pack: Pack, message: str, share: float) -> None:
+        """Somebody is this far with a pack; said every quarter of a minute."""
+        self.shares[pack[0].uid] = share
+        if time.monotonic() - self.told > EVERY_S:
+            self._say(f"{label(pack)}: {message} {share:.0%}")
+
+    def done(self, pack: Pack) -> None:
+        self._ended(pack)
+        for trial in pack:
+            self._say(f"done {label([trial])}  {self.finished(trial)}")
+
+    def failed(self, pack: Pack, error: str) -> None:
+        self._ended(pack)
+        self.failures.append((pack, error))
+        self._say(f"FAILED {label(pack)}: {error.strip().splitlines()[-1]}")
+
+    def _ended(self, pack: Pack) -> None:
+        self.count += 1
+        self.shares.pop(pack[0].uid, None)
+
+    def _say(self, text: str) -> None:
+        self.told = time.monotonic()
+        elapsed, share = self.told - self.start, (self.count + sum(self.shares.values())) / max(self.total, 1)
+        left = f" ~{_clock(elapsed / share - elapsed)} left" if 0.05 < share < 1 else ""
+        print(f"[{self.count:>3}/{self.total}] {_clock(elapsed)}{left}  {text}", file=sys.stderr, flush=True)
+
+
+def label(pack: Pack) -> str:
+    """Task, method and the searched values."""
+    first = pack[0]
+    if len(pack) > 1:
+        return f"{first.task} {first.arm} ({len(pack)} points)"
+    values = " ".join(f"{key.split('.')[-1]}={_short(value)}" for key, value in first.point.items())
+    return f"{first.task} {first.arm} {values}".strip()
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

@@ -1,0 +1,73 @@
+"""Ask, run, tell: the only loop. An executor runs each round's packs before it asks for the next round."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from itertools import groupby
+from math import ceil
+from typing import Any
+
+from fairray.launch.search import askers
+from fairray.store import Store
+from fairray.study import Study
+from fairray.trial import Trial
+
+__all__ = ["Ledger", "Pack", "packed", "plain", "rounds"]
+
+Pack = list[Trial]
+
+
+@dataclass
+class Ledger:
+    """Every trial asked for, by uid, in order: what the study consists of."""
+
+    trials: list[Trial] = field(default_factory=list)
+    stored: int = 0
+
+    @property
+    def unique(self) -> dict[str, Trial]:
+        return {trial.uid: trial for trial in self.trials}
+
+
+def rounds(
+    study: Study, store: Store, slots: Callable[[], int], ledger: Ledger, found: Callable[[Trial], object]
+) -> Iterator[list[Pack]]:
+    """Packs of trials that are not stored; all of a round must have run before the next is asked for.
+
+    slots: how many packs can run at once. found: told of each trial whose result was there already.
+    """
+    asking = askers(study)
+    while trials := [trial for asker in asking for trial in asker.ask()]:
+        ledger.trials += trials
+        unique = {trial.uid: trial for trial in trials}
+        missing = {uid: trial for uid, trial in unique.items() if not trial.stored(store)}
+        ledger.stored += len(unique) - len(missing)
+        for trial in trials:
+            if trial.uid not in missing:
+                found(trial)
+        if missing:
+            yield packed(list(missing.values()), slots(), study.launch.pack)
+        for trial in trials:  # two arms can ask for the same trial, which then ran for one of them
+            if trial.uid in missing and trial is not missing[trial.uid] and trial.stored(store):
+                found(trial)
+        for asker in asking:
+            asker.tell(store, list(study.objectives))
+
+
+def packed(trials: list[Trial], slots: int, most: int) -> list[Pack]:
+    """Trials of one arm together, where that leaves every slot busy.
+
+    most: replicas in a pack. Several packs for each slot even out their different lengths.
+    """
+    fair = max(1, len(trials) // (4 * slots))
+    packs = []
+    for _, group in groupby(trials, key=lambda trial: (trial.task, trial.arm)):
+        arm = list(group)
+        size = max(1, min(fair, most // len(arm[0].seeds)))
+        count = ceil(len(arm) / size)
+        packs += [arm[i::count] for i in range(count)]
+    return packs
+
+
+def plain(pack: Pack) -> list[dict[str, Any]]:
+    """A pack as values that Ray can send and print."""
+    return [asdict(trial) for trial in pack]

@@ -1,0 +1,82 @@
+"""Asking for trials and telling how they scored: grids, and Optuna's samplers."""
+
+from collections.abc import Sequence
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import TrialState
+
+from fairray.store import Store
+from fairray.study import Arm, Grid, Range, Search, Study
+from fairray.trial import Trial
+
+__all__ = ["Asker", "score"]
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+class Asker:
+    """The batches of one arm. What is asked depends on the batches before, never on which trial ended first."""
+
+    def __init__(self, arm: Arm, search: Search, objectives: dict[str, str]):
+        self.arm, self.search = arm, search
+        self.open: list[tuple[optuna.Trial, Trial]] = []
+        self.asked = 0
+        self.grid = arm.grid() if search.name == "grid" or not arm.space else []
+        if not self.grid:
+            sampler = {"tpe": _tpe, "nsga2": _nsga2}[search.name](search)
+            self.study = optuna.create_study(directions=list(objectives.values()), sampler=sampler)
+
+    def ask(self) -> list[Trial]:
+        """The next trials; none when the search is over."""
+        if self.grid:
+            points, self.grid = self.grid, []
+            self.asked = len(points)
+            return [self.arm.at(point) for point in points]
+        if not hasattr(self, "study"):
+            return []
+        count = min(self.search.batch, self.search.points - self.asked)
+        space = {name: _distribution(choice) for name, choice in self.arm.space.items()}
+        asked = [self.study.ask(space) for _ in range(count)]
+        self.open = [(trial, self.arm.at(trial.params)) for trial in asked]
+        self.asked += count
+        return [trial for _, trial in self.open]
+
+    def tell(self, store: Store, objectives: Sequence[str]) -> None:
+        """Score what was asked last; a trial without result has failed."""
+        for asked, trial in self.open:
+            if trial.stored(store):
+                self.study.tell(asked, [score(trial, store, metric) for metric in objectives])
+            else:
+                self.study.tell(asked, state=TrialState.FAIL)
+        self.open = []
+
+
+def score(trial: Trial, store: Store, metric: str, split: str = "val") -> float:
+    """A metric's mean over the seeds of a stored trial."""
+    values = []
+    for replica in trial.replicas:
+        table = store.records(replica.uid)
+        values += table.query("split == @split and metric == @metric and group == 'all'")["value"].tolist()
+    return sum(values) / len(values)
+
+
+def askers(study: Study) -> list[Asker]:
+    """One for each arm of the study."""
+    return [Asker(arm, study.search, study.objectives) for arm in study.arms()]
+
+
+def _distribution(choice: Grid | Range) -> BaseDistribution:
+    if isinstance(choice, Grid):
+        return CategoricalDistribution(choice.grid)
+    if isinstance(choice.low, int) and isinstance(choice.high, int):
+        return IntDistribution(choice.low, choice.high, log=choice.log)
+    return FloatDistribution(choice.low, choice.high, log=choice.log)
+
+
+def _tpe(search: Search) -> optuna.samplers.BaseSampler:
+    return optuna.samplers.TPESampler(seed=search.seed, constant_liar=True)
+
+
+def _nsga2(search: Search) -> optuna.samplers.BaseSampler:
+    return optuna.samplers.NSGAIISampler(seed=search.seed, population_size=search.batch)

@@ -1,0 +1,135 @@
+"""The mirror in MLflow: what the store holds, where people compare runs. Only the driver writes to it.
+
+It is never read back, but for which trials it shows already (the tag fairray.trial).
+"""
+
+import logging
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, Run, RunTag
+
+from fairray.provenance import provenance
+from fairray.statistics.intervals import mean_interval
+from fairray.study import Study
+from fairray.trial import Trial
+
+__all__ = ["Mirror"]
+
+BATCH = 1000  # the most metrics MLflow takes at once
+
+
+class Mirror:
+    """Experiment = study; in it a run for the study, below it one per method, below that one per trial."""
+
+    def __init__(self, study: Study, uri: str):
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        logging.getLogger("mlflow").setLevel(logging.WARNING)
+        self.study, self.client = study, MlflowClient(tracking_uri=uri)
+        if uri.startswith("sqlite:///"):
+            Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        self.experiment = self._experiment(uri)
+        self.shown = {
+            run.data.tags[key]: run.info.run_id
+            for run in self._runs()
+            for key in ("fairray.trial", "fairray.arm", "fairray.study")
+            if key in run.data.tags
+        }
+        self.common = {**provenance(), "seeds": str(study.seeds), "scale": study.scale}
+        self.parent = self._run("fairray.study", study.uid, f"{study.name} {study.scale}", None)
+
+    def show(self, trial: Trial, records: pd.DataFrame) -> None:
+        """Log a trial, unless it is shown already: parameters, curves, and each metric's mean, interval and n."""
+        key = f"{self.study.uid} {trial.task} {trial.arm} {trial.uid}"
+        if key in self.shown:
+            return
+        arm = self._run("fairray.arm", f"{self.study.uid} {trial.arm}", trial.arm, self.parent)
+        name = " ".join([trial.task, *(f"{k.split('.')[-1]}={v}" for k, v in trial.point.items())])
+        run = self._run("fairray.trial", key, name, arm)
+        specs = {"method": trial.method, "network": trial.network, "training": trial.training}
+        params = {f"{part}.{k}": v for part, spec in specs.items() for k, v in spec.items()}
+        params |= {"task": trial.task, **{f"dataset.{k}": v for k, v in trial.dataset.items()}}
+        params |= {f"numerics.{k}": v for k, v in trial.numerics.items()}
+        uids = " ".join(replica.uid for replica in trial.replicas)
+        metrics = [*_curves(records), *_finals(records)]
+        for start in range(0, max(len(metrics), 1), BATCH):
+            self.client.log_batch(
+                run,
+                metrics=metrics[start : start + BATCH],
+                params=[Param(k, str(v)[:6000]) for k, v in params.items()] if start == 0 else [],
+                tags=[RunTag("fairray.uids", uids[:5000])] if start == 0 else [],
+            )
+        self.client.set_terminated(run)
+
+    def summarise(self, arm: str, metrics: dict[str, float]) -> None:
+        """What the study says of a method, on the method's own run."""
+        run = self._run("fairray.arm", f"{self.study.uid} {arm}", arm, self.parent)
+        self.client.log_batch(run, metrics=[Metric(k, v, _now(), 0) for k, v in metrics.items()])
+        self.client.set_terminated(run)
+
+    def attach(self, files: Iterable[Path]) -> None:
+        """Keep figures, tables and the report with the study's run, and end it."""
+        for file in files:
+            self.client.log_artifact(self.parent, str(file), artifact_path="report")
+        self.client.set_terminated(self.parent)
+
+    def _experiment(self, uri: str) -> str:
+        found = self.client.get_experiment_by_name(self.study.name)
+        if found is not None:
+            return found.experiment_id
+        # without a server the artefacts lie beside the database, not wherever the user happens to stand
+        place = (self.study.launch.folder / "mlartifacts").as_uri() if uri.startswith("sqlite:///") else None
+        return self.client.create_experiment(self.study.name, artifact_location=place)
+
+    def _runs(self) -> Iterable[Run]:
+        token = None
+        while True:
+            page = self.client.search_runs([self.experiment], max_results=5000, page_token=token)
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+    def _run(self, tag: str, value: str, name: str, parent: str | None) -> str:
+        if value not in self.shown:
+            tags = {**self.common, tag: value, **({"mlflow.parentRunId": parent} if parent else {})}
+            self.shown[value] = self.client.create_run(self.experiment, run_name=name, tags=tags).info.run_id
+        return self.shown[value]
+
+
+def _curves(records: pd.DataFrame) -> Iterable[Metric]:
+    """Of every stage that has epochs, the mean over seeds at each epoch."""
+    if "epoch" not in records:
+        return
+    curves = records[records["epoch"].notna() & (records["metric"] != "kept_epoch")]
+    means = curves.groupby(["stage", "split", "metric", "epoch"])["value"].mean()
+    for (stage, split, metric, epoch), value in means.items():
+        yield Metric(f"{stage}/{split}_{metric}", float(value), _now(), int(epoch))
+
+
+def _finals(records: pd.DataFrame) -> Iterable[Metric]:
+    """Of the last stage, each metric by split and group: mean, 95 % interval, n, and every seed's value."""
+    last = records[records["epoch"].isna()] if "epoch" in records else records
+    now, keys = _now(), [key for key in ("split", "metric", "group") if key in last]
+    for names, rows in last.groupby(keys, dropna=False):
+        labels = dict(zip(keys, names, strict=True))
+        group = "" if labels.get("group", "all") == "all" else f"/{_clean(labels['group'])}"
+        name = "_".join(str(labels[key]) for key in ("split", "metric") if key in labels) + group
+        interval = mean_interval(rows["value"])
+        yield Metric(name, interval.mean, now, 0)
+        if not group:
+            parts: dict[str, float] = {"low": interval.low, "high": interval.high, "n": interval.n}
+            parts |= {f"seed{row.seed}": row.value for row in rows.itertuples()}  # type: ignore[misc]
+            yield from (Metric(f"{name}/{part}", float(value), now, 0) for part, value in parts.items())
+
+
+def _clean(label: Any) -> str:
+    return "".join(c if c.isalnum() or c in "_-. " else "_" for c in str(label))
+
+
+def _now() -> int:
+    return int(time.time() * 1000)

@@ -1,0 +1,65 @@
+"""One self-contained page, and the files it is made of."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import jinja2
+
+from fairray.provenance import provenance
+from fairray.report.results import Results, Section
+from fairray.trial import stages
+
+__all__ = ["write"]
+
+
+def write(results: Results, sections: Sequence[Section], folder: Path) -> list[Path]:
+    """report.html, which opens offline, the sections' own files, and records.csv; the page comes first."""
+    folder.mkdir(parents=True, exist_ok=True)
+    template = jinja2.Template(Path(__file__).with_name("page.html").read_text(), autoescape=True)
+    page = template.render(
+        study=results.study,
+        sections=sections,
+        settings=json.dumps(
+            {
+                "network": results.study.network,
+                "training": results.study.training,
+                "numerics": results.study.numerics,
+                "tasks": results.study.tasks,
+                "methods": results.study.methods,
+                "seeds": results.study.seeds,
+            },
+            indent=1,
+            default=str,
+        ),
+        provenance=provenance(),
+        cost=_cost(results),
+        runs=_runs(results),
+    )
+    files = {"report.html": page.encode(), **{k: v for s in sections for k, v in s.files.items()}}
+    files["records.csv"] = results.records.to_csv(index=False).encode()
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return [folder / name for name in files]
+
+
+def _cost(results: Results) -> dict[str, str]:
+    seconds = [float(str(made["seconds"])) for made in results.made.values()]
+    hosts = sorted({f"{made['cores']} cores" + (f", {made['gpu']}" if made["gpu"] else "") for made in results.made.values()})
+    dates = sorted(str(made["at"]) for made in results.made.values())
+    return {
+        "stages": str(len(seconds)),
+        "compute": f"{sum(seconds) / 60:.1f} minutes, summed over workers",
+        "on": "; ".join(hosts),
+        "computed": f"{dates[0]} to {dates[-1]}" if dates else "nothing",
+    }
+
+
+def _runs(results: Results) -> list[dict[str, str]]:
+    return [
+        {
+            "trial": f"{trial.task} {trial.arm} {' '.join(f'{k}={v}' for k, v in trial.point.items())}",
+            "uids": " ".join(stages(trial.replicas)),
+        }
+        for trial in results.trials
+    ]

@@ -1,0 +1,98 @@
+"""What a report is made from, and what it is made of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import pandas as pd
+
+from fairray.selection import best_trials, final
+from fairray.statistics.intervals import Interval, mean_interval
+from fairray.study import Study
+from fairray.trial import Trial
+
+__all__ = ["Results", "Section", "percent"]
+
+
+@dataclass(frozen=True)
+class Results:
+    """A study, the tidy records of its trials, and what they cost.
+
+    made: by uid, how each stored stage came to be (its spec's "made").
+    """
+
+    study: Study
+    records: pd.DataFrame
+    trials: list[Trial]
+    made: Mapping[str, Mapping[str, object]]
+
+    @cached_property
+    def chosen(self) -> dict[tuple[str, str], Trial]:
+        """Of each (task, arm) the trial that validation data choose."""
+        trials = {(trial.task, trial.arm, trial.uid): trial for trial in self.trials}
+        best = best_trials(self.records, self.study.objectives)
+        return {(task, arm): trials[task, arm, uid] for (task, arm), uid in best.items()}
+
+    @cached_property
+    def test(self) -> pd.DataFrame:
+        """Test results in percent of every trial: task, arm, trial, searched values, seed, and a column per metric."""
+        rows = final(self.records).query("split == 'test'")
+        rows = rows.assign(value=100 * rows["value"])
+        keys = ["task", "arm", "trial", *self.searched, "seed"]
+        wide = rows.set_index([*keys, "metric"])["value"].unstack("metric").reset_index()
+        order = {pair: i for i, pair in enumerate(self.chosen)}
+        return wide.sort_values(["task", "arm"], key=lambda c: c, kind="stable").sort_values(
+            ["task", "arm"],
+            key=lambda column: column.map({name: i for pair, i in order.items() for name in pair}),
+            kind="stable",
+        )
+
+    @cached_property
+    def best(self) -> pd.DataFrame:
+        """The rows of `test` that belong to chosen trials."""
+        pairs = {(task, arm, trial.uid) for (task, arm), trial in self.chosen.items()}
+        keep = [(row.task, row.arm, row.trial) in pairs for row in self.test.itertuples()]  # type: ignore[attr-defined]
+        return self.test[keep]
+
+    @property
+    def searched(self) -> list[str]:
+        """The hyperparameters that the study searches."""
+        return sorted({key for trial in self.trials for key in trial.point})
+
+    def values(self, task: str, arm: str, metric: str) -> pd.Series:
+        """The chosen trial's test values in percent, by seed."""
+        rows = self.best[(self.best["task"] == task) & (self.best["arm"] == arm)]
+        return rows.set_index("seed")[metric]
+
+    def interval(self, task: str, arm: str, metric: str) -> Interval:
+        return mean_interval(self.values(task, arm, metric))
+
+    @cached_property
+    def printed(self) -> pd.DataFrame:
+        """The paper's numbers in percent, with columns task, arm, metric, value; empty where it prints none."""
+        path = self.study.printed
+        if path is None:
+            return pd.DataFrame(columns=["task", "arm", "metric", "value"])
+        return pd.read_csv(path, comment="#")
+
+    def print_of(self, task: str, arm: str, metric: str) -> float | None:
+        """What the paper prints for a method; a method's variants are compared with it too."""
+        name = self.chosen[task, arm].method["name"]
+        rows = self.printed.query("task == @task and arm == @name and metric == @metric")["value"]
+        return float(rows.iloc[0]) if len(rows) else None
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a report. html: its body. files: further forms of it, by file name."""
+
+    title: str
+    html: str
+    files: dict[str, bytes] = field(default_factory=dict)
+
+
+def percent(interval: Interval) -> str:
+    """A mean with its 95 % interval."""
+    if interval.n < 2:
+        return f"{interval.mean:.2f}"
+    return f"{interval.mean:.2f} [{interval.low:.2f}, {interval.high:.2f}]"

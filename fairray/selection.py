@@ -1,0 +1,28 @@
+"""Which point of a search is reported: chosen on validation data, never on test."""
+
+import pandas as pd
+
+__all__ = ["best_trials", "final"]
+
+
+def final(records: pd.DataFrame) -> pd.DataFrame:
+    """The rows that are results of finished methods: not curves, over all groups."""
+    rows = records["group"].eq("all")
+    if "epoch" in records:
+        rows &= records["epoch"].isna()
+    return records[rows]
+
+
+def best_trials(records: pd.DataFrame, objectives: dict[str, str]) -> dict[tuple[str, str], str]:
+    """The chosen trial's uid for each (task, arm).
+
+    The score of a point is the sum of its objectives' validation means over seeds, those to minimise
+    counted negative: with EAcc and Odds, a point of bias is worth a point of accuracy. Ties go to the first.
+    """
+    val = final(records).query("split == 'val' and metric in @objectives")
+    signs = {metric: 1 if direction == "maximize" else -1 for metric, direction in objectives.items()}
+    means = val.groupby(["task", "arm", "trial", "metric"], sort=False)["value"].mean().reset_index()
+    means["score"] = means["value"] * means["metric"].map(signs)
+    scores = means.groupby(["task", "arm", "trial"], sort=False)["score"].sum().reset_index()
+    best = scores.loc[scores.groupby(["task", "arm"], sort=False)["score"].idxmax()]
+    return {(row.task, row.arm): row.trial for row in best.itertuples()}  # type: ignore[misc]

@@ -1,0 +1,1 @@
+"""Statistics of records: pure functions of numbers, wherever those came from."""

@@ -1,0 +1,36 @@
+"""Means over seeds, with Student's t intervals."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+__all__ = ["Interval", "mean_interval"]
+
+
+class Interval(NamedTuple):
+    """A mean of n values and its confidence interval; without width (nan) where n is 1."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+    @property
+    def half(self) -> float:
+        return (self.high - self.low) / 2
+
+    @property
+    def clear_of_zero(self) -> bool:
+        return self.low > 0 or self.high < 0
+
+
+def mean_interval(values: Iterable[float], confidence: float = 0.95) -> Interval:
+    """The mean and its two-sided t interval with n - 1 degrees of freedom."""
+    sample = np.asarray(list(values), dtype=float)
+    n, mean = len(sample), float(sample.mean())
+    if n < 2:
+        return Interval(mean, float("nan"), float("nan"), n)
+    half = float(stats.t.ppf((1 + confidence) / 2, n - 1) * sample.std(ddof=1) / np.sqrt(n))
+    return Interval(mean, mean - half, mean + half, n)

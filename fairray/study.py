@@ -1,0 +1,168 @@
+"""A study is a declared question: tasks x methods x search space x seeds, as plain values."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge
+
+from fairray import registry
+from fairray.data import Dataset
+from fairray.stages import digest
+from fairray.trial import Trial, dataset
+
+__all__ = ["Arm", "Grid", "Launch", "Range", "Search", "Study"]
+
+Spec = dict[str, Any]
+Value = bool | int | float | str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """Values to try, all of them in a grid search and as categories otherwise."""
+
+    grid: tuple[Value, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Range:
+    """An interval to search, with both ends in it; whole numbers where both ends are."""
+
+    low: int | float
+    high: int | float
+    log: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """How the open hyperparameters of a method are searched (conf/search/).
+
+    points: how many for each task and method (a grid takes all of its own). batch: asked for at once;
+    what is asked depends on all batches before and never on which trial ended first.
+    """
+
+    name: Literal["grid", "tpe", "nsga2"] = "grid"
+    points: Annotated[int, Ge(1)] = 20
+    batch: Annotated[int, Ge(1)] = 5
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """Where and how a study runs (conf/launch/); no result depends on it, so no uid does.
+
+    executor: "ray", or "local" for this process alone. address: of a Ray cluster; none starts one here.
+    cpus, gpus: of each trial, or of each of its workers. workers: Ray Train workers of each trial; 0 trains
+    inside the trial. pack: most replicas in one trial. engine: "auto" measures which is faster.
+    threads: torch threads of a trial. output: the folder of the reports; store: of the results, or a URL
+    (s3://, gs://). tracking: MLflow's URI. Where they are not given they lie in `output`.
+    """
+
+    executor: Literal["ray", "local"] = "ray"
+    address: str | None = None
+    cpus: Annotated[int, Ge(1)] = 1
+    gpus: Annotated[float, Ge(0)] = 0.0
+    workers: Annotated[int, Ge(0)] = 0
+    pack: Annotated[int, Ge(1)] = 25
+    engine: Literal["auto", "alone", "stacked"] = "auto"
+    threads: Annotated[int, Ge(1)] = 1
+    output: str = "runs"
+    store: str | None = None
+    tracking: str | None = None
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.output).resolve()
+
+    @property
+    def store_root(self) -> str:
+        return self.store or str(self.folder / "store")
+
+    @property
+    def tracking_uri(self) -> str:
+        return self.tracking or f"sqlite:///{self.folder / 'mlflow.db'}"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One method on one task, with its search space: dotted names to `Grid` or `Range`."""
+
+    task: str
+    name: str
+    space: dict[str, Grid | Range]
+    closed: Trial
+
+    def at(self, point: Spec) -> Trial:
+        """The trial at a point of the space."""
+        parts = {part: dict(getattr(self.closed, part)) for part in ("method", "network", "training")}
+        for key, value in point.items():
+            part, name = key.split(".", 1)
+            parts[part][name] = value
+        old = self.closed
+        return Trial(old.task, old.arm, old.dataset, **parts, numerics=old.numerics, seeds=old.seeds, point=point)
+
+    def grid(self) -> list[Spec]:
+        """Every point, where all of the space is a grid."""
+        values = [choice.grid for choice in self.space.values() if isinstance(choice, Grid)]
+        return [dict(zip(self.space, point, strict=True)) for point in product(*values)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """What a study file says, validated; built by `fairray.config.load`.
+
+    tasks, methods: specs by the name the study gives them; a method's values may be `Grid` or `Range`.
+    objectives: metrics to "minimize" or "maximize" on validation data, aggregated over seeds.
+    left_out: tasks not run, and why. printed: the file of the paper's numbers, if any.
+    """
+
+    name: str
+    question: str
+    scale: str
+    tasks: dict[str, Spec]
+    methods: dict[str, Spec]
+    network: Spec
+    training: Spec
+    numerics: Spec
+    seeds: int
+    objectives: dict[str, str]
+    search: Search
+    launch: Launch
+    baseline: str | None = None
+    printed: Path | None = None
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    def arms(self) -> Iterator[Arm]:
+        """Every method on every task."""
+        for (task, data), (name, method) in product(self.tasks.items(), self.methods.items()):
+            specs = {"method": method, "network": self.network, "training": self.training}
+            space = {
+                f"{part}.{key}": value
+                for part, spec in specs.items()
+                for key, value in spec.items()
+                if isinstance(value, Grid | Range)
+            }
+            closed = {
+                part: {key: value for key, value in spec.items() if f"{part}.{key}" not in space}
+                for part, spec in specs.items()
+            }
+            seeds = tuple(range(self.seeds))
+            yield Arm(task, name, space, Trial(task, name, data, **closed, numerics=self.numerics, seeds=seeds, point={}))
+
+    def datasets(self) -> dict[str, Dataset]:
+        """The data of every task; raises BadInput where one cannot be loaded."""
+        return {task: dataset(spec) for task, spec in self.tasks.items()}
+
+    def check(self) -> None:
+        """Raise BadInput where a method cannot serve a data set, before anything runs."""
+        for arm in self.arms():
+            corner = {key: v.grid[0] if isinstance(v, Grid) else v.low for key, v in arm.space.items()}
+            registry.build("methods", arm.at(corner).method).check(dataset(arm.closed.dataset))
+
+    @property
+    def uid(self) -> str:
+        """Of the question, not of where it runs."""
+        parts = (self.tasks, self.methods, self.network, self.training, self.numerics, self.seeds, self.search)
+        return digest([self.name, *map(repr, parts)])
