@@ -12,7 +12,7 @@ from typing import Any
 
 os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
 os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.1")
-os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # its banner counts our endless samples
 
 import ray
 import torch
@@ -82,8 +82,10 @@ def run(study: Study, store: Store, rounds: Iterator[list[Pack]], progress: Prog
             failure_config=tune.FailureConfig(max_failures=1),
         ),
     )
-    tuner.fit()
-    shutil.rmtree(folder, ignore_errors=True)  # Tune's own state; the results are in the store
+    try:
+        tuner.fit()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)  # Tune's own state; the results are in the store
 
 
 class Rounds(Searcher):
@@ -117,6 +119,9 @@ class Rounds(Searcher):
             self.progress.failed(pack, (result or {}).get("error", "its process died twice; is there enough memory?"))
         else:
             self.progress.done(pack)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}  # Tune writes its searcher down to resume it; studies are resumed from the store instead
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: the store is the ledger, and a study is resumed by running it again."""
