@@ -1,7 +1,6 @@
 """The command line: list, plan, run, status, report, doctor."""
 
 import argparse
-import importlib.util
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -41,7 +40,9 @@ def run_script(file: str) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="fairray", description="A distributed hyperparameter-study system for fairness")
+    parser = argparse.ArgumentParser(
+        prog="fairray", description="A distributed hyperparameter-study system for fairness"
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     families = ("studies", "methods", "datasets", "networks", "metrics")
     listing = commands.add_parser("list", help="what there is")
@@ -176,11 +177,7 @@ def _sections(study: Study) -> Callable[[Any], Any]:
     if path is None:
         metrics = tuple(study.objectives)
         return lambda results: [report.verdict(results, metrics), report.table(results, metrics)]
-    spec = importlib.util.spec_from_file_location(f"fairray_study_{study.name}", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.sections
+    return registry.file(path).sections
 
 
 def _first_lines(family: str) -> dict[str, str]:

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from fairray import evaluation, registry
 from fairray.errors import BadInput, unknown
 from fairray.stages import Numerics, Training
-from fairray.study import Grid, Launch, Range, Search, Study
+from fairray.study import Direction, Grid, Launch, Range, Search, Study
 
 __all__ = ["conf_file", "load", "scales", "script", "studies"]
 
@@ -183,7 +183,9 @@ def _study(draft: Draft, name: str, scale: str) -> Study:
     for spec in (*methods.values(), study.network, study.training):
         for key, value in spec.items():
             if isinstance(value, Range) and study.search.name == "grid":
-                raise BadInput(f"{draft.file} ({key})", "a grid search needs a grid", "set search=tpe or give grid: [...]")
+                raise BadInput(
+                    f"{draft.file} ({key})", "a grid search needs a grid", "set search=tpe or give grid: [...]"
+                )
     return study
 
 
@@ -255,7 +257,7 @@ def _ends(choice: Grid | Range) -> tuple[Any, ...]:
     return choice.grid if isinstance(choice, Grid) else (choice.low, choice.high)
 
 
-def _objectives(draft: Draft) -> dict[str, str]:
+def _objectives(draft: Draft) -> dict[str, Direction]:
     objectives, known = draft.values["objectives"], evaluation.metrics()
     if not isinstance(objectives, dict) or not objectives:
         raise BadInput(draft.where("objectives"), f"got {objectives!r}", "give objectives: {odds: minimize}")

@@ -34,7 +34,7 @@ class Evaluation(Step):
 
 def metrics() -> dict[str, Metric]:
     """Every registered metric, by name."""
-    found = {}
+    found: dict[str, Metric] = {}
     for name in registry.names("metrics"):
         module = registry.module("metrics", name)
         found |= {metric: getattr(module, metric) for metric in module.__all__}

@@ -17,7 +17,7 @@ from typing import Any
 
 from fairray.errors import BadInput, unknown
 
-__all__ = ["FAMILIES", "arguments", "build", "load", "module", "names", "public"]
+__all__ = ["FAMILIES", "arguments", "build", "file", "load", "module", "names", "public"]
 
 FAMILIES = ("datasets", "methods", "networks", "metrics")
 
@@ -39,7 +39,7 @@ def load(family: str, name: str) -> Any:
 def module(family: str, name: str) -> ModuleType:
     """The module of a member; an entry point names a module. Raises BadInput where there is none."""
     if name.endswith(".py"):
-        return _file(Path(name).resolve())
+        return file(Path(name).resolve())
     if name in _built_in(family):
         return import_module(f"fairray.{family}.{name}")
     for point in entry_points(group=f"fairray.{family}"):
@@ -72,7 +72,8 @@ def _built_in(family: str) -> frozenset[str]:
     return frozenset(m.name for m in pkgutil.iter_modules(path) if not m.name.startswith("_"))
 
 
-def _file(path: Path) -> ModuleType:
+def file(path: Path) -> ModuleType:
+    """The module of a Python file, loaded once."""
     name = f"fairray_file_{path.stem}"
     loaded = sys.modules.get(name)
     if loaded is not None and loaded.__file__ == str(path):
@@ -80,7 +81,8 @@ def _file(path: Path) -> ModuleType:
     if not path.is_file():
         raise BadInput(str(path), "there is no such file", "give the path of a Python file")
     spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
+    assert spec
+    assert spec.loader
     fresh = importlib.util.module_from_spec(spec)
     sys.modules[name] = fresh
     spec.loader.exec_module(fresh)

@@ -1,5 +1,7 @@
 """Which point of a search is reported: chosen on validation data, never on test."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 __all__ = ["best_trials", "final"]
@@ -13,7 +15,7 @@ def final(records: pd.DataFrame) -> pd.DataFrame:
     return records[rows]
 
 
-def best_trials(records: pd.DataFrame, objectives: dict[str, str]) -> dict[tuple[str, str], str]:
+def best_trials(records: pd.DataFrame, objectives: Mapping[str, str]) -> dict[tuple[str, str], str]:
     """The chosen trial's uid for each (task, arm).
 
     The score of a point is the sum of its objectives' validation means over seeds, those to minimise

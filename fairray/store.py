@@ -107,7 +107,9 @@ class Store:
         try:
             return self.fs.cat_file(f"{self._folder(uid)}/{name}")
         except FileNotFoundError as error:
-            raise BadInput(self._folder(uid), f"there is no {name}", "delete the folder; it is computed again") from error
+            raise BadInput(
+                self._folder(uid), f"there is no {name}", "delete the folder; it is computed again"
+            ) from error
 
     def _rename_in(self, uid: str, parts: dict[str, bytes]) -> None:
         final, temporary = Path(self._folder(uid)), Path(self.root, "tmp", uuid.uuid4().hex)

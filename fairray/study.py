@@ -13,10 +13,11 @@ from fairray.data import Dataset
 from fairray.stages import digest
 from fairray.trial import Trial, dataset
 
-__all__ = ["Arm", "Grid", "Launch", "Range", "Search", "Study"]
+__all__ = ["Arm", "Direction", "Grid", "Launch", "Range", "Search", "Study"]
 
 Spec = dict[str, Any]
 Value = bool | int | float | str
+Direction = Literal["minimize", "maximize"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +128,7 @@ class Study:
     training: Spec
     numerics: Spec
     seeds: int
-    objectives: dict[str, str]
+    objectives: dict[str, Direction]
     search: Search
     launch: Launch
     baseline: str | None = None
@@ -149,7 +150,9 @@ class Study:
                 for part, spec in specs.items()
             }
             seeds = tuple(range(self.seeds))
-            yield Arm(task, name, space, Trial(task, name, data, **closed, numerics=self.numerics, seeds=seeds, point={}))
+            yield Arm(
+                task, name, space, Trial(task, name, data, **closed, numerics=self.numerics, seeds=seeds, point={})
+            )
 
     def datasets(self) -> dict[str, Dataset]:
         """The data of every task; raises BadInput where one cannot be loaded."""

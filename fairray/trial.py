@@ -18,7 +18,7 @@ import torch.distributed as dist
 
 from fairray import evaluation, registry
 from fairray.data import Dataset
-from fairray.stages import Artifact, Numerics, Replica, Setting, Stage, Step, Training, digest
+from fairray.stages import Artifact, Numerics, Replica, Setting, Step, Training, digest
 from fairray.store import Store
 from fairray.training.distributed import active
 from fairray.training.fit import EngineName, fit, stack_key
@@ -139,8 +139,7 @@ def _compute(
     replicas: list[Replica], store: Store, engine: EngineName, progress: Progress
 ) -> Iterator[tuple[Replica, Artifact, float]]:
     before = {
-        replica.uid: {name: store.read(parent.uid) for name, parent in replica.parents.items()}
-        for replica in replicas
+        replica.uid: {name: store.read(parent.uid) for name, parent in replica.parents.items()} for replica in replicas
     }
     start = time.perf_counter()
 

@@ -48,7 +48,7 @@ def tabular(
             f"it has the one value {groups[0]!r}, so there are no groups to compare",
             "choose a column with at least two values",
         )
-    columns = list(inputs) or [c for c in train if c not in (target, protected)]
+    columns = list(inputs) or [str(c) for c in train if c not in (target, protected)]
     if include_protected and protected not in columns:
         columns.append(protected)
     x = _encode(frames, columns, where)
@@ -67,7 +67,9 @@ def tabular(
         task=f"{target} ~ {protected}",
         classes=classes,
         groups=groups,
-        **{part: split(part) for part in SPLITS},
+        train=split("train"),
+        val=split("val"),
+        test=split("test"),
     ).checked(where)
 
 

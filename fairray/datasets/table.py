@@ -59,12 +59,12 @@ class Table:
 
 
 def _read(path: Path) -> pd.DataFrame:
-    readers = {".csv": pd.read_csv, ".parquet": pd.read_parquet}
-    if path.suffix not in readers:
+    if path.suffix not in (".csv", ".parquet"):
         raise BadInput(str(path), f"it ends in {path.suffix!r}", "give a .csv or a .parquet file")
     if not path.is_file():
         raise BadInput(str(path), "there is no such file", "give the path of a .csv or .parquet file")
     try:
-        return readers[path.suffix](path).reset_index(drop=True)
+        frame = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
     except (ValueError, OSError) as error:  # pandas' and pyarrow's parsers raise subclasses of ValueError
         raise BadInput(str(path), f"it cannot be read: {error}", "repair or replace the file") from error
+    return frame.reset_index(drop=True)

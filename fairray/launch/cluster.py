@@ -1,5 +1,6 @@
 """On Ray: one Tuner for the whole study; a trial trains inside itself or with Ray Train workers."""
 
+import logging
 import os
 import shutil
 import tempfile
@@ -40,7 +41,7 @@ def slots(launch: Launch) -> int:
             address=launch.address or "local",
             include_dashboard=False if launch.address is None else None,
             log_to_driver=False,
-            logging_level="error",
+            logging_level=logging.ERROR,
             runtime_env={"env_vars": QUIET},
         )
     have = ray.cluster_resources()
@@ -97,7 +98,7 @@ class Rounds(Searcher):
         self.queue: deque[Pack] = deque()
         self.running: dict[str, Pack] = {}
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+    def suggest(self, trial_id: str) -> Any:
         if not self.queue:
             if self.running:
                 return None
@@ -154,7 +155,7 @@ def _with_workers(config: dict[str, Any]) -> None:
         run_config=train.RunConfig(
             name=f"{tune.get_context().get_trial_name()}-{time.time_ns()}",  # a name used before resumes that run
             storage_path=config["folder"],
-            callbacks=[TuneReportCallback()],
+            callbacks=[TuneReportCallback()],  # type: ignore[list-item]
         ),
     ).fit()
 

@@ -65,7 +65,11 @@ def _mlflow(launch: Launch) -> str:
 def _disk(folder: Path) -> Check:
     there = next(parent for parent in (folder, *folder.parents) if parent.exists())
     free = shutil.disk_usage(there).free / 1e9
-    return "disk", f"{free:.0f} GB free at {there}", None if free > LOW_DISK_GB else "free some space, or set launch.store"
+    return (
+        "disk",
+        f"{free:.0f} GB free at {there}",
+        None if free > LOW_DISK_GB else "free some space, or set launch.store",
+    )
 
 
 def _ray(launch: Launch) -> str:
@@ -76,4 +80,6 @@ def _ray(launch: Launch) -> str:
 
 def _data(study: Study) -> str:
     study.check()
-    return "; ".join(f"{task}: {data.task}, {len(data.train['y'])} training rows" for task, data in study.datasets().items())
+    return "; ".join(
+        f"{task}: {data.task}, {len(data.train['y'])} training rows" for task, data in study.datasets().items()
+    )

@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Iterable
+from functools import partial
 
 import torch
 
@@ -21,7 +22,7 @@ def run(study: Study, store: Store, rounds: Iterable[list[Pack]], progress: Prog
         progress.expect(packs)
         for pack in packs:
             try:
-                execute(pack, store, study.launch.engine, lambda message, share, p=pack: progress.at(p, message, share))
+                execute(pack, store, study.launch.engine, partial(progress.at, pack))
             except Exception:
                 progress.failed(pack, traceback.format_exc())
             else:

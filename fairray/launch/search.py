@@ -1,13 +1,13 @@
 """Asking for trials and telling how they scored: grids, and Optuna's samplers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
 from fairray.store import Store
-from fairray.study import Arm, Grid, Range, Search, Study
+from fairray.study import Arm, Direction, Grid, Range, Search, Study
 from fairray.trial import Trial
 
 __all__ = ["Asker", "score"]
@@ -18,14 +18,14 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 class Asker:
     """The batches of one arm. What is asked depends on the batches before, never on which trial ended first."""
 
-    def __init__(self, arm: Arm, search: Search, objectives: dict[str, str]):
+    def __init__(self, arm: Arm, search: Search, objectives: Mapping[str, Direction]):
         self.arm, self.search = arm, search
         self.open: list[tuple[optuna.Trial, Trial]] = []
         self.asked = 0
         self.grid = arm.grid() if search.name == "grid" or not arm.space else []
         if not self.grid:
             sampler = {"tpe": _tpe, "nsga2": _nsga2}[search.name](search)
-            self.study = optuna.create_study(directions=list(objectives.values()), sampler=sampler)
+            self.study = optuna.create_study(directions=[*objectives.values()], sampler=sampler)
 
     def ask(self) -> list[Trial]:
         """The next trials; none when the search is over."""

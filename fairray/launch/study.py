@@ -41,8 +41,11 @@ def run(study: Study, mirror: Mirror) -> Outcome:
     total = len(ledger.unique)
     print(
         f"{study.name}, scale {study.scale}, {study.seeds} seeds: "
-        + (f"{ledger.stored} of {total} trials are stored, {total - ledger.stored} to run" if first else
-           f"everything is stored: {total} trials, 0 to run"),
+        + (
+            f"{ledger.stored} of {total} trials are stored, {total - ledger.stored} to run"
+            if first
+            else f"everything is stored: {total} trials, 0 to run"
+        ),
         file=sys.stderr,
         flush=True,
     )

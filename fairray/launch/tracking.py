@@ -106,9 +106,9 @@ def _curves(records: pd.DataFrame) -> Iterable[Metric]:
     if "epoch" not in records:
         return
     curves = records[records["epoch"].notna() & (records["metric"] != "kept_epoch")]
-    means = curves.groupby(["stage", "split", "metric", "epoch"])["value"].mean()
-    for (stage, split, metric, epoch), value in means.items():
-        yield Metric(f"{stage}/{split}_{metric}", float(value), _now(), int(epoch))
+    means = curves.groupby(["stage", "split", "metric", "epoch"])["value"].mean().reset_index()
+    for row in means.to_dict("records"):
+        yield Metric(f"{row['stage']}/{row['split']}_{row['metric']}", float(row["value"]), _now(), int(row["epoch"]))
 
 
 def _finals(records: pd.DataFrame) -> Iterable[Metric]:

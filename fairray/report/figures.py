@@ -65,7 +65,7 @@ def sweep(results: Results, metrics: Sequence[str]) -> Section:
     return _section("Search", figure, "sweep.png")
 
 
-def _curve(results, axes, rows, task, arm, key, metric):  # type: ignore[no-untyped-def]
+def _curve(results, axes, rows, task, arm, key, metric):
     at = {value: mean_interval(part[metric]) for value, part in rows.groupby(key)}
     colour = sns.color_palette("colorblind")[0]
     axes.scatter(rows[key], rows[metric], color=colour, alpha=0.25, s=22, linewidths=0)

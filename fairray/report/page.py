@@ -45,7 +45,9 @@ def write(results: Results, sections: Sequence[Section], folder: Path) -> list[P
 
 def _cost(results: Results) -> dict[str, str]:
     seconds = [float(str(made["seconds"])) for made in results.made.values()]
-    hosts = sorted({f"{made['cores']} cores" + (f", {made['gpu']}" if made["gpu"] else "") for made in results.made.values()})
+    hosts = sorted(
+        {f"{made['cores']} cores" + (f", {made['gpu']}" if made["gpu"] else "") for made in results.made.values()}
+    )
     dates = sorted(str(made["at"]) for made in results.made.values())
     return {
         "stages": str(len(seconds)),

@@ -39,19 +39,13 @@ class Results:
         rows = final(self.records).query("split == 'test'")
         rows = rows.assign(value=100 * rows["value"])
         keys = ["task", "arm", "trial", *self.searched, "seed"]
-        wide = rows.set_index([*keys, "metric"])["value"].unstack("metric").reset_index()
-        order = {pair: i for i, pair in enumerate(self.chosen)}
-        return wide.sort_values(["task", "arm"], key=lambda c: c, kind="stable").sort_values(
-            ["task", "arm"],
-            key=lambda column: column.map({name: i for pair, i in order.items() for name in pair}),
-            kind="stable",
-        )
+        return rows.set_index([*keys, "metric"])["value"].unstack("metric").reset_index()
 
     @cached_property
     def best(self) -> pd.DataFrame:
         """The rows of `test` that belong to chosen trials."""
         pairs = {(task, arm, trial.uid) for (task, arm), trial in self.chosen.items()}
-        keep = [(row.task, row.arm, row.trial) in pairs for row in self.test.itertuples()]  # type: ignore[attr-defined]
+        keep = [(row.task, row.arm, row.trial) in pairs for row in self.test.itertuples()]
         return self.test[keep]
 
     @property
@@ -77,9 +71,9 @@ class Results:
 
     def print_of(self, task: str, arm: str, metric: str) -> float | None:
         """What the paper prints for a method; a method's variants are compared with it too."""
-        name = self.chosen[task, arm].method["name"]
-        rows = self.printed.query("task == @task and arm == @name and metric == @metric")["value"]
-        return float(rows.iloc[0]) if len(rows) else None
+        wanted = {"task": task, "arm": self.chosen[task, arm].method["name"], "metric": metric}
+        rows = self.printed[(self.printed[list(wanted)] == pd.Series(wanted)).all(axis=1)]
+        return float(rows["value"].iloc[0]) if len(rows) else None
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,10 @@ def table(results: Results, metrics: Sequence[str]) -> Section:
             if len(results.printed):
                 printed = results.print_of(task, arm, metric)
                 row[f"{named(metric)} printed"] = "" if printed is None else f"{printed:.2f}"
-        row["chosen on validation"] = ", ".join(f"{k.split('.')[-1]} = {v:g}" if isinstance(v, int | float) else
-                                                f"{k.split('.')[-1]} = {v}" for k, v in trial.point.items())
+        row["chosen on validation"] = ", ".join(
+            f"{k.split('.')[-1]} = {v:g}" if isinstance(v, int | float) else f"{k.split('.')[-1]} = {v}"
+            for k, v in trial.point.items()
+        )
         rows.append(row)
     frame = pd.DataFrame(rows)
     return Section(
@@ -49,7 +51,9 @@ def verdict(results: Results, metrics: Sequence[str]) -> Section:
         said = [_change(metric, _paired(results, task, arm, baseline, metric)) for metric in metrics]
         lines.append(f"<li><b>{escape(task)}, {escape(arm)}</b>: {'; '.join(said)}.</li>")
     left = [f"<li>{escape(task)} was left out: {escape(why)}</li>" for task, why in results.study.left_out.items()]
-    note = f"<p>Against {escape(str(baseline))}, seed by seed; percentage points [95 % t-interval of the difference].</p>"
+    note = (
+        f"<p>Against {escape(str(baseline))}, seed by seed; percentage points [95 % t-interval of the difference].</p>"
+    )
     return Section("Verdict", f"<ul>{''.join(lines + left)}</ul>{note}")
 
 

@@ -49,5 +49,5 @@ def _joined(tensor: Tensor, lengths: list[int]) -> Tensor:
     # all_gather wants equal shapes, and the last batch of an epoch rarely divides evenly
     missing = max(lengths) - len(tensor)
     padded = torch.cat([tensor, tensor.new_zeros(missing, *tensor.shape[1:])])
-    parts = all_gather(padded.contiguous())  # type: ignore[no-untyped-call]
+    parts = all_gather(padded.contiguous())
     return torch.cat([part[:length] for part, length in zip(parts, lengths, strict=True)])

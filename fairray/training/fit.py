@@ -103,7 +103,7 @@ def fit(
         build = _engine(whole, engine)
         packs = [whole] if build is Stacked else [Pack([r], [views[r.uid]]) for r in group]
         for i, pack in enumerate(packs):
-            yield from _train(pack, build, lambda text, share: progress(text, (i + share) / len(packs)))
+            yield from _train(pack, build, _part(progress, i, len(packs)))
 
 
 def stack_key(replica: Replica) -> tuple[Any, ...]:
@@ -138,6 +138,10 @@ def _train(
         own = {name: tensor[r] for name, tensor in logits.items()}
         records = _records({name: curve[:, r] for name, curve in stacked.items()}, kept[r])
         yield replica, Artifact(model | own, records)
+
+
+def _part(progress: Progress, i: int, n: int) -> Progress:
+    return lambda message, share: progress(message, (i + share) / n)
 
 
 def _logits(pack: Pack, engine: Engine, split: str) -> Tensor:

@@ -24,7 +24,7 @@ class Stacked:
     def __init__(self, replicas: Sequence[Replica]):
         objectives = [objective(replica) for replica in replicas]
         self.objective = objectives[0]
-        stacked, _ = stack_module_state(objectives)  # type: ignore[arg-type]
+        stacked, _ = stack_module_state(objectives)
         self.parameters: Tensors = {name: tensor.detach() for name, tensor in stacked.items()}
         self.floats = _floats(replicas, self.objective)
         self.views = [[tensor[r] for tensor in self.parameters.values()] for r in range(len(replicas))]
@@ -84,6 +84,4 @@ def _floats(replicas: Sequence[Replica], like: nn.Module) -> Tensors:
     stages = [replica.stage for replica in replicas]
     first = next(like.parameters())
     assert isinstance(stages[0], TrainStage)
-    return {
-        name: first.new_tensor([stage.hyperparameters[name] for stage in stages]) for name in stages[0].floats
-    }
+    return {name: first.new_tensor([stage.hyperparameters[name] for stage in stages]) for name in stages[0].floats}

@@ -1,0 +1,40 @@
+"""What every method must pass: the engines give the same numbers. Methods are tested by existing."""
+
+import torch
+
+from fairray import registry
+from fairray.store import Store
+from fairray.trial import execute, stages
+
+
+def varied(method, trial, seeds=(0, 1)):
+    """Trials of a method that differ in every float: hyperparameters and learning rate."""
+    default = registry.load("methods", method)()
+    floats = {name: value for name, value in vars(default).items() if isinstance(value, float)}
+    return [
+        trial(
+            {"name": method, **{name: value * (1 - 0.1 * i) for name, value in floats.items()}},
+            seeds=seeds,
+            numerics={"dtype": "float64"},
+            lr=1e-2 / (i + 1),
+            epochs=3,
+        )
+        for i in range(3)
+    ]
+
+
+def artifacts(trials, root, engine):
+    """Every tensor that the trials' stages leave, by uid and name."""
+    store = Store(str(root))
+    execute(trials, store, engine)
+    uids = stages(replica for trial in trials for replica in trial.replicas)
+    return {(uid, name): tensor for uid in uids for name, tensor in store.read(uid).tensors.items()}
+
+
+def assert_stacking_changes_nothing(method, trial, folder):
+    trials = varied(method, trial)
+    alone, stacked = (artifacts(trials, folder / engine, engine) for engine in ("alone", "stacked"))
+    assert alone.keys() == stacked.keys()
+    assert len(alone) > 6 * len(trials)
+    for key, tensor in alone.items():
+        torch.testing.assert_close(stacked[key], tensor, rtol=1e-10, atol=1e-10)

@@ -1,0 +1,14 @@
+"""One of two processes that train together: python distributed_worker.py FOLDER RANK."""
+
+import sys
+from pathlib import Path
+
+import torch.distributed as dist
+from conformance import artifacts, varied
+from conftest import trial
+
+folder, rank = Path(sys.argv[1]), int(sys.argv[2])
+dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2)
+artifacts(varied("bade", trial.__wrapped__(), seeds=[0])[:1], folder / "together", "auto")
+dist.barrier()
+dist.destroy_process_group()

@@ -1,0 +1,53 @@
+"""Every method, present and future: a new file in fairray/methods/ is tested by existing."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from conformance import artifacts, assert_stacking_changes_nothing, varied
+
+from fairray import registry
+from fairray.store import Store
+
+METHODS = registry.names("methods")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_stacking_changes_nothing(method, trial, tmp_path):
+    assert_stacking_changes_nothing(method, trial, tmp_path)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_replicas_of_a_stack_differ(method, trial, tmp_path):
+    one, other = (
+        artifacts([trial(method, seeds=[seed])], tmp_path / str(seed), "alone").values() for seed in (0, 1)
+    )
+    assert any(not torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_distributing_changes_nothing(trial, tmp_path):
+    """Two processes share every batch, of odd size too, and give the numbers of one."""
+    trials = varied("bade", trial, seeds=[0])[:1]
+    alone = artifacts(trials, tmp_path / "alone", "alone")
+    program = Path(__file__).with_name("distributed_worker.py")
+    command = [sys.executable, str(program), str(tmp_path)]
+    workers = [subprocess.Popen([*command, str(rank)], stderr=subprocess.PIPE, text=True) for rank in range(2)]
+    errors = [worker.communicate(timeout=120)[1] for worker in workers]
+    assert [worker.returncode for worker in workers] == [0, 0], errors
+    assert trials[0].stored(Store(str(tmp_path / "together")))  # so that nothing is computed here
+    together = artifacts(trials, tmp_path / "together", "alone")
+    for key, tensor in alone.items():
+        torch.testing.assert_close(together[key], tensor, rtol=1e-10, atol=1e-10)
+
+
+def test_a_trial_is_the_same_after_many_others(trial, tmp_path):
+    fresh = artifacts([trial("bade")], tmp_path / "fresh", "auto")
+    others = [trial("standard", seeds=[seed], epochs=1) for seed in range(20)]
+    artifacts(others, tmp_path / "used", "auto")
+    torch.rand(17)  # the global generator has moved on too
+    used = artifacts([trial("bade")], tmp_path / "used", "alone")
+    alone = artifacts([trial("bade")], tmp_path / "alone", "alone")
+    assert all(torch.equal(used[key], alone[key]) for key in alone)
+    assert fresh.keys() == alone.keys()

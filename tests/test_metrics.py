@@ -1,0 +1,71 @@
+import fairlearn.metrics as fairlearn
+import numpy as np
+import pytest
+import sklearn.metrics as sklearn
+import torch
+
+from fairray.evaluation import metrics
+from fairray.metrics import Predictions
+
+REPLICAS, EXAMPLES = 4, 500
+
+
+@pytest.fixture(params=[2, 3], ids=["2 groups", "3 groups"])
+def random(request):
+    """Predictions, and the same as numpy arrays."""
+    rng = np.random.default_rng(request.param)
+    logits = rng.normal(size=(REPLICAS, EXAMPLES, 2)).round(1)  # rounded, so that scores tie
+    y, group = rng.integers(2, size=EXAMPLES), rng.integers(request.param, size=EXAMPLES)
+    ours = Predictions(torch.tensor(logits), torch.tensor(y), torch.tensor(group), request.param)
+    return ours, ours.predicted.numpy(), ours.score.numpy(), y, group
+
+
+def frame(function, y, predicted, group):
+    return fairlearn.MetricFrame(metrics=function, y_true=y, y_pred=predicted, sensitive_features=group)
+
+
+def by_group(function):
+    return lambda y, predicted, score, group: frame(function, y, predicted, group).by_group.to_numpy()
+
+
+ORACLES = {
+    "accuracy": lambda y, p, s, g: sklearn.accuracy_score(y, p),
+    "auc": lambda y, p, s, g: sklearn.roc_auc_score(y, s),
+    "demographic_parity_difference": lambda y, p, s, g: fairlearn.demographic_parity_difference(
+        y, p, sensitive_features=g
+    ),
+    "equalized_odds_difference": lambda y, p, s, g: fairlearn.equalized_odds_difference(y, p, sensitive_features=g),
+    "group_accuracy": by_group(sklearn.accuracy_score),
+    "positive_rate": by_group(fairlearn.selection_rate),
+    "true_positive_rate": by_group(fairlearn.true_positive_rate),
+    "true_negative_rate": by_group(fairlearn.true_negative_rate),
+    "worst_group_accuracy": lambda y, p, s, g: frame(sklearn.accuracy_score, y, p, 10 * y + g).group_min(),
+    "odds": lambda y, p, s, g: (
+        frame(fairlearn.true_positive_rate, y, p, g).difference()
+        + frame(fairlearn.true_negative_rate, y, p, g).difference()
+    )
+    / 2,
+    "eacc": lambda y, p, s, g: (
+        frame(fairlearn.true_positive_rate, y, p, g).by_group.mean()
+        + frame(fairlearn.true_negative_rate, y, p, g).by_group.mean()
+    )
+    / 2,
+}
+
+
+@pytest.mark.parametrize("name", metrics())
+def test_agrees_with_fairlearn_and_sklearn(name, random):
+    ours, predicted, score, y, group = random
+    expected = np.array([ORACLES[name](y, predicted[r], score[r], group) for r in range(REPLICAS)])
+    np.testing.assert_allclose(metrics()[name](ours).numpy(), expected, rtol=1e-12)
+
+
+def test_odds_and_eacc_of_a_hand_made_table():
+    """TPR .8 and .5, TNR .9 and .6: Odds = (.3 + .3) / 2, EAcc = (.8 + .5 + .9 + .6) / 4."""
+    y = torch.tensor([1] * 20 + [0] * 20)
+    group = torch.tensor(([0] * 10 + [1] * 10) * 2)
+    right = torch.tensor([1] * 8 + [0] * 2 + [1] * 5 + [0] * 5 + [1] * 9 + [0] + [1] * 6 + [0] * 4).bool()
+    predicted = torch.where(right, y, 1 - y)
+    seen = Predictions(torch.nn.functional.one_hot(predicted)[None].double(), y, group, 2)
+    assert metrics()["odds"](seen).item() == pytest.approx(0.3)
+    assert metrics()["eacc"](seen).item() == pytest.approx(0.7)

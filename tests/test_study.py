@@ -1,0 +1,148 @@
+"""Whole studies in this process, at smoke scale, on generated data."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from fairray import config
+from fairray.cli import main
+from fairray.launch import local, planning
+from fairray.launch import study as launch_study
+from fairray.launch.planning import stored_records
+from fairray.launch.rounds import packed
+from fairray.store import Store
+from fairray.trial import execute, stages
+
+TOY = ["tasks.Adult=toy", "launch=local", "launch.threads=1", "network.depth=1"]
+
+
+@pytest.fixture
+def study(tmp_path):
+    def make(*overrides):
+        return config.load("bade_benchmarks", "smoke", [*TOY, f"launch.output={tmp_path}", *overrides])
+
+    return make
+
+
+@pytest.fixture
+def run(study):
+    """Runs a study without a mirror; gives its outcome and which stages were computed, by name."""
+
+    class Silent:
+        def show(self, trial, records):
+            assert len(records)
+
+    def go(*overrides):
+        chosen = study(*overrides)
+        store = Store(chosen.launch.store_root)
+        before = set(_stored(store))
+        outcome = launch_study.run(chosen, Silent())
+        new = set(_stored(store)) - before
+        return outcome, Counter(store.spec(uid)["key"]["stage"].rsplit(".", 1)[-1] for uid in new)
+
+    return go
+
+
+def _stored(store):
+    return [path.parent.name for path in Path(store.root).glob("??/*/spec.json")]
+
+
+def test_running_twice_computes_nothing(run):
+    first, computed = run()
+    assert (first.trials, first.computed) == (8, 8)
+    assert computed == {
+        "Standard": 2, "Undersampling": 2, "Reweighing": 2, "Teacher": 10, "Student": 10, "Evaluation": 16
+    }  # fmt: skip
+    again, computed = run()
+    assert (again.computed, computed) == (0, {})
+
+
+def test_more_seeds_compute_only_the_new_ones(run):
+    run()
+    _, computed = run("seeds=5")
+    assert computed == {
+        "Standard": 3, "Undersampling": 3, "Reweighing": 3, "Teacher": 15, "Student": 15, "Evaluation": 24
+    }  # fmt: skip
+
+
+def test_a_temperature_sweep_trains_its_teachers_once(run):
+    _, computed = run("methods.bade_tuned.strength=0.5", "methods.bade_tuned.temperature={grid: [0.5, 1, 2, 4]}")
+    assert computed["Teacher"] == 2 + 2  # two seeds at strength 1, two at .5
+    assert computed["Student"] == 2 + 8
+
+
+def test_widening_a_grid_computes_only_the_new_points(run):
+    run()
+    _, computed = run("methods.bade_tuned.strength={grid: [0.0, 0.25, 0.3, 0.5, 0.75, 1.0]}")
+    assert computed == {"Teacher": 2, "Student": 2, "Evaluation": 2}
+
+
+def test_plan_says_what_run_does(run, study):
+    planned = planning.plan(study())
+    assert (planned.trials, planned.trials_stored, planned.stages) == (8, 0, 42)
+    assert planned.shared == 0
+    run()
+    planned = planning.plan(study())
+    assert (planned.trials_stored, planned.stages_stored) == (8, 42)
+    swept = planning.plan(study("methods.bade_tuned.temperature={grid: [1.0, 2.0]}"))
+    assert swept.shared == 2 * 5  # the teachers of five strengths
+
+
+@pytest.mark.parametrize("search", ["tpe", "nsga2"])
+def test_adaptive_searches_repeat_themselves(run, study, search):
+    arguments = (f"search={search}", "search.points=6", "search.batch=3",
+                 "methods.bade_tuned.strength={low: 0.0, high: 1.0}")  # fmt: skip
+    outcome, computed = run(*arguments)
+    assert outcome.trials == 4 + 6
+    assert computed["Teacher"] == 2 * 7
+    again, computed = run(*arguments)
+    assert (again.trials, again.computed, computed) == (10, 0, {})
+    records, trials = stored_records(study(*arguments))
+    assert len(trials) == 10
+    assert records["method.strength"].dropna().nunique() == 6
+
+
+def test_a_failure_costs_nothing_else(run, monkeypatch):
+    def breaks(trials, *rest):
+        if trials[0].arm == "reweighing":
+            raise RuntimeError("this one breaks")
+        execute(trials, *rest)
+
+    monkeypatch.setattr(local, "execute", breaks)
+    outcome, computed = run()
+    assert [pack[0].arm for pack, _ in outcome.failures] == ["reweighing"]
+    assert "this one breaks" in outcome.failures[0][1]
+    assert outcome.computed == 7
+    assert "Reweighing" not in computed
+    monkeypatch.undo()
+    outcome, computed = run()
+    assert computed == {"Reweighing": 2, "Evaluation": 2}
+
+
+def test_records_are_tidy(run, study):
+    run()
+    records, trials = stored_records(study())
+    assert {"task", "arm", "trial", "seed", "stage", "split", "group", "epoch", "metric", "value", "uid"} <= {*records}
+    assert set(records["arm"]) == {"standard", "undersampling", "reweighing", "bade", "bade_tuned"}
+    last = records.query("stage == 'evaluation' and group == 'all' and split == 'test' and metric == 'odds'")
+    assert last.groupby("trial")["seed"].nunique().eq(2).all()
+    assert records["uid"].isin(stages(r for t in trials for r in t.replicas)).all()
+
+
+def test_packs_keep_every_slot_busy(study):
+    asked = planning.asked(study(), Store("/nowhere")).trials
+    assert all(len(pack) == 1 for pack in packed(asked, slots=2, most=25))
+    many = asked[-5:] * 20
+    packs = packed(many, slots=2, most=25)
+    assert max(map(len, packs)) == 12
+    assert sum(map(len, packs)) == 100
+    assert len({(pack[0].task, pack[0].arm) for pack in packs}) == 1
+
+
+def test_plan_as_json(tmp_path, capsys):
+    assert main(["plan", "bade_benchmarks", "--scale", "smoke", "--json", *TOY, f"launch.output={tmp_path}"]) == 0
+    planned = json.loads(capsys.readouterr().out)
+    assert planned["trials"] == 8
+    assert [arm["method"] for arm in planned["arms"]][-1] == "bade_tuned"

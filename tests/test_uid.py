@@ -1,0 +1,93 @@
+"""What a result's name depends on, and what not."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import fairray
+from fairray import registry
+
+PACKAGE = Path(fairray.__file__).parent
+METHODS = ("standard", "undersampling", "reweighing", "bade")
+
+PROGRAM = """
+import json
+from fairray.trial import Trial, stages
+for_method = {}
+for name in %r:
+    trial = Trial("t", name, {"name": "toy"}, {"name": name}, {"name": "mlp"}, {}, {}, (0,), {})
+    for_method[name] = {replica.stage.name: uid for uid, replica in stages(trial.replicas).items()}
+print(json.dumps(for_method))
+""" % (METHODS,)
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A copy of the package to edit; calling it gives the uids by method and stage."""
+    shutil.copytree(PACKAGE, tmp_path / "fairray", ignore=shutil.ignore_patterns("__pycache__"))
+
+    def uids(edit=None, old="", new=""):
+        if edit:
+            path = tmp_path / "fairray" / edit
+            assert old in path.read_text()
+            path.write_text(path.read_text().replace(old, new))
+        done = subprocess.run([sys.executable, "-c", PROGRAM], cwd=tmp_path, capture_output=True, text=True, check=True)
+        return json.loads(done.stdout)
+
+    return uids
+
+
+def changed(before, after):
+    return {(m, stage) for m, uids in before.items() for stage, uid in uids.items() if after[m][stage] != uid}
+
+
+def test_editing_a_method_rekeys_that_method_and_no_other(package):
+    before = package()
+    assert changed(before, package("methods/reweighing.py", "expected / counts", "2 * expected / counts")) == {
+        ("reweighing", "reweighing"),
+        ("reweighing", "evaluation"),
+    }
+
+
+def test_editing_what_all_methods_use_rekeys_all(package):
+    before = package()
+    after = package("training/fit.py", "CHUNK = 8192", "CHUNK = 4096")
+    assert changed(before, after) == {(m, stage) for m, uids in before.items() for stage in uids}
+
+
+def test_editing_a_metric_retrains_nothing(package):
+    before = package()
+    after = package("metrics/auc.py", "(n1 + 1) / 2", "(n1 + 1) / 3")
+    assert changed(before, after) == {(m, "evaluation") for m in METHODS}
+
+
+def test_comments_and_docstrings_do_not_count(package):
+    before = package()
+    assert not changed(before, package("methods/bade.py", '"""Learn from', '# why\n    """Learned from'))
+    assert not changed(before, package("launch/cluster.py", "REPORT_S = 5.0", "REPORT_S = 6.0"))
+
+
+def test_a_uid_depends_on_what_the_result_depends_on(trial):
+    uid = trial("bade").replicas[0].uid
+    others = [
+        trial("bade", seeds=[1]),
+        trial({"name": "bade", "temperature": 2.0}),
+        trial("bade", dataset={"bias": 0.8}),
+        trial("bade", epochs=3),
+        trial("bade", numerics={"dtype": "bfloat16"}),
+        trial("bade", numerics={"device": "cuda"}),
+    ]
+    assert len({uid, *(other.replicas[0].uid for other in others)}) == 1 + len(others)
+    assert trial("bade", arm="another name", point={"method.strength": 1.0}).replicas[0].uid == uid
+
+
+def test_equal_prefixes_are_shared(trial):
+    teachers = {trial({"name": "bade", "temperature": t}).replicas[0].stage.model.teacher for t in (0.5, 1.0, 20.0)}
+    assert len(teachers) == 1
+    assert registry.build("methods", {"name": "bade", "strength": 1}).chain() == registry.build(
+        "methods", {"name": "bade", "strength": 1.0}
+    ).chain()
