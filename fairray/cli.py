@@ -10,8 +10,10 @@ from typing import Any
 
 from fairray import config, evaluation, registry
 from fairray.errors import BadInput
+from fairray.results import Results
 from fairray.store import Store
 from fairray.study import Study
+from fairray.trial import stages
 
 __all__ = ["main", "run_script"]
 
@@ -119,9 +121,9 @@ def _run(options: argparse.Namespace) -> int:
     print(f"{outcome.computed} trials computed, {outcome.seconds:.0f} s", file=sys.stderr)
     for pack, error in outcome.failures:
         print(f"failed: {', '.join(f'{t.task} {t.arm} {t.point}' for t in pack)}\n{error}", file=sys.stderr)
-    files = _written(study)
-    if files:
-        mirror.attach(files)
+    results = _results(study)
+    if results is not None:
+        mirror.finish(results.summary, _written(results))
         print(f"runs: mlflow ui --backend-store-uri {study.launch.tracking_uri}")
     return 1 if outcome.failures else 0
 
@@ -129,8 +131,10 @@ def _run(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> int:
     study = _study(options)
     study.check()
-    if not _written(study):
+    results = _results(study)
+    if results is None:
         raise BadInput(f"study {study.name}", "nothing of it is stored yet", f"fairray run {study.name}")
+    _written(results)
     return 0
 
 
@@ -151,20 +155,26 @@ def _study(options: argparse.Namespace) -> Study:
     return config.load(options.study, options.scale, options.overrides)
 
 
-def _written(study: Study) -> list[Path]:
-    """The report's files, the page first; none where nothing is stored."""
-    from fairray import report
+def _results(study: Study) -> Results | None:
+    """What is stored of a study; none where nothing is."""
     from fairray.launch.planning import stored_records
-    from fairray.trial import stages
 
     records, trials = stored_records(study)
     if not trials:
-        return []
+        return None
     store = Store(study.launch.store_root)
     uids = stages(replica for trial in trials for replica in trial.replicas)
-    results = report.Results(study, records, trials, {uid: store.spec(uid)["made"] for uid in uids})
+    return Results(study, records, trials, {uid: store.spec(uid)["made"] for uid in uids})
+
+
+def _written(results: Results) -> list[Path]:
+    """The report's files, the page first."""
+    from fairray import report
+
+    study = results.study
     files = report.write(results, _sections(study)(results), study.launch.folder / "reports" / study.name / study.scale)
-    print((files[0].with_name("table.md")).read_text() if files[0].with_name("table.md").is_file() else "")
+    for table in (file for file in files if file.suffix == ".md"):
+        print(table.read_text())
     print(f"report: {files[0]}")
     return files
 

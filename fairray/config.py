@@ -24,7 +24,6 @@ Tree = dict[str, Any]
 
 GROUPS = ("dataset", "method", "network", "training", "search", "launch", "scale", "study")
 FAMILIES = {"dataset": "datasets", "method": "methods", "network": "networks"}
-TYPES = {"training": Training, "search": Search, "launch": Launch}
 COMMAND_LINE = "command line"
 ROOTS = (Path.cwd(), Path(__file__).parents[1], Path(__file__).parent)
 
@@ -217,7 +216,7 @@ def _checked(draft: Draft, key: str, cls: Any, spec: Tree | None = None) -> Tree
     for name, choice in space.items():
         for value in _ends(choice):
             _validated(draft, key, cls, closed | start | {name: value})
-    return {name: space.get(name, valid[name]) for name in (names if cls in TYPES.values() else spec)}
+    return {name: space.get(name, valid[name]) for name in names}
 
 
 def _validated(draft: Draft, key: str, cls: Any, values: Tree) -> Tree:

@@ -6,7 +6,7 @@ import platform
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.metadata import version
 from itertools import groupby
@@ -43,10 +43,10 @@ class Trial:
     dataset: Spec
     method: Spec
     network: Spec
-    training: Spec
-    numerics: Spec
-    seeds: tuple[int, ...]
-    point: Spec
+    training: Spec = field(default_factory=dict)
+    numerics: Spec = field(default_factory=dict)
+    seeds: tuple[int, ...] = (0,)
+    point: Spec = field(default_factory=dict)
 
     @cached_property
     def replicas(self) -> list[Replica]:

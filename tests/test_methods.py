@@ -21,9 +21,7 @@ def test_stacking_changes_nothing(method, trial, tmp_path):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_replicas_of_a_stack_differ(method, trial, tmp_path):
-    one, other = (
-        artifacts([trial(method, seeds=[seed])], tmp_path / str(seed), "alone").values() for seed in (0, 1)
-    )
+    one, other = (artifacts([trial(method, seeds=[seed])], tmp_path / str(seed), "alone").values() for seed in (0, 1))
     assert any(not torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 

@@ -41,15 +41,19 @@ ORACLES = {
     "true_negative_rate": by_group(fairlearn.true_negative_rate),
     "worst_group_accuracy": lambda y, p, s, g: frame(sklearn.accuracy_score, y, p, 10 * y + g).group_min(),
     "odds": lambda y, p, s, g: (
-        frame(fairlearn.true_positive_rate, y, p, g).difference()
-        + frame(fairlearn.true_negative_rate, y, p, g).difference()
-    )
-    / 2,
+        (
+            frame(fairlearn.true_positive_rate, y, p, g).difference()
+            + frame(fairlearn.true_negative_rate, y, p, g).difference()
+        )
+        / 2
+    ),
     "eacc": lambda y, p, s, g: (
-        frame(fairlearn.true_positive_rate, y, p, g).by_group.mean()
-        + frame(fairlearn.true_negative_rate, y, p, g).by_group.mean()
-    )
-    / 2,
+        (
+            frame(fairlearn.true_positive_rate, y, p, g).by_group.mean()
+            + frame(fairlearn.true_negative_rate, y, p, g).by_group.mean()
+        )
+        / 2
+    ),
 }
 
 

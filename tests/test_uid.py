@@ -18,11 +18,11 @@ PROGRAM = """
 import json
 from fairray.trial import Trial, stages
 for_method = {}
-for name in %r:
+for name in METHODS:
     trial = Trial("t", name, {"name": "toy"}, {"name": name}, {"name": "mlp"}, {}, {}, (0,), {})
     for_method[name] = {replica.stage.name: uid for uid, replica in stages(trial.replicas).items()}
 print(json.dumps(for_method))
-""" % (METHODS,)
+"""
 
 
 @pytest.fixture
@@ -35,7 +35,13 @@ def package(tmp_path):
             path = tmp_path / "fairray" / edit
             assert old in path.read_text()
             path.write_text(path.read_text().replace(old, new))
-        done = subprocess.run([sys.executable, "-c", PROGRAM], cwd=tmp_path, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", f"METHODS = {METHODS}{PROGRAM}"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         return json.loads(done.stdout)
 
     return uids
@@ -88,6 +94,7 @@ def test_a_uid_depends_on_what_the_result_depends_on(trial):
 def test_equal_prefixes_are_shared(trial):
     teachers = {trial({"name": "bade", "temperature": t}).replicas[0].stage.model.teacher for t in (0.5, 1.0, 20.0)}
     assert len(teachers) == 1
-    assert registry.build("methods", {"name": "bade", "strength": 1}).chain() == registry.build(
-        "methods", {"name": "bade", "strength": 1.0}
-    ).chain()
+    assert (
+        registry.build("methods", {"name": "bade", "strength": 1}).chain()
+        == registry.build("methods", {"name": "bade", "strength": 1.0}).chain()
+    )

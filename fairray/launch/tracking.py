@@ -5,7 +5,7 @@ It is never read back, but for which trials it shows already (the tag fairray.tr
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,14 +65,12 @@ class Mirror:
             )
         self.client.set_terminated(run)
 
-    def summarise(self, arm: str, metrics: dict[str, float]) -> None:
-        """What the study says of a method, on the method's own run."""
-        run = self._run("fairray.arm", f"{self.study.uid} {arm}", arm, self.parent)
-        self.client.log_batch(run, metrics=[Metric(k, v, _now(), 0) for k, v in metrics.items()])
-        self.client.set_terminated(run)
-
-    def attach(self, files: Iterable[Path]) -> None:
-        """Keep figures, tables and the report with the study's run, and end it."""
+    def finish(self, summary: Mapping[str, Mapping[str, float]], files: Iterable[Path]) -> None:
+        """Say of each method what the study found, keep its figures, tables and report, and end all runs."""
+        for arm, metrics in summary.items():
+            run = self._run("fairray.arm", f"{self.study.uid} {arm}", arm, self.parent)
+            self.client.log_batch(run, metrics=[Metric(k, v, _now(), 0) for k, v in metrics.items()])
+            self.client.set_terminated(run)
         for file in files:
             self.client.log_artifact(self.parent, str(file), artifact_path="report")
         self.client.set_terminated(self.parent)

@@ -2,7 +2,8 @@
 
 from fairray.report.figures import sweep, tradeoff
 from fairray.report.page import write
-from fairray.report.results import Results, Section
+from fairray.report.section import Section
 from fairray.report.tables import table, verdict
+from fairray.results import Results
 
 __all__ = ["Results", "Section", "sweep", "table", "tradeoff", "verdict", "write"]

@@ -8,8 +8,9 @@ import matplotlib as mpl
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from fairray.report.results import Results, Section
+from fairray.report.section import Section
 from fairray.report.tables import named
+from fairray.results import Results
 from fairray.statistics.intervals import mean_interval
 
 __all__ = ["sweep", "tradeoff"]

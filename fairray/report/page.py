@@ -7,7 +7,8 @@ from pathlib import Path
 import jinja2
 
 from fairray.provenance import provenance
-from fairray.report.results import Results, Section
+from fairray.report.section import Section
+from fairray.results import Results
 from fairray.trial import stages
 
 __all__ = ["write"]

@@ -5,7 +5,8 @@ from html import escape
 
 import pandas as pd
 
-from fairray.report.results import Results, Section, percent
+from fairray.report.section import Section, percent
+from fairray.results import Results
 from fairray.statistics.intervals import Interval, mean_interval
 
 __all__ = ["table", "verdict"]

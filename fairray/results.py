@@ -1,7 +1,7 @@
-"""What a report is made from, and what it is made of."""
+"""What a study found: the records of its trials, the points that validation data choose, the printed values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import pandas as pd
@@ -11,7 +11,7 @@ from fairray.statistics.intervals import Interval, mean_interval
 from fairray.study import Study
 from fairray.trial import Trial
 
-__all__ = ["Results", "Section", "percent"]
+__all__ = ["Results"]
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,15 @@ class Results:
     def interval(self, task: str, arm: str, metric: str) -> Interval:
         return mean_interval(self.values(task, arm, metric))
 
+    @property
+    def summary(self) -> dict[str, dict[str, float]]:
+        """Of each arm, the chosen trials' mean test values of the objectives, as fractions, by task."""
+        found: dict[str, dict[str, float]] = {}
+        for task, arm in self.chosen:
+            values = {f"{task}/test_{m}": self.interval(task, arm, m).mean / 100 for m in self.study.objectives}
+            found[arm] = found.get(arm, {}) | values
+        return found
+
     @cached_property
     def printed(self) -> pd.DataFrame:
         """The paper's numbers in percent, with columns task, arm, metric, value; empty where it prints none."""
@@ -74,19 +83,3 @@ class Results:
         wanted = {"task": task, "arm": self.chosen[task, arm].method["name"], "metric": metric}
         rows = self.printed[(self.printed[list(wanted)] == pd.Series(wanted)).all(axis=1)]
         return float(rows["value"].iloc[0]) if len(rows) else None
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of a report. html: its body. files: further forms of it, by file name."""
-
-    title: str
-    html: str
-    files: dict[str, bytes] = field(default_factory=dict)
-
-
-def percent(interval: Interval) -> str:
-    """A mean with its 95 % interval."""
-    if interval.n < 2:
-        return f"{interval.mean:.2f}"
-    return f"{interval.mean:.2f} [{interval.low:.2f}, {interval.high:.2f}]"

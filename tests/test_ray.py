@@ -1,0 +1,64 @@
+"""The same study on Ray: inside warm trials, and with Ray Train workers."""
+
+import pandas as pd
+import pytest
+import ray
+
+from fairray.cli import main
+
+ARGUMENTS = ["bade_benchmarks", "--scale", "smoke", "tasks.Adult=toy"]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _own_cluster():
+    yield
+    ray.shutdown()
+
+
+def table(folder, *arguments):
+    assert main(["run", *ARGUMENTS, f"launch.output={folder}", *arguments]) == 0
+    return pd.read_csv(folder / "reports" / "bade_benchmarks" / "smoke" / "table.csv")
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory):
+    return table(tmp_path_factory.mktemp("local"), "launch=local", "launch.threads=1", "launch.engine=alone")
+
+
+def test_ray_gives_the_records_of_local(local, tmp_path):
+    pd.testing.assert_frame_equal(table(tmp_path, "launch.engine=alone"), local, rtol=0, atol=1e-9)
+    assert not list(tmp_path.glob("tune-*"))
+
+
+def test_an_adaptive_search_on_ray(tmp_path, capsys):
+    arguments = ("search=tpe", "search.points=4", "search.batch=2", "methods.bade_tuned.strength={low: 0.0, high: 1.0}")
+    first = table(tmp_path, *arguments)
+    assert "done Adult bade_tuned strength=" in capsys.readouterr().err
+    assert main(["run", *ARGUMENTS, f"launch.output={tmp_path}", *arguments]) == 0
+    assert "everything is stored" in capsys.readouterr().err
+    assert len(first) == 10
+
+
+def test_an_error_in_a_trial_is_told_and_costs_nothing_else(tmp_path, capsys):
+    method = tmp_path / "breaks.py"
+    method.write_text(
+        "from dataclasses import dataclass\n"
+        "from fairray.training.stage import TrainStage\n"
+        "__all__ = ['Breaks']\n"
+        "@dataclass(frozen=True, kw_only=True)\n"
+        "class Breaks(TrainStage):\n"
+        "    def loss(self, outputs, batch):\n"
+        "        raise RuntimeError('broken on purpose')\n"
+    )
+    assert main(["run", *ARGUMENTS, f"launch.output={tmp_path}", f"methods.reweighing={method}"]) == 1
+    captured = capsys.readouterr()
+    assert "RuntimeError: broken on purpose" in captured.err
+    assert "7 trials computed" in captured.err
+    assert "| Adult | bade_tuned | 2 |" in captured.out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_train_workers_give_the_records_of_local(workers, local, tmp_path):
+    with_workers = table(tmp_path, "launch.engine=alone", f"launch.workers={workers}")
+    pd.testing.assert_frame_equal(with_workers, local, rtol=1e-3, atol=0.5)

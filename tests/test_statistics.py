@@ -1,0 +1,63 @@
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy import stats
+
+from fairray.selection import best_trials
+from fairray.statistics.intervals import mean_interval
+from fairray.training.selection import RULES, best_epoch
+
+
+def test_the_interval_is_scipys():
+    sample = np.random.default_rng(0).normal(3, 2, size=7)
+    ours = mean_interval(sample)
+    expected = stats.ttest_1samp(sample, 0).confidence_interval(0.95)
+    assert (ours.low, ours.high, ours.n) == (pytest.approx(expected.low), pytest.approx(expected.high), 7)
+    assert ours.half == pytest.approx((expected.high - expected.low) / 2)
+
+
+def test_the_interval_covers_as_often_as_it_says():
+    samples = np.random.default_rng(1).normal(size=(2000, 5))
+    covered = np.mean([(i := mean_interval(sample)).low <= 0 <= i.high for sample in samples])
+    assert covered == pytest.approx(0.95, abs=0.015)
+
+
+def test_one_value_has_no_interval():
+    interval = mean_interval([2.0])
+    assert interval.mean == 2.0
+    assert np.isnan(interval.low)
+    assert not interval.clear_of_zero
+
+
+def test_rules_for_epochs():
+    """Two replicas, four epochs; expected epochs by hand."""
+    curves = {
+        "eacc": torch.tensor([[0.5, 0.5], [0.7, 0.9], [0.8, 0.7], [0.75, 0.6]]),
+        "odds": torch.tensor([[0.0, 0.0], [0.1, 0.5], [0.3, 0.1], [0.1, 0.3]]),
+        "accuracy": torch.tensor([[0.5, 0.6], [0.6, 0.6], [0.7, 0.7], [0.9, 0.6]]),
+    }
+    expected = {"eacc": [2, 1], "accuracy": [3, 2], "last": [3, 3], "tradeoff": [3, 2]}
+    assert {rule: best_epoch(rule, curves).tolist() for rule in expected} == expected
+    z = {k: (v - v.mean(0)) / v.std(0, correction=0) for k, v in curves.items()}
+    assert best_epoch("z", curves).tolist() == (z["eacc"] - z["odds"]).argmax(0).tolist()
+    assert set(RULES) == {*expected, "z"}
+
+
+def records(split, values):
+    common = {"task": "t", "arm": "a", "split": split, "group": "all"}
+    rows = [
+        {**common, "trial": trial, "seed": seed, "metric": metric, "value": value}
+        for trial, metrics in values.items()
+        for metric, seeds in metrics.items()
+        for seed, value in enumerate(seeds)
+    ]
+    return pd.DataFrame(rows).assign(epoch=float("nan"))
+
+
+def test_points_are_chosen_on_validation_data_alone():
+    val = {"p": {"odds": [0.1, 0.3], "eacc": [0.8, 0.8]}, "q": {"odds": [0.1, 0.1], "eacc": [0.75, 0.75]}}
+    test = {"p": {"odds": [0.0, 0.0], "eacc": [1.0, 1.0]}, "q": {"odds": [1.0, 1.0], "eacc": [0.0, 0.0]}}
+    table = pd.concat([records("test", test), records("val", val)])
+    assert best_trials(table, {"odds": "minimize", "eacc": "maximize"}) == {("t", "a"): "q"}
+    assert best_trials(table, {"eacc": "maximize"}) == {("t", "a"): "p"}
