@@ -54,7 +54,7 @@ def rounds(
 
 
 def packed(trials: list[Trial], slots: int, most: int) -> list[Pack]:
-    """Trials of one arm together, where that leaves every slot busy.
+    """Trials of one arm together, where that leaves every slot busy; the longest chains first.
 
     most: replicas in a pack. Several packs for each slot even out their different lengths.
     """
@@ -65,7 +65,11 @@ def packed(trials: list[Trial], slots: int, most: int) -> list[Pack]:
         size = max(1, min(fair, most // len(arm[0].seeds)))
         count = ceil(len(arm) / size)
         packs += [arm[i::count] for i in range(count)]
-    return packs
+    return sorted(packs, key=_length, reverse=True)
+
+
+def _length(pack: Pack) -> int:
+    return sum(1 + replica.depth for trial in pack for replica in trial.replicas)
 
 
 def plain(pack: Pack) -> list[dict[str, Any]]:

@@ -65,6 +65,15 @@ class Pack:
         return cast(self.setting.dataset.train, self.setting.numerics)
 
     @cached_property
+    def evaluated(self) -> dict[str, Tensors]:
+        """Every split as the stage evaluates it, on the device."""
+        numerics, splits = self.setting.numerics, {}
+        for name in SPLITS:
+            split = self.setting.dataset.split(name)
+            splits[name] = cast(split | self.stage.seen(split), numerics)
+        return splits
+
+    @cached_property
     def columns(self) -> Tensors:
         """Each view's own columns, with axes (replica, example, ...)."""
         stacked = {name: torch.stack([view.columns[name] for view in self.views]) for name in self.views[0].columns}
@@ -145,9 +154,8 @@ def _part(progress: Progress, i: int, n: int) -> Progress:
 
 
 def _logits(pack: Pack, engine: Engine, split: str) -> Tensor:
-    """Of all examples of a split, as the stage evaluates them, in float32 or better on the host."""
-    tensors = cast(pack.setting.dataset.split(split), pack.setting.numerics)
-    tensors |= cast(pack.stage.seen(tensors), pack.setting.numerics)
+    """Of all examples of a split, on the host, with axes (replica, example, class)."""
+    tensors = pack.evaluated[split]
     chunks = [
         engine.predict({name: tensor[start : start + CHUNK] for name, tensor in tensors.items()})
         for start in range(0, len(tensors["y"]), CHUNK)
