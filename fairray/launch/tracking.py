@@ -39,7 +39,13 @@ class Mirror:
             for key in ("fairray.trial", "fairray.arm", "fairray.study")
             if key in run.data.tags
         }
-        self.common = {**provenance(), "seeds": str(study.seeds), "scale": study.scale}
+        self.common = {
+            **provenance(),
+            "seeds": str(study.seeds),
+            "scale": study.scale,
+            "mlflow.source.name": f"fairray run {study.name}",
+            "mlflow.source.git.commit": provenance()["git_sha"],
+        }
         self.parent = self._run("fairray.study", study.uid, f"{study.name} {study.scale}", None)
 
     def show(self, trial: Trial, records: pd.DataFrame) -> None:
@@ -81,7 +87,8 @@ class Mirror:
             return found.experiment_id
         # without a server the artefacts lie beside the database, not wherever the user happens to stand
         place = (self.study.launch.folder / "mlartifacts").as_uri() if uri.startswith("sqlite:///") else None
-        return self.client.create_experiment(self.study.name, artifact_location=place)
+        kind = {"mlflow.experimentKind": "custom_model_development"}  # so that the UI opens on runs, not on chats
+        return self.client.create_experiment(self.study.name, artifact_location=place, tags=kind)
 
     def _runs(self) -> Iterable[Run]:
         token = None
