@@ -24,6 +24,7 @@ Tree = dict[str, Any]
 
 GROUPS = ("dataset", "method", "network", "training", "search", "launch", "scale", "study")
 FAMILIES = {"dataset": "datasets", "method": "methods", "network": "networks"}
+MEMBERS = {"tasks": "dataset", "methods": "method"}
 COMMAND_LINE = "command line"
 ROOTS = (Path.cwd(), Path(__file__).parents[1], Path(__file__).parent)
 
@@ -36,7 +37,7 @@ def load(name: str, scale: str = "small", overrides: Iterable[str] = ()) -> Stud
     """
     draft = Draft(name)
     given = [_argument(text) for text in overrides]
-    chosen = [pair for pair in given if _group(pair[0]) is not None]
+    chosen = [pair for pair in given if pair[0] in MEMBERS or _group(pair[0]) is not None]
     for key, value in chosen:  # which file, before what is changed in it
         draft.set(key, value, COMMAND_LINE)
     file = conf_file("scale", scale)
@@ -59,23 +60,27 @@ class Draft:
         self.file = str(path)
         self.values: Tree = {"numerics": {}, "search": "grid", "launch": "ray", **_read(path)}
         self.origin: dict[str, str] = {}
-        for key in ("tasks", "methods"):
-            if isinstance(self.values.get(key), list):
-                self.values[key] = {str(item): item for item in self.values[key]}
-            for label in self._members(key):
-                self.set(f"{key}.{label}", self.values[key][label], self.file)
+        for key in MEMBERS:
+            given, self.values[key] = self.values.get(key), {}
+            self._choose(key, given, self.file)
         for key in ("network", "training", "search", "launch"):
             if key in self.values:
                 self.set(key, self.values[key], self.file)
 
-    def _members(self, key: str) -> list[str]:
-        members = self.values.get(key)
-        if not isinstance(members, dict) or not members:
-            raise BadInput(f"{self.file} ({key})", f"got {members!r}", f"name at least one, such as {key}: [NAME]")
-        return list(members)
+    def _choose(self, key: str, members: Any, source: str) -> None:
+        """Which tasks or methods there are: those in a list keep what the study says of them already."""
+        if not isinstance(members, dict | list) or not members:
+            raise BadInput(f"{source} ({key})", f"got {members!r}", f"name at least one, such as {key}=[NAME]")
+        old, self.values[key] = self.values[key], {}
+        for label in members:
+            value = members[label] if isinstance(members, dict) else old.get(label, label)
+            self.set(f"{key}.{label}", value, self.origin.get(f"{key}.{label}", source) if label in old else source)
 
     def set(self, key: str, value: Any, source: str) -> None:
         """Lay one value over what is there; the name of a file becomes what the file says."""
+        if key in MEMBERS:
+            self._choose(key, value, source)
+            return
         *path, last = key.split(".")
         tree = self.values
         for i, part in enumerate(path):
@@ -145,13 +150,11 @@ def _study(draft: Draft, name: str, scale: str) -> Study:
     seeds = values["seeds"]
     if not isinstance(seeds, int) or isinstance(seeds, bool) or seeds < 1:
         raise BadInput(draft.where("seeds"), f"got {seeds!r}", "give a whole number of at least 1")
-    for label in values.get("optional", []):
-        if label not in values["tasks"]:
-            raise unknown(draft.where("optional"), "task", label, values["tasks"])
     tasks = {label: _member(draft, f"tasks.{label}", "dataset") for label in values["tasks"]}
     left_out = {
         label: f"{missing[0]} is not given: tasks.{label}.{missing[0]}=DIR"
         for label in values.get("optional", [])
+        if label in tasks
         if (missing := [key for key, value in tasks[label].items() if key in ("folder", "path") and value is None])
     }
     search = _checked(draft, "search", Search)
@@ -304,8 +307,8 @@ def _expanded(group: str, value: Any, where: str, source: str) -> tuple[Any, str
 def _group(key: str) -> str | None:
     """The group whose file a key can name."""
     part, _, rest = key.partition(".")
-    if part in ("tasks", "methods") and rest and "." not in rest:
-        return {"tasks": "dataset", "methods": "method"}[part]
+    if part in MEMBERS and rest and "." not in rest:
+        return MEMBERS[part]
     return part if part in ("network", "training", "search", "launch") and not rest else None
 
 

@@ -146,3 +146,12 @@ def test_plan_as_json(tmp_path, capsys):
     planned = json.loads(capsys.readouterr().out)
     assert planned["trials"] == 8
     assert [arm["method"] for arm in planned["arms"]][-1] == "bade_tuned"
+
+
+def test_methods_and_tasks_can_be_chosen(study):
+    chosen = study("methods=[bade_tuned, standard]", "tasks=[Adult]", "methods.bade_tuned.temperature=2")
+    assert list(chosen.methods) == ["bade_tuned", "standard"]
+    assert chosen.methods["bade_tuned"]["temperature"] == 2
+    assert len(chosen.methods["bade_tuned"]["strength"].grid) == 5
+    assert list(chosen.tasks) == ["Adult"]
+    assert chosen.left_out == {}
