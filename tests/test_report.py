@@ -1,6 +1,9 @@
 """From a run on the command line to the report, the mirror, and back to nothing to do."""
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -121,3 +124,12 @@ def test_list(capsys):
     listed = capsys.readouterr().out
     for name in ("bade_benchmarks", "reweighing", "adult", "mlp", "worst_group_accuracy"):
         assert name in listed
+
+
+def test_the_script_is_the_command(output):
+    """python studies/NAME.py is fairray run NAME: here all of it is stored already."""
+    script = Path(__file__).parents[1] / "studies" / "bade_benchmarks.py"
+    command = [sys.executable, str(script), *ARGUMENTS[1:], f"launch.output={output}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "everything is stored: 8 trials, 0 to run" in done.stderr
+    assert "| Adult | standard | 2 |" in done.stdout

@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from fairray.launch.rounds import Pack
+from fairray.launch.rounds import Pack, work
 from fairray.trial import Trial
 
 __all__ = ["Progress", "label"]
@@ -17,17 +17,19 @@ class Progress:
 
     def __init__(self, finished: Callable[[Trial], str]):
         self.finished = finished
-        self.total = self.count = 0
+        self.total = self.count = 0  # packs
+        self.all = self.behind = 0.0  # the work in them, by which time left is told
         self.start = self.told = time.monotonic()
         self.shares: dict[str, float] = {}
         self.failures: list[tuple[Pack, str]] = []
 
     def expect(self, packs: list[Pack]) -> None:
         self.total += len(packs)
+        self.all += sum(map(work, packs))
 
     def at(self, pack: Pack, message: str, share: float) -> None:
         """Somebody is this far with a pack; said every quarter of a minute."""
-        self.shares[pack[0].uid] = share
+        self.shares[pack[0].uid] = share * work(pack)
         if time.monotonic() - self.told > EVERY_S:
             self._say(f"{label(pack)}: {message} {share:.0%}")
 
@@ -43,11 +45,12 @@ class Progress:
 
     def _ended(self, pack: Pack) -> None:
         self.count += 1
+        self.behind += work(pack)
         self.shares.pop(pack[0].uid, None)
 
     def _say(self, text: str) -> None:
         self.told = time.monotonic()
-        elapsed, share = self.told - self.start, (self.count + sum(self.shares.values())) / max(self.total, 1)
+        elapsed, share = self.told - self.start, (self.behind + sum(self.shares.values())) / max(self.all, 1)
         left = f" ~{_clock(elapsed / share - elapsed)} left" if 0.05 < share < 1 else ""
         print(f"[{self.count:>3}/{self.total}] {_clock(elapsed)}{left}  {text}", file=sys.stderr, flush=True)
 

@@ -11,7 +11,7 @@ from fairray.store import Store
 from fairray.study import Study
 from fairray.trial import Trial
 
-__all__ = ["Ledger", "Pack", "packed", "plain", "rounds"]
+__all__ = ["Ledger", "Pack", "packed", "plain", "rounds", "work"]
 
 Pack = list[Trial]
 
@@ -65,10 +65,11 @@ def packed(trials: list[Trial], slots: int, most: int) -> list[Pack]:
         size = max(1, min(fair, most // len(arm[0].seeds)))
         count = ceil(len(arm) / size)
         packs += [arm[i::count] for i in range(count)]
-    return sorted(packs, key=_length, reverse=True)
+    return sorted(packs, key=work, reverse=True)
 
 
-def _length(pack: Pack) -> int:
+def work(pack: Pack) -> int:
+    """How much there is to do in a pack: its stages, for want of their lengths."""
     return sum(1 + replica.depth for trial in pack for replica in trial.replicas)
 
 
