@@ -10,11 +10,9 @@ from pathlib import Path
 
 __all__ = ["fingerprint"]
 
-PACKAGE = "fairray"
-
 
 def fingerprint(modules: Iterable[str]) -> str:
-    """A hash of these modules and of all of fairray that they import, however deep.
+    """A hash of these modules and of all that they import of fairray and of their own packages, however deep.
 
     Comments, docstrings and layout do not count: only what can change a number does.
     """
@@ -27,11 +25,14 @@ def fingerprint(modules: Iterable[str]) -> str:
 def _closure(modules: Iterable[str]) -> set[str]:
     seen: set[str] = set()
     ahead = list(modules)
+    packages = {"fairray", *(name.split(".")[0] for name in ahead)}
     while ahead:
         name = ahead.pop()
         if name not in seen:
             seen.add(name)
-            ahead += _imports(_source(name))
+            ahead += [
+                found for found in _imports(_source(name)) if found.split(".")[0] in packages and _is_module(found)
+            ]
     return seen
 
 
@@ -59,14 +60,14 @@ def _meaning(path: Path) -> str:
 
 @cache
 def _imports(path: Path) -> tuple[str, ...]:
-    """The modules of this package that a file names in its import statements."""
+    """What a file names in its import statements: modules, and names in them."""
     found = []
     for node in ast.walk(_tree(path)):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return tuple(name for name in found if name.split(".")[0] == PACKAGE and _is_module(name))
+    return tuple(found)
 
 
 @cache

@@ -75,11 +75,14 @@ def _built_in(family: str) -> frozenset[str]:
 def file(path: Path) -> ModuleType:
     """The module of a Python file, loaded once."""
     name = f"fairray_file_{path.stem}"
-    loaded = sys.modules.get(name)
-    if loaded is not None and loaded.__file__ == str(path):
-        return loaded
     if not path.is_file():
         raise BadInput(str(path), "there is no such file", "give the path of a Python file")
+    loaded = sys.modules.get(name)
+    if loaded is not None:
+        # the name is part of uids, which must not depend on folders
+        if loaded.__file__ != str(path) and Path(str(loaded.__file__)).read_bytes() != path.read_bytes():
+            raise BadInput(str(path), f"{loaded.__file__} has the same name", "rename one of the two files")
+        return loaded
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec
     assert spec.loader

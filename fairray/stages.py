@@ -26,11 +26,11 @@ class Training:
     selection: how the epoch is chosen, on validation data (see `fairray.training.selection`).
     """
 
-    epochs: Annotated[int, Ge(1)] = 15
+    epochs: Annotated[int, Ge(1)] = 20
     batch: Annotated[int, Ge(1)] = 256
     lr: Annotated[float, Gt(0), Lt(1)] = 1e-4
     weight_decay: Annotated[float, Ge(0)] = 0.0
-    selection: Literal["tradeoff", "z", "eacc", "accuracy", "last"] = "tradeoff"
+    selection: Literal["tradeoff", "z", "eacc", "accuracy", "last"] = "eacc"
 
 
 @dataclass(frozen=True, kw_only=True)

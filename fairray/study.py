@@ -104,6 +104,11 @@ class Arm:
         old = self.closed
         return Trial(old.task, old.arm, old.dataset, **parts, numerics=old.numerics, seeds=old.seeds, point=point)
 
+    @property
+    def corner(self) -> Trial:
+        """The trial where every open value is its first or lowest."""
+        return self.at({key: v.grid[0] if isinstance(v, Grid) else v.low for key, v in self.space.items()})
+
     def grid(self) -> list[Spec]:
         """Every point, where all of the space is a grid."""
         values = [choice.grid for choice in self.space.values() if isinstance(choice, Grid)]
@@ -161,11 +166,10 @@ class Study:
     def check(self) -> None:
         """Raise BadInput where a method cannot serve a data set, before anything runs."""
         for arm in self.arms():
-            corner = {key: v.grid[0] if isinstance(v, Grid) else v.low for key, v in arm.space.items()}
-            registry.build("methods", arm.at(corner).method).check(dataset(arm.closed.dataset))
+            registry.build("methods", arm.corner.method).check(dataset(arm.closed.dataset))
 
     @property
     def uid(self) -> str:
-        """Of the question, not of where it runs."""
-        parts = (self.tasks, self.methods, self.network, self.training, self.numerics, self.seeds, self.search)
-        return digest([self.name, *map(repr, parts)])
+        """Of the question, the data and the code, not of where it runs."""
+        spaces = [(arm.task, arm.name, repr(arm.space), arm.corner.uid) for arm in self.arms()]
+        return digest([self.name, self.scale, spaces, repr(self.search), self.objectives])

@@ -75,6 +75,19 @@ def test_a_module_must_say_what_it_offers(tmp_path):
         registry.load("methods", str(tmp_path / "absent.py"))
 
 
+def test_two_files_of_one_name(file, tmp_path):
+    """Copies are one method; different files are not taken for each other."""
+    first = registry.load("methods", str(file))
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    copy = folder / file.name
+    copy.write_text(file.read_text())
+    assert registry.load("methods", str(copy)) is first
+    copy.write_text(file.read_text() + "\n# edited\n")
+    with pytest.raises(BadInput, match="same name"):
+        registry.load("methods", str(copy))
+
+
 def test_a_network_of_ones_own(tmp_path, trial, store):
     """A network with running statistics and dropout is trained alone, whatever engine is asked for."""
     from dataclasses import replace

@@ -51,6 +51,8 @@ def verdict(results: Results, metrics: Sequence[str]) -> Section:
             continue
         said = [_change(metric, _paired(results, task, arm, baseline, metric)) for metric in metrics]
         lines.append(f"<li><b>{escape(task)}, {escape(arm)}</b>: {'; '.join(said)}.</li>")
+    missing = [arm for arm in results.study.arms() if (arm.task, arm.name) not in results.chosen]
+    lines += [f"<li>{escape(arm.task)}, {escape(arm.name)}: nothing is stored of it.</li>" for arm in missing]
     left = [f"<li>{escape(task)} was left out: {escape(why)}</li>" for task, why in results.study.left_out.items()]
     note = (
         f"<p>Against {escape(str(baseline))}, seed by seed; percentage points [95 % t-interval of the difference].</p>"
