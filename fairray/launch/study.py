@@ -8,8 +8,8 @@ from itertools import chain
 from fairray.launch import local
 from fairray.launch.progress import Progress
 from fairray.launch.rounds import Ledger, Pack, rounds
-from fairray.launch.search import score
 from fairray.launch.tracking import Mirror
+from fairray.selection import final
 from fairray.store import Store
 from fairray.study import Study
 from fairray.trial import Trial, results
@@ -32,8 +32,10 @@ def run(study: Study, mirror: Mirror) -> Outcome:
     start, store, ledger = time.monotonic(), Store(study.launch.store_root), Ledger()
 
     def finished(trial: Trial) -> str:
-        mirror.show(trial, results(trial, store))
-        return "  ".join(f"val {metric} {100 * score(trial, store, metric):.2f}" for metric in study.objectives)
+        records = results(trial, store)
+        mirror.show(trial, records)
+        means = final(records).query("split == 'val'").groupby("metric")["value"].mean()
+        return "  ".join(f"val {metric} {100 * means[metric]:.2f}" for metric in study.objectives)
 
     progress = Progress(finished)
     todo = rounds(study, store, lambda: _slots(study), ledger, finished)
