@@ -9,10 +9,8 @@ __all__ = ["best_trials", "final"]
 
 def final(records: pd.DataFrame) -> pd.DataFrame:
     """The rows that are results of finished methods: not curves, over all groups."""
-    rows = records["group"].eq("all")
-    if "epoch" in records:
-        rows &= records["epoch"].isna()
-    return records[rows]
+    table = records[records["group"].eq("all")] if "group" in records else records
+    return table[table["epoch"].isna()] if "epoch" in table else table
 
 
 def best_trials(records: pd.DataFrame, objectives: Mapping[str, str]) -> dict[tuple[str, str], str]:

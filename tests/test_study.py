@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from mlflow.exceptions import MlflowException
 
 from fairray import config
 from fairray.cli import main
@@ -155,3 +156,12 @@ def test_methods_and_tasks_can_be_chosen(study):
     assert len(chosen.methods["bade_tuned"]["strength"].grid) == 5
     assert list(chosen.tasks) == ["Adult"]
     assert chosen.left_out == {}
+
+
+def test_a_mirror_that_fails_costs_nothing(study, capsys):
+    class Away:
+        def show(self, trial, records):
+            raise MlflowException("the server is away")
+
+    assert launch_study.run(study(), Away()).computed == 8
+    assert "the server is away" in capsys.readouterr().err
