@@ -54,11 +54,12 @@ class Search:
 class Launch:
     """Where and how a study runs (conf/launch/); no result depends on it, so no uid does.
 
-    executor: "ray", or "local" for this process alone. address: of a Ray cluster; none starts one here.
+    executor: "ray", or "local" for this process alone. address: of a Ray cluster; without one, the cluster whose
+    job this is, or one that is started here.
     cpus, gpus: of each trial, or of each of its workers. workers: Ray Train workers of each trial; 0 trains
     inside the trial. pack: most replicas in one trial. engine: "auto" measures which is faster.
     threads: torch threads of a trial. output: the folder of the reports; store: of the results, or a URL
-    (s3://, gs://). tracking: MLflow's URI. Where they are not given they lie in `output`.
+    (s3://, gs://), which all nodes must reach. tracking: MLflow's URI. Where they are not given they lie in `output`.
     """
 
     executor: Literal["ray", "local"] = "ray"

@@ -4,11 +4,15 @@ import sys
 from pathlib import Path
 
 import torch.distributed as dist
-from conformance import artifacts, varied
+from conformance import artifacts, counted, varied
 from conftest import trial
+
+from fairray.training.distributed import Distributed
 
 folder, rank = Path(sys.argv[1]), int(sys.argv[2])
 dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2)
-artifacts(varied("bade", trial.__wrapped__(), seeds=[0])[:1], folder / "together", "auto")
+with counted(Distributed) as steps:
+    artifacts(varied("bade", trial.__wrapped__(), seeds=[0])[:1], folder / "together", "auto")
+assert steps.call_count == 2 * 3 * 3  # stages, epochs, batches
 dist.barrier()
 dist.destroy_process_group()

@@ -37,9 +37,10 @@ QUIET = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "PYTHONWARNINGS":
 def slots(launch: Launch) -> int:
     """How many trials can run at once; connects to the cluster, or starts one here."""
     if not ray.is_initialized():
+        address = launch.address or os.environ.get("RAY_ADDRESS") or "local"
         ray.init(
-            address=launch.address or "local",
-            include_dashboard=False if launch.address is None else None,
+            address=address,
+            include_dashboard=False if address == "local" else None,
             log_to_driver=False,
             logging_level=logging.ERROR,
             runtime_env={"env_vars": QUIET},
@@ -161,17 +162,17 @@ def _with_workers(config: dict[str, Any]) -> None:
 
 
 def _worker(config: dict[str, Any]) -> None:
-    # Every worker must report as often as every other, so progress is said only by stage, in lock step.
-    _execute(config, lambda _: None)
+    # Train waits until every worker has reported: the workers are in step, but their clocks are not.
+    _execute(config, train.report, every_s=0.0)
 
 
-def _execute(config: dict[str, Any], report: Any) -> None:
+def _execute(config: dict[str, Any], report: Any, every_s: float = REPORT_S) -> None:
     torch.set_num_threads(config["threads"])
     said = time.monotonic()
 
     def progress(message: str, share: float) -> None:
         nonlocal said
-        if time.monotonic() - said > REPORT_S:
+        if time.monotonic() - said >= every_s:
             said = time.monotonic()
             report({"message": message, "share": share})
 

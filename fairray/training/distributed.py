@@ -25,24 +25,19 @@ class Distributed(Alone):
 
     def __init__(self, replicas: Sequence[Replica]):
         super().__init__(replicas)
-        self.objective.gather = _gather
+        self.objective.gather = self._gather
         self.model = DistributedDataParallel(self.objective)
+        self.lengths: list[int] = []
 
     def step(self, batch: Tensors) -> Tensor:
-        """One step of Adam; every process is given the same whole batch."""
-        return super().step({name: _part(tensor[0])[None] for name, tensor in batch.items()})
+        """One step of Adam; every process is given the same whole batch and takes every n-th example."""
+        rank, size, whole = dist.get_rank(), dist.get_world_size(), batch["y"].shape[1]
+        self.lengths = [len(range(r, whole, size)) for r in range(size)]
+        return super().step({name: tensor[:, rank::size] for name, tensor in batch.items()})
 
-
-def _part(tensor: Tensor) -> Tensor:
-    return tensor[dist.get_rank() :: dist.get_world_size()]
-
-
-def _gather(tensors: Tensors) -> Tensors:
-    """Every process's examples. Gradients arrive from each process's copy of the loss; DDP takes their mean."""
-    length = len(next(iter(tensors.values())))
-    lengths: list[int] = [0] * dist.get_world_size()
-    dist.all_gather_object(lengths, length)
-    return {name: _joined(tensor, lengths) for name, tensor in tensors.items()}
+    def _gather(self, tensors: Tensors) -> Tensors:
+        """Every process's examples. Gradients arrive from each process's copy of the loss; DDP takes their mean."""
+        return {name: _joined(tensor, self.lengths) for name, tensor in tensors.items()}
 
 
 def _joined(tensor: Tensor, lengths: list[int]) -> Tensor:
