@@ -124,7 +124,8 @@ def _run(options: argparse.Namespace) -> int:
     results = _results(study)
     if results is not None:
         mirror.finish(results.summary, _written(results))
-        print(f"runs: mlflow ui --backend-store-uri {study.launch.tracking_uri}")
+        uri = study.launch.tracking_uri
+        print(f"runs: {uri if uri.startswith('http') else f'mlflow ui --backend-store-uri {uri}'}")
     return 1 if outcome.failures else 0
 
 

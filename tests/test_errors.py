@@ -59,6 +59,12 @@ def test_refused(refused, arguments, where, says):
     assert says in message
 
 
+def test_a_tracking_server_that_is_not_there(refused, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    message = refused("tasks.Adult=toy", "launch.tracking=http://127.0.0.1:9")
+    assert "MLflow at http://127.0.0.1:9 (launch.tracking): it does not answer" in message
+
+
 def test_a_misspelt_study(refused):
     assert "did you mean 'bade_benchmarks'" in refused(study="bade_benchmark")
 

@@ -61,4 +61,5 @@ def test_an_error_in_a_trial_is_told_and_costs_nothing_else(tmp_path, capsys):
 @pytest.mark.parametrize("workers", [1, 2])
 def test_train_workers_give_the_records_of_local(workers, local, tmp_path):
     with_workers = table(tmp_path, "launch.engine=alone", f"launch.workers={workers}")
-    pd.testing.assert_frame_equal(with_workers, local, rtol=1e-3, atol=0.5)
+    rounding = {1: 1e-9, 2: 0.5}[workers]  # in percent: two workers add a batch up in another order
+    pd.testing.assert_frame_equal(with_workers, local, rtol=0, atol=rounding)

@@ -4,15 +4,21 @@ It is never read back, but for which trials it shows already (the tag fairray.tr
 """
 
 import logging
+import os
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # seven take four minutes to say that nobody is there
+
 import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.exceptions import MlflowException
 
+from fairray.errors import BadInput
 from fairray.provenance import provenance
 from fairray.statistics.intervals import mean_interval
 from fairray.study import Study
@@ -24,7 +30,10 @@ BATCH = 1000  # the most metrics MLflow takes at once
 
 
 class Mirror:
-    """Experiment = study; in it a run for the study, below it one per method, below that one per trial."""
+    """Experiment = study; in it a run for the study, below it one per method, below that one per trial.
+
+    uri: a tracking server's, or a database's. Raises BadInput where nothing answers.
+    """
 
     def __init__(self, study: Study, uri: str):
         logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -32,7 +41,11 @@ class Mirror:
         self.study, self.client = study, MlflowClient(tracking_uri=uri)
         if uri.startswith("sqlite:///"):
             Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-        self.experiment = self._experiment(uri)
+        try:
+            self.experiment = self._experiment(uri)
+        except MlflowException as error:
+            cure = "start it, or set launch.tracking to a URI that answers"
+            raise BadInput(f"MLflow at {uri} (launch.tracking)", f"it does not answer: {error}", cure) from error
         self.shown = {
             run.data.tags[key]: run.info.run_id
             for run in self._runs()
