@@ -6,10 +6,12 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import torch
 from annotated_types import Ge
 
 from fairray import registry
 from fairray.data import Dataset
+from fairray.errors import BadInput
 from fairray.stages import digest
 from fairray.trial import Trial, dataset
 
@@ -165,7 +167,12 @@ class Study:
         return {task: dataset(spec) for task, spec in self.tasks.items()}
 
     def check(self) -> None:
-        """Raise BadInput where a method cannot serve a data set, before anything runs."""
+        """Raise BadInput where a method cannot serve a data set or a device is not there, before anything runs."""
+        ray, cuda = self.launch.executor == "ray", self.numerics["device"] == "cuda"
+        if cuda and not (self.launch.gpus if ray else torch.cuda.is_available()):
+            problem = "cuda is asked for, and " + ("trials are given no GPU" if ray else "torch sees none here")
+            cure = "set numerics.device=cpu, or " + ("launch.gpus=1" if ray else "run where there is a GPU")
+            raise BadInput("numerics.device", problem, cure)
         for arm in self.arms():
             registry.build("methods", arm.corner.method).check(dataset(arm.closed.dataset))
 

@@ -57,6 +57,11 @@ def test_an_error_in_a_trial_is_told_and_costs_nothing_else(tmp_path, capsys):
     assert "| Adult | bade_tuned | 2 |" in captured.out
 
 
+def test_a_trial_that_fits_nowhere_is_refused(tmp_path, capsys):
+    assert main(["run", *ARGUMENTS, f"launch.output={tmp_path}", "launch.cpus=1000"]) == 2
+    assert "a trial needs 1000 CPUs" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_train_workers_give_the_records_of_local(workers, local, tmp_path):

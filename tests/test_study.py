@@ -105,6 +105,12 @@ def test_adaptive_searches_repeat_themselves(run, study, search):
     assert records["method.strength"].dropna().nunique() == 6
 
 
+def test_words_can_be_searched_too(tmp_path, capsys):
+    arguments = [*TOY, f"launch.output={tmp_path}", "methods=[standard]", "training.selection={grid: [eacc, last]}"]
+    assert main(["run", "bade_benchmarks", "--scale", "smoke", *arguments]) == 0
+    assert "selection = " in capsys.readouterr().out
+
+
 def test_a_failure_costs_nothing_else(run, monkeypatch):
     def breaks(trials, *rest):
         if trials[0].arm == "reweighing":

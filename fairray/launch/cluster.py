@@ -22,6 +22,7 @@ from ray.train.torch import TorchTrainer
 from ray.tune.integration.ray_train import TuneReportCallback
 from ray.tune.search import Searcher
 
+from fairray.errors import BadInput
 from fairray.launch.progress import Progress
 from fairray.launch.rounds import Pack, plain
 from fairray.store import Store
@@ -35,7 +36,7 @@ QUIET = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "PYTHONWARNINGS":
 
 
 def slots(launch: Launch) -> int:
-    """How many trials can run at once; connects to the cluster, or starts one here."""
+    """How many trials can run at once; connects to the cluster, or starts one here. BadInput where none can."""
     if not ray.is_initialized():
         address = launch.address or os.environ.get("RAY_ADDRESS") or "local"
         ray.init(
@@ -50,7 +51,12 @@ def slots(launch: Launch) -> int:
     fits = [have.get("CPU", 1) // (launch.cpus * each)]
     if launch.gpus:
         fits.append(have.get("GPU", 0) // (launch.gpus * each))
-    return max(1, int(min(fits)))
+    if min(fits) < 1:
+        need = f"{launch.cpus * each} CPUs and {launch.gpus * each:g} GPUs"
+        has = f"{have.get('CPU', 0):g} CPUs and {have.get('GPU', 0):g} GPUs"
+        cure = "lower launch.cpus, launch.gpus or launch.workers, or use a larger cluster"
+        raise BadInput("launch", f"a trial needs {need}, the cluster has {has}", cure)
+    return int(min(fits))
 
 
 def run(study: Study, store: Store, rounds: Iterator[list[Pack]], progress: Progress) -> None:

@@ -5,8 +5,6 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import torch
-
 from fairray.errors import BadInput
 from fairray.provenance import provenance
 from fairray.store import Store
@@ -25,8 +23,6 @@ def checks(study: Study | None) -> Iterator[Check]:
     yield "python", sys.version.split()[0], None if sys.version_info >= (3, 11) else "use Python 3.11 or newer"
     yield "versions", ", ".join(f"{k} {provenance()[k]}" for k in ("torch", "ray", "optuna", "mlflow")), None
     yield "hardware", f"{provenance()['cpu']}, {provenance()['cores']} cores, gpu {provenance()['gpu']}", None
-    if study and study.numerics["device"] == "cuda" and launch.workers == 0 and not torch.cuda.is_available():
-        yield "device", "cuda is asked for, and torch sees none here", "set numerics.device=cpu or use a GPU cluster"
     yield _attempt("store", lambda: _store(launch), "set launch.store to a folder you can write to")
     yield _attempt("mlflow", lambda: _mlflow(launch), "set launch.tracking to a URI that answers")
     yield _disk(launch.folder)

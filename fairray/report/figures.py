@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from io import BytesIO
 
 import matplotlib as mpl
+import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
@@ -51,10 +52,10 @@ def sweep(results: Results, metrics: Sequence[str]) -> Section:
         (task, arm, key)
         for key in results.searched
         for task, arm in results.chosen
-        if results.test[(results.test["task"] == task) & (results.test["arm"] == arm)][key].nunique() > 1
+        if _is_swept(results.test[(results.test["task"] == task) & (results.test["arm"] == arm)][key])
     ]
     if not lines:
-        return Section("Search", "<p>Nothing was searched.</p>")
+        return Section("Search", "<p>No number was searched.</p>")
     with sns.axes_style("whitegrid"):
         figure = Figure(figsize=(4.6 * len(metrics), 3.6 * len(lines)), layout="constrained")
         panels = figure.subplots(len(lines), len(metrics), squeeze=False)
@@ -64,6 +65,10 @@ def sweep(results: Results, metrics: Sequence[str]) -> Section:
                 _curve(results, axes, rows.assign(**{key: rows[key].astype(float)}), task, arm, key, metric)
         panels[0][0].legend(frameon=False)
     return _section("Search", figure, "sweep.png")
+
+
+def _is_swept(values: pd.Series) -> bool:
+    return values.nunique() > 1 and bool(pd.to_numeric(values, errors="coerce").notna().all())
 
 
 def _curve(results, axes, rows, task, arm, key, metric):
