@@ -40,6 +40,19 @@ def test_distributing_changes_nothing(trial, tmp_path):
         torch.testing.assert_close(together[key], tensor, rtol=1e-10, atol=1e-10)
 
 
+def test_bfloat16_keeps_float32_parameters_and_nearly_the_predictions(trial, tmp_path):
+    predicted = {}
+    for dtype in ("float32", "bfloat16"):
+        keywords = {"dataset": {"size": 2048}, "epochs": 10, "selection": "last"}
+        wide = trial("standard", seeds=[0], numerics={"dtype": dtype}, **keywords)
+        tensors = {name: tensor for (_, name), tensor in artifacts([wide], tmp_path / dtype, "auto").items()}
+        assert {t.dtype for t in tensors.values()} == {torch.float32}
+        predicted[dtype] = tensors["test/logits"]
+    assert not torch.equal(predicted["float32"], predicted["bfloat16"])
+    agree = (predicted["float32"].argmax(-1) == predicted["bfloat16"].argmax(-1)).double().mean()
+    assert agree > 0.98
+
+
 def test_a_trial_is_the_same_after_many_others(trial, tmp_path):
     fresh = artifacts([trial("bade")], tmp_path / "fresh", "auto")
     others = [trial("standard", seeds=[seed], epochs=1) for seed in range(20)]

@@ -15,28 +15,28 @@ def _own_cluster():
     ray.shutdown()
 
 
-def table(folder, *arguments):
+def records(folder, *arguments):
     assert main(["run", *ARGUMENTS, f"launch.output={folder}", *arguments]) == 0
-    return pd.read_csv(folder / "reports" / "bade_benchmarks" / "smoke" / "table.csv")
+    return pd.read_csv(folder / "reports" / "bade_benchmarks" / "smoke" / "records.csv")
 
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory):
-    return table(tmp_path_factory.mktemp("local"), "launch=local", "launch.threads=1", "launch.engine=alone")
+    return records(tmp_path_factory.mktemp("local"), "launch=local", "launch.threads=1", "launch.engine=alone")
 
 
 def test_ray_gives_the_records_of_local(local, tmp_path):
-    pd.testing.assert_frame_equal(table(tmp_path, "launch.engine=alone"), local, rtol=0, atol=1e-9)
+    pd.testing.assert_frame_equal(records(tmp_path, "launch.engine=alone"), local, rtol=0, atol=1e-12)
     assert not list(tmp_path.glob("tune-*"))
 
 
 def test_an_adaptive_search_on_ray(tmp_path, capsys):
     arguments = ("search=tpe", "search.points=4", "search.batch=2", "methods.bade_tuned.strength={low: 0.0, high: 1.0}")
-    first = table(tmp_path, *arguments)
+    first = records(tmp_path, *arguments)
     assert "done Adult bade_tuned strength=" in capsys.readouterr().err
     assert main(["run", *ARGUMENTS, f"launch.output={tmp_path}", *arguments]) == 0
     assert "everything is stored" in capsys.readouterr().err
-    assert len(first) == 10
+    assert first["method.strength"].nunique() == 4
 
 
 def test_an_error_in_a_trial_is_told_and_costs_nothing_else(tmp_path, capsys):
@@ -65,6 +65,6 @@ def test_a_trial_that_fits_nowhere_is_refused(tmp_path, capsys):
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_train_workers_give_the_records_of_local(workers, local, tmp_path):
-    with_workers = table(tmp_path, "launch.engine=alone", f"launch.workers={workers}")
-    rounding = {1: 1e-9, 2: 0.5}[workers]  # in percent: two workers add a batch up in another order
+    with_workers = records(tmp_path, "launch.engine=alone", f"launch.workers={workers}")
+    rounding = {1: 1e-12, 2: 5e-3}[workers]  # two workers add a batch up in another order
     pd.testing.assert_frame_equal(with_workers, local, rtol=0, atol=rounding)

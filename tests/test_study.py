@@ -155,6 +155,14 @@ def test_plan_as_json(tmp_path, capsys):
     assert [arm["method"] for arm in planned["arms"]][-1] == "bade_tuned"
 
 
+def test_meps_joins_when_its_folder_is_given(study, meps_folder):
+    assert study().left_out == {"MEPS": "folder is not given: tasks.MEPS.folder=DIR"}
+    joined = study(f"tasks.MEPS.folder={meps_folder}")
+    assert list(joined.tasks) == ["Adult", "MEPS"]
+    joined.check()
+    assert planning.plan(joined).trials == 16
+
+
 def test_methods_and_tasks_can_be_chosen(study):
     chosen = study("methods=[bade_tuned, standard]", "tasks=[Adult]", "methods.bade_tuned.temperature=2")
     assert list(chosen.methods) == ["bade_tuned", "standard"]
