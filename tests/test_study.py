@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from fairray import config
@@ -13,6 +14,7 @@ from fairray.launch import local, planning
 from fairray.launch import study as launch_study
 from fairray.launch.planning import stored_records
 from fairray.launch.rounds import packed
+from fairray.launch.tracking import Mirror
 from fairray.store import Store
 from fairray.trial import execute, stages
 
@@ -172,10 +174,17 @@ def test_methods_and_tasks_can_be_chosen(study):
     assert chosen.left_out == {}
 
 
-def test_a_mirror_that_fails_costs_nothing(study, capsys):
-    class Away:
-        def show(self, trial, records):
-            raise MlflowException("the server is away")
+def test_a_mirror_that_fails_costs_nothing_and_is_filled_in_later(study, tmp_path, capsys, monkeypatch):
+    def away(*_, **__):
+        raise MlflowException("the server is away")
 
-    assert launch_study.run(study(), Away()).computed == 8
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "log_batch", away)
+        assert launch_study.run(study(), Mirror(study(), uri)).computed == 8
     assert "the server is away" in capsys.readouterr().err
+    launch_study.run(study(), Mirror(study(), uri))
+    client = MlflowClient(tracking_uri=uri)
+    experiment = client.get_experiment_by_name("bade_benchmarks").experiment_id
+    runs = client.search_runs([experiment], filter_string="attributes.status = 'FINISHED'", max_results=100)
+    assert sum("fairray.trial" in run.data.tags and "test_odds" in run.data.metrics for run in runs) == 9

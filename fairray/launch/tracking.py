@@ -5,8 +5,10 @@ It is never read back, but for which trials it shows already (the tag fairray.tr
 
 import logging
 import os
+import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,19 @@ from fairray.trial import Trial
 __all__ = ["Mirror"]
 
 BATCH = 1000  # the most metrics MLflow takes at once
+
+
+def _optional(write: Callable[..., None]) -> Callable[..., None]:
+    """A tracking server that goes away in the middle must not cost the computation."""
+
+    @wraps(write)
+    def attempt(*arguments: Any) -> None:
+        try:
+            write(*arguments)
+        except MlflowException as error:
+            print(f"not shown in MLflow, run again to fill it in: {error}", file=sys.stderr)
+
+    return attempt
 
 
 class Mirror:
@@ -50,7 +65,7 @@ class Mirror:
             run.data.tags[key]: run.info.run_id
             for run in self._runs()
             for key in ("fairray.trial", "fairray.arm", "fairray.study")
-            if key in run.data.tags
+            if key in run.data.tags and (key != "fairray.trial" or run.info.status == "FINISHED")
         }
         self.common = {
             **provenance(),
@@ -61,6 +76,7 @@ class Mirror:
         }
         self.parent = self._run("fairray.study", study.uid, f"{study.name} {study.scale}", None)
 
+    @_optional
     def show(self, trial: Trial, records: pd.DataFrame) -> None:
         """Log a trial, unless it is shown already: parameters, curves, and each metric's mean, interval and n."""
         key = f"{self.study.uid} {trial.task} {trial.arm} {trial.uid}"
@@ -84,6 +100,7 @@ class Mirror:
             )
         self.client.set_terminated(run)
 
+    @_optional
     def finish(self, summary: Mapping[str, Mapping[str, float]], files: Iterable[Path]) -> None:
         """Say of each method what the study found, keep its figures, tables and report, and end all runs."""
         for arm, metrics in summary.items():
