@@ -89,7 +89,7 @@ def stages(replicas: Iterable[Replica]) -> dict[str, Replica]:
         if replica.uid not in found:
             found[replica.uid] = replica
             ahead += replica.parents.values()
-    return dict(sorted(found.items(), key=lambda item: item[1].depth))
+    return _early_first(found)
 
 
 def results(trial: Trial, store: Store) -> pd.DataFrame:
@@ -112,7 +112,7 @@ def execute(
 
     Inside a torch.distributed group all processes call this alike, and the first one writes.
     """
-    needed = stages(_missing([replica for trial in trials for replica in trial.replicas], store))
+    needed = _missing([replica for trial in trials for replica in trial.replicas], store)
     levels = [list(level) for _, level in groupby(needed.values(), key=lambda replica: replica.depth)]
     done = 0
     for level in levels:
@@ -128,11 +128,16 @@ def execute(
         done += len(level)
 
 
-def _missing(replicas: Iterable[Replica], store: Store) -> Iterator[Replica]:
-    """Replicas to compute; those whose result is stored need nothing before them either."""
-    for replica in {replica.uid: replica for replica in replicas}.values():
-        if not _agreed(store.has(replica.uid)):
-            yield replica
+def _missing(replicas: Iterable[Replica], store: Store) -> dict[str, Replica]:
+    """By uid, what the store lacks of these, and of the stages before those that it lacks; earliest first."""
+    found: dict[str, Replica] = {}
+    ahead = list(replicas)
+    while ahead:
+        replica = ahead.pop()
+        if replica.uid not in found and not _agreed(store.has(replica.uid)):
+            found[replica.uid] = replica
+            ahead += replica.parents.values()
+    return _early_first(found)
 
 
 def _compute(
@@ -154,6 +159,10 @@ def _compute(
     for replica in replicas:
         if isinstance(replica.stage, Step):
             yield timed((replica, replica.stage.compute(replica.setting, replica.seed, before[replica.uid])))
+
+
+def _early_first(replicas: dict[str, Replica]) -> dict[str, Replica]:
+    return dict(sorted(replicas.items(), key=lambda item: item[1].depth))
 
 
 def _group(replica: Replica) -> str:

@@ -1,5 +1,6 @@
 """One of two processes that train together: python distributed_worker.py FOLDER RANK."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -15,4 +16,4 @@ with counted(Distributed) as steps:
     artifacts(varied("bade", trial.__wrapped__(), seeds=[0])[:1], folder / "together", "auto")
 assert steps.call_count == 2 * 3 * 3  # stages, epochs, batches
 dist.barrier()
-dist.destroy_process_group()
+os._exit(0)  # gloo's threads abort now and then where one process tears down before the other

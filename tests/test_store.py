@@ -1,5 +1,6 @@
 import multiprocessing
 import os
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -72,6 +73,17 @@ def test_a_dead_holders_claim_is_taken_over(store):
     os.utime(path, (old, old))
     with store.claim(["a"]) as ours:
         assert ours == {"a"}
+
+
+def test_a_stored_stage_needs_nothing_before_it(trial, store):
+    """A lost evaluation is made again from the student; the lost teacher is not missed."""
+    made = trial("bade", seeds=[0])
+    execute([made], store)
+    evaluation, student, teacher = (replica.uid for replica in reversed(stages(made.replicas).values()))
+    for uid in (evaluation, teacher):
+        shutil.rmtree(Path(store.root, uid[:2], uid))
+    execute([made], store)
+    assert [store.has(uid) for uid in (evaluation, student, teacher)] == [True, True, False]
 
 
 def _work(root, name, barrier):

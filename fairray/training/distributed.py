@@ -1,11 +1,11 @@
 """One replica over the processes of a torch.distributed group, launched by Ray Train or torchrun."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch.distributed.nn.functional import all_gather
 from torch.nn.parallel import DistributedDataParallel
 
 from fairray.data import Tensors
@@ -37,12 +37,24 @@ class Distributed(Alone):
 
     def _gather(self, tensors: Tensors) -> Tensors:
         """Every process's examples. Gradients arrive from each process's copy of the loss; DDP takes their mean."""
-        return {name: _joined(tensor, self.lengths) for name, tensor in tensors.items()}
+        return {name: _Joined.apply(tensor, self.lengths) for name, tensor in tensors.items()}
 
 
-def _joined(tensor: Tensor, lengths: list[int]) -> Tensor:
-    # all_gather wants equal shapes, and the last batch of an epoch rarely divides evenly
-    missing = max(lengths) - len(tensor)
-    padded = torch.cat([tensor, tensor.new_zeros(missing, *tensor.shape[1:])])
-    parts = all_gather(padded.contiguous())
-    return torch.cat([part[:length] for part, length in zip(parts, lengths, strict=True)])
+class _Joined(torch.autograd.Function):
+    """All processes' tensors, one after the other; `lengths` says how many examples each has."""
+
+    @staticmethod
+    def forward(ctx: Any, tensor: Tensor, lengths: list[int]) -> Tensor:
+        ctx.start, ctx.length = sum(lengths[: dist.get_rank()]), len(tensor)
+        # all_gather wants equal shapes, and the last batch of an epoch rarely divides evenly
+        missing = max(lengths) - len(tensor)
+        padded = torch.cat([tensor, tensor.new_zeros(missing, *tensor.shape[1:])])
+        parts = [torch.empty_like(padded) for _ in lengths]
+        dist.all_gather(parts, padded)
+        return torch.cat([part[:length] for part, length in zip(parts, lengths, strict=True)])
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Any:
+        total = gradient.clone()
+        dist.all_reduce(total)
+        return total[ctx.start : ctx.start + ctx.length], None
