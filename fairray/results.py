@@ -48,6 +48,11 @@ class Results:
         keep = [(row.task, row.arm, row.trial) in pairs for row in self.test.itertuples()]
         return self.test[keep]
 
+    def of(self, task: str, arm: str, rows: pd.DataFrame | None = None) -> pd.DataFrame:
+        """The rows of `test`, or of the given ones, that belong to a method on a task."""
+        rows = self.test if rows is None else rows
+        return rows[(rows["task"] == task) & (rows["arm"] == arm)]
+
     @property
     def searched(self) -> list[str]:
         """The hyperparameters that the study searches."""
@@ -55,8 +60,7 @@ class Results:
 
     def values(self, task: str, arm: str, metric: str) -> pd.Series:
         """The chosen trial's test values in percent, by seed."""
-        rows = self.best[(self.best["task"] == task) & (self.best["arm"] == arm)]
-        return rows.set_index("seed")[metric]
+        return self.of(task, arm, self.best).set_index("seed")[metric]
 
     def interval(self, task: str, arm: str, metric: str) -> Interval:
         return mean_interval(self.values(task, arm, metric))

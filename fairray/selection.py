@@ -4,13 +4,18 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-__all__ = ["best_trials", "final"]
+__all__ = ["best_trials", "final", "val_means"]
 
 
 def final(records: pd.DataFrame) -> pd.DataFrame:
     """The rows that are results of finished methods: not curves, over all groups."""
     table = records[records["group"].eq("all")] if "group" in records else records
     return table[table["epoch"].isna()] if "epoch" in table else table
+
+
+def val_means(records: pd.DataFrame) -> pd.Series:
+    """Each metric's mean over seeds on validation data, of one trial's records."""
+    return final(records).query("split == 'val'").groupby("metric")["value"].mean()
 
 
 def best_trials(records: pd.DataFrame, objectives: Mapping[str, str]) -> dict[tuple[str, str], str]:

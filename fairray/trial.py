@@ -80,16 +80,19 @@ def _dataset(spec: str) -> Dataset:
     return registry.build("datasets", json.loads(spec)).load()
 
 
-def stages(replicas: Iterable[Replica]) -> dict[str, Replica]:
-    """These replicas and all that come before them, by uid, earliest first."""
+def stages(replicas: Iterable[Replica], wanted: Callable[[Replica], bool] = lambda replica: True) -> dict[str, Replica]:
+    """These replicas and all that come before them, by uid, earliest first.
+
+    wanted: leaves a replica out, and with it what comes before it.
+    """
     found: dict[str, Replica] = {}
     ahead = list(replicas)
     while ahead:
         replica = ahead.pop()
-        if replica.uid not in found:
+        if replica.uid not in found and wanted(replica):
             found[replica.uid] = replica
             ahead += replica.parents.values()
-    return _early_first(found)
+    return dict(sorted(found.items(), key=lambda item: item[1].depth))
 
 
 def results(trial: Trial, store: Store) -> pd.DataFrame:
@@ -112,7 +115,8 @@ def execute(
 
     Inside a torch.distributed group all processes call this alike, and the first one writes.
     """
-    needed = _missing([replica for trial in trials for replica in trial.replicas], store)
+    last = [replica for trial in trials for replica in trial.replicas]
+    needed = stages(last, wanted=lambda replica: not _agreed(store.has(replica.uid)))
     levels = [list(level) for _, level in groupby(needed.values(), key=lambda replica: replica.depth)]
     done = 0
     for level in levels:
@@ -126,18 +130,6 @@ def execute(
             if not mine:
                 time.sleep(WAIT_S)  # another worker is computing the rest
         done += len(level)
-
-
-def _missing(replicas: Iterable[Replica], store: Store) -> dict[str, Replica]:
-    """By uid, what the store lacks of these, and of the stages before those that it lacks; earliest first."""
-    found: dict[str, Replica] = {}
-    ahead = list(replicas)
-    while ahead:
-        replica = ahead.pop()
-        if replica.uid not in found and not _agreed(store.has(replica.uid)):
-            found[replica.uid] = replica
-            ahead += replica.parents.values()
-    return _early_first(found)
 
 
 def _compute(
@@ -159,10 +151,6 @@ def _compute(
     for replica in replicas:
         if isinstance(replica.stage, Step):
             yield timed((replica, replica.stage.compute(replica.setting, replica.seed, before[replica.uid])))
-
-
-def _early_first(replicas: dict[str, Replica]) -> dict[str, Replica]:
-    return dict(sorted(replicas.items(), key=lambda item: item[1].depth))
 
 
 def _group(replica: Replica) -> str:

@@ -6,11 +6,12 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
+from fairray.selection import val_means
 from fairray.store import Store
 from fairray.study import Arm, Direction, Grid, Range, Search, Study
-from fairray.trial import Trial
+from fairray.trial import Trial, results
 
-__all__ = ["Asker", "score"]
+__all__ = ["Asker", "askers"]
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -31,7 +32,6 @@ class Asker:
         """The next trials; none when the search is over."""
         if self.grid:
             points, self.grid = self.grid, []
-            self.asked = len(points)
             return [self.arm.at(point) for point in points]
         if not hasattr(self, "study"):
             return []
@@ -46,19 +46,11 @@ class Asker:
         """Score what was asked last; a trial without result has failed."""
         for asked, trial in self.open:
             if trial.stored(store):
-                self.study.tell(asked, [score(trial, store, metric) for metric in objectives])
+                means = val_means(results(trial, store))
+                self.study.tell(asked, [float(means[metric]) for metric in objectives])
             else:
                 self.study.tell(asked, state=TrialState.FAIL)
         self.open = []
-
-
-def score(trial: Trial, store: Store, metric: str, split: str = "val") -> float:
-    """A metric's mean over the seeds of a stored trial."""
-    values = []
-    for replica in trial.replicas:
-        table = store.records(replica.uid)
-        values += table.query("split == @split and metric == @metric and group == 'all'")["value"].tolist()
-    return sum(values) / len(values)
 
 
 def askers(study: Study) -> list[Asker]:

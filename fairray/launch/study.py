@@ -9,7 +9,7 @@ from fairray.launch import local
 from fairray.launch.progress import Progress
 from fairray.launch.rounds import Ledger, Pack, rounds
 from fairray.launch.tracking import Mirror
-from fairray.selection import final
+from fairray.selection import val_means
 from fairray.store import Store
 from fairray.study import Study
 from fairray.trial import Trial, results
@@ -34,7 +34,7 @@ def run(study: Study, mirror: Mirror) -> Outcome:
     def finished(trial: Trial) -> str:
         records = results(trial, store)
         mirror.show(trial, records)
-        means = final(records).query("split == 'val'").groupby("metric")["value"].mean()
+        means = val_means(records)
         return "  ".join(f"val {metric} {100 * means[metric]:.2f}" for metric in study.objectives)
 
     progress = Progress(finished)

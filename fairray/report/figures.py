@@ -52,7 +52,7 @@ def sweep(results: Results, metrics: Sequence[str]) -> Section:
         (task, arm, key)
         for key in results.searched
         for task, arm in results.chosen
-        if _is_swept(results.test[(results.test["task"] == task) & (results.test["arm"] == arm)][key])
+        if _is_swept(results.of(task, arm)[key])
     ]
     if not lines:
         return Section("Search", "<p>No number was searched.</p>")
@@ -60,7 +60,7 @@ def sweep(results: Results, metrics: Sequence[str]) -> Section:
         figure = Figure(figsize=(4.6 * len(metrics), 3.6 * len(lines)), layout="constrained")
         panels = figure.subplots(len(lines), len(metrics), squeeze=False)
         for (task, arm, key), row in zip(lines, panels, strict=True):
-            rows = results.test[(results.test["task"] == task) & (results.test["arm"] == arm)]
+            rows = results.of(task, arm)
             for metric, axes in zip(metrics, row, strict=True):
                 _curve(results, axes, rows.assign(**{key: rows[key].astype(float)}), task, arm, key, metric)
         panels[0][0].legend(frameon=False)

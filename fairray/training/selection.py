@@ -4,11 +4,9 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-__all__ = ["CURVES", "RULES", "best_epoch"]
+__all__ = ["RULES", "best_epoch"]
 
 Curves = dict[str, Tensor]
-
-CURVES = ("odds", "eacc", "accuracy")
 
 
 def tradeoff(curves: Curves) -> Tensor:
@@ -42,7 +40,7 @@ RULES: dict[str, Callable[[Curves], Tensor]] = {f.__name__: f for f in (tradeoff
 def best_epoch(rule: str, curves: Curves) -> Tensor:
     """The epoch kept of each replica, with axis (replica,).
 
-    curves: of `CURVES` on validation data, with axes (epoch, replica).
+    curves: of odds, eacc and accuracy on validation data, with axes (epoch, replica).
     """
     return RULES[rule](curves).argmax(0)
 
