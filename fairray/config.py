@@ -7,6 +7,7 @@ over each other in this order: the study, the scale, the study's own ``scales``,
 import ast
 from collections.abc import Iterable
 from dataclasses import MISSING, fields, is_dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,8 @@ __all__ = ["conf_file", "load", "scales", "script", "studies"]
 
 Tree = dict[str, Any]
 
-GROUPS = ("dataset", "method", "network", "training", "search", "launch", "scale", "study")
-FAMILIES = {"dataset": "datasets", "method": "methods", "network": "networks"}
-MEMBERS = {"tasks": "dataset", "methods": "method"}
+FAMILIES = {"dataset": "datasets", "method": "methods", "network": "networks", "trigger": "triggers"}
+MEMBERS = {"tasks": "dataset", "methods": "method", "networks": "network"}
 COMMAND_LINE = "command line"
 ROOTS = (Path.cwd(), Path(__file__).parents[1], Path(__file__).parent)
 
@@ -36,19 +36,18 @@ def load(name: str, scale: str = "small", overrides: Iterable[str] = ()) -> Stud
     Raises BadInput that names the file or argument, the key, what was expected and the cure.
     """
     draft = Draft(name)
-    given = [_argument(text) for text in overrides]
-    chosen = [pair for pair in given if pair[0] in MEMBERS or _group(pair[0]) is not None]
-    for key, value in chosen:  # which file, before what is changed in it
-        draft.set(key, value, COMMAND_LINE)
     file = conf_file("scale", scale)
+    own = [(key, value, draft.file) for key, value in draft.values.pop("scales", {}).get(scale, {}).items()]
+    given = [(*_argument(text), COMMAND_LINE) for text in overrides]
+    for key, value, source in [*own, *given]:  # which file, before what is changed in it
+        if _is_choice(key):
+            draft.set(key, value, source)
     for key, value in _read(file).items():
         if draft.takes(key):
             draft.set(key, value, str(file))
-    for key, value in draft.values.pop("scales", {}).get(scale, {}).items():
-        draft.set(key, value, draft.file)
-    for key, value in given:
-        if (key, value) not in chosen:
-            draft.set(key, value, COMMAND_LINE)
+    for key, value, source in [*own, *given]:
+        if not _is_choice(key):
+            draft.set(key, value, source)
     return _study(draft, name, scale)
 
 
@@ -62,7 +61,8 @@ class Draft:
         self.origin: dict[str, str] = {}
         for key in MEMBERS:
             given, self.values[key] = self.values.get(key), {}
-            self._choose(key, given, self.file)
+            if given is not None:
+                self._choose(key, given, self.file)
         for key in ("network", "training", "search", "launch"):
             if key in self.values:
                 self.set(key, self.values[key], self.file)
@@ -145,18 +145,19 @@ def _study(draft: Draft, name: str, scale: str) -> Study:
         if key not in known:
             raise unknown(draft.where(key), "key", key, known)
     for key in ("tasks", "methods", "network", "training", "seeds", "objectives"):
-        if key not in values:
+        if values.get(key) in (None, {}):
             raise BadInput(f"{draft.file} ({key})", "it is missing", f"give {key}: ...")
     seeds = values["seeds"]
     if not isinstance(seeds, int) or isinstance(seeds, bool) or seeds < 1:
         raise BadInput(draft.where("seeds"), f"got {seeds!r}", "give a whole number of at least 1")
-    tasks = {label: _member(draft, f"tasks.{label}", "dataset") for label in values["tasks"]}
     left_out = {
         label: f"{missing[0]} is not given: tasks.{label}.{missing[0]}=DIR"
         for label in values.get("optional", [])
-        if label in tasks
-        if (missing := [key for key, value in tasks[label].items() if key in ("folder", "path") and value is None])
+        if label in values["tasks"]
+        if (missing := [key for key in ("folder", "path") if values["tasks"][label].get(key, "") is None])
     }
+    values["tasks"] = _pairs({label: task for label, task in values["tasks"].items() if label not in left_out})
+    tasks = {label: _member(draft, f"tasks.{label}", "dataset") for label in values["tasks"]}
     search = _checked(draft, "search", Search)
     methods = {label: _member(draft, f"methods.{label}", "method") for label in values["methods"]}
     baseline = values.get("baseline")
@@ -166,9 +167,10 @@ def _study(draft: Draft, name: str, scale: str) -> Study:
         name=name,
         question=_question(name),
         scale=scale,
-        tasks={label: spec for label, spec in tasks.items() if label not in left_out},
+        tasks=tasks,
         methods=methods,
         network=_member(draft, "network", "network"),
+        networks={label: _member(draft, f"networks.{label}", "network") for label in values["networks"]},
         training=_checked(draft, "training", Training),
         numerics=_checked(draft, "numerics", Numerics),
         seeds=seeds,
@@ -177,11 +179,19 @@ def _study(draft: Draft, name: str, scale: str) -> Study:
         launch=Launch(**_checked(draft, "launch", Launch)),
         baseline=baseline,
         printed=_printed(draft),
+        printed_tasks=values.get("printed_tasks", {}),
         left_out=left_out,
     )
     if not study.tasks:
         label, reason = next(iter(left_out.items()))
         raise BadInput(draft.where(f"tasks.{label}"), "no task is left to run", reason)
+    for label in study.networks:
+        if label not in (*tasks, *left_out):
+            raise unknown(draft.where(f"networks.{label}"), "task of this study", label, tasks)
+    measures = {measure for arm in study.arms() for measure in getattr(arm.last_stage, "measures", ())}
+    for metric in study.objectives:
+        if metric not in (known_metrics := {*evaluation.metrics(), *measures}):
+            raise unknown(draft.where(f"objectives.{metric}"), "metric", metric, known_metrics)
     for spec in (*methods.values(), study.network, study.training):
         for key, value in spec.items():
             if isinstance(value, Range) and study.search.name == "grid":
@@ -203,6 +213,29 @@ def _member(draft: Draft, key: str, group: str) -> Tree:
     return {"name": str(Path(name).resolve()) if name.endswith(".py") else name, **arguments}
 
 
+def _inner(draft: Draft, key: str, group: str) -> Tree:
+    """The spec of a member that is an argument of another one, such as a method's trigger."""
+    value, source = _expanded(group, _at(draft.values, key), draft.where(key), draft.where(key))
+    *path, last = key.split(".")
+    _at(draft.values, ".".join(path))[last] = value
+    draft.origin.setdefault(key, source)
+    return _member(draft, key, group)
+
+
+def _pairs(tasks: Tree) -> Tree:
+    """A task with lists of targets and protected attributes stands for every pair of two different ones."""
+    found = {}
+    for label, spec in tasks.items():
+        both = {key: spec[key] for key in ("target", "protected") if key in spec}
+        if not any(isinstance(values, list) for values in both.values()):
+            found[label] = spec
+            continue
+        for pair in product(*(values if isinstance(values, list) else [values] for values in both.values())):
+            if len(set(pair)) == len(pair):
+                found[f"{label} {'/'.join(map(str, pair))}"] = spec | dict(zip(both, pair, strict=True))
+    return found
+
+
 def _checked(draft: Draft, key: str, cls: Any, spec: Tree | None = None) -> Tree:
     """Values for the fields of a dataclass, as its types want them; search spaces checked at every end."""
     spec = _at(draft.values, key) if spec is None else spec
@@ -212,7 +245,13 @@ def _checked(draft: Draft, key: str, cls: Any, spec: Tree | None = None) -> Tree
     for name in spec:
         if name not in names:
             raise unknown(draft.where(f"{key}.{name}"), "key", name, names)
-    space = {name: _space(draft, f"{key}.{name}", value) for name, value in spec.items() if isinstance(value, dict)}
+    inner = {name: _inner(draft, f"{key}.{name}", name) for name in spec if name in FAMILIES and spec[name] is not None}
+    spec = spec | inner
+    space = {
+        name: _space(draft, f"{key}.{name}", value)
+        for name, value in spec.items()
+        if isinstance(value, dict) and name not in inner
+    }
     closed = {name: value for name, value in spec.items() if name not in space}
     start = {name: next(iter(_ends(choice))) for name, choice in space.items()}
     valid = _validated(draft, key, cls, closed | start)
@@ -260,12 +299,10 @@ def _ends(choice: Grid | Range) -> tuple[Any, ...]:
 
 
 def _objectives(draft: Draft) -> dict[str, Direction]:
-    objectives, known = draft.values["objectives"], evaluation.metrics()
+    objectives = draft.values["objectives"]
     if not isinstance(objectives, dict) or not objectives:
         raise BadInput(draft.where("objectives"), f"got {objectives!r}", "give objectives: {odds: minimize}")
     for metric, direction in objectives.items():
-        if metric not in known:
-            raise unknown(draft.where(f"objectives.{metric}"), "metric", metric, known)
         if direction not in ("minimize", "maximize"):
             raise unknown(draft.where(f"objectives.{metric}"), "direction", direction, ("minimize", "maximize"))
     return objectives
@@ -302,6 +339,11 @@ def _expanded(group: str, value: Any, where: str, source: str) -> tuple[Any, str
     if group in FAMILIES and "name" not in value:
         raise BadInput(where, "it has no name", f"give name: one of {', '.join(registry.names(FAMILIES[group]))}")
     return dict(value), source
+
+
+def _is_choice(key: str) -> bool:
+    """Whether a key says which members there are, or which file one comes from."""
+    return key in MEMBERS or _group(key) is not None
 
 
 def _group(key: str) -> str | None:

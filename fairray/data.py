@@ -4,15 +4,17 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from fairray.errors import BadInput
 
-__all__ = ["SPLITS", "Dataset", "Tensors", "cell_counts", "membership"]
+__all__ = ["SPLITS", "Dataset", "Problem", "Tensors", "cell_counts", "membership"]
 
 Tensors = dict[str, Tensor]
+Problem = Literal["binary", "multiclass", "regression"]
 SPLITS = ("train", "val", "test")
 
 
@@ -20,10 +22,10 @@ SPLITS = ("train", "val", "test")
 class Dataset:
     """One task: inputs, labels and the protected attribute of three splits.
 
-    train, val, test: tensors by name, axis 0 the example: ``x`` inputs, ``y`` labels (int),
-        ``group`` the protected attribute (int), ``id`` sample ids, and what else a method needs.
-    classes, groups: what the integers of ``y`` and ``group`` stand for.
-    kind: "table" or "image".
+    train, val, test: tensors by name, axis 0 the example: ``x`` inputs, ``y`` labels (int, or float to be
+        regressed), ``group`` the protected attribute (int), ``id`` sample ids, and what else a method needs.
+    classes, groups: what the integers of ``y`` and ``group`` stand for; without classes, ``y`` is a number.
+    kind: "table", with x of axes (example, feature), or "image": uint8 RGB with axes (example, 3, height, width).
     """
 
     name: str
@@ -33,7 +35,19 @@ class Dataset:
     test: Tensors
     classes: tuple[str, ...]
     groups: tuple[str, ...]
-    kind: str = "table"
+    kind: Literal["table", "image"] = "table"
+
+    @property
+    def problem(self) -> Problem:
+        """What is to be predicted."""
+        if not self.classes:
+            return "regression"
+        return "binary" if len(self.classes) == 2 else "multiclass"
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers a network gives for each example."""
+        return len(self.classes) or 1
 
     def split(self, name: str) -> Tensors:
         return {"train": self.train, "val": self.val, "test": self.test}[name]
@@ -45,15 +59,16 @@ class Dataset:
         for name in SPLITS:
             for key, tensor in sorted(self.split(name).items()):
                 digest.update(repr((name, key, tensor.dtype, tuple(tensor.shape))).encode())
-                digest.update(tensor.contiguous().numpy().tobytes())
+                digest.update(tensor.contiguous().numpy().data)
         return digest.hexdigest()[:16]
 
     def checked(self, where: str) -> "Dataset":
         """Itself; BadInput where a split lacks a (label, group) subgroup, so that no rate is defined there."""
+        labels = self.classes or ("any",)
         for name in SPLITS:
-            empty = (cell_counts(self.split(name), len(self.classes), len(self.groups)) == 0).nonzero()
+            empty = (cell_counts(self.split(name), len(labels), len(self.groups)) == 0).nonzero()
             if len(empty):
-                label, group = self.classes[int(empty[0, 0])], self.groups[int(empty[0, 1])]
+                label, group = labels[int(empty[0, 0])], self.groups[int(empty[0, 1])]
                 raise BadInput(
                     where,
                     f"the {name} split has no example of the subgroup (label {label}, group {group})",
@@ -63,8 +78,9 @@ class Dataset:
 
 
 def cell_counts(split: Mapping[str, Tensor], classes: int, groups: int) -> Tensor:
-    """Number of examples of each subgroup, with axes (label, group)."""
-    return torch.bincount(split["y"] * groups + split["group"], minlength=classes * groups).view(classes, groups)
+    """Number of examples of each subgroup, with axes (label, group); one class holds every number to be regressed."""
+    label = torch.zeros_like(split["group"]) if split["y"].is_floating_point() else split["y"]
+    return torch.bincount(label * groups + split["group"], minlength=classes * groups).view(classes, groups)
 
 
 def membership(index: Tensor, size: int) -> Tensor:

@@ -1,15 +1,17 @@
 """The last stage of a method that ends in a trained model: every metric on validation and test data."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pandas as pd
 import torch
 
 from fairray import registry
-from fairray.metrics import Metric, Predictions
+from fairray.data import Problem
+from fairray.metrics import Metric, Predictions, is_fraction, suits
 from fairray.stages import Artifact, Stage, Step
 
-__all__ = ["Evaluation", "metrics"]
+__all__ = ["Evaluation", "measured", "metrics", "unit"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,20 +30,27 @@ class Evaluation(Step):
         for name in ("val", "test"):
             split, logits = setting.dataset.split(name), before["model"].tensors[f"{name}/logits"]
             seen = Predictions(logits[None], split["y"], split["group"], len(setting.dataset.groups))
-            tables.append(_measure(seen, self.metrics, setting.dataset.groups).assign(split=name))
+            tables.append(measured(seen, self.metrics, setting.dataset.groups).assign(split=name))
         return Artifact({}, pd.concat(tables, ignore_index=True))
 
 
-def metrics() -> dict[str, Metric]:
-    """Every registered metric, by name."""
+def metrics(problem: Problem | None = None) -> dict[str, Metric]:
+    """Every registered metric, by name; only those that suit the problem, if one is given."""
     found: dict[str, Metric] = {}
     for name in registry.names("metrics"):
         module = registry.module("metrics", name)
         found |= {metric: getattr(module, metric) for metric in module.__all__}
-    return dict(sorted(found.items()))
+    return {name: metric for name, metric in sorted(found.items()) if problem is None or suits(metric, problem)}
 
 
-def _measure(seen: Predictions, names: tuple[str, ...], groups: tuple[str, ...]) -> pd.DataFrame:
+def unit(metric: str) -> float:
+    """What a metric is multiplied by before it is printed: fractions are printed in percent."""
+    known = metrics()
+    return 100.0 if metric not in known or is_fraction(known[metric]) else 1.0
+
+
+def measured(seen: Predictions, names: Iterable[str], groups: tuple[str, ...]) -> pd.DataFrame:
+    """The named metrics of one replica's predictions, with columns metric, group and value."""
     functions, rows = metrics(), []
     for name in names:
         value = torch.as_tensor(functions[name](seen))[0]

@@ -6,6 +6,7 @@ from functools import cached_property
 
 import pandas as pd
 
+from fairray.evaluation import unit
 from fairray.selection import best_trials, final
 from fairray.statistics.intervals import Interval, mean_interval
 from fairray.study import Study
@@ -35,18 +36,29 @@ class Results:
 
     @cached_property
     def test(self) -> pd.DataFrame:
-        """Test results in percent of every trial: task, arm, trial, searched values, seed, and a column per metric."""
-        rows = final(self.records).query("split == 'test'")
-        rows = rows.assign(value=100 * rows["value"])
+        """Test results of every trial: task, arm, trial, searched values, seed, and a column per metric, as printed."""
+        rows = _as_printed(final(self.records).query("split == 'test'"))
         keys = ["task", "arm", "trial", *self.searched, "seed"]
         return rows.set_index([*keys, "metric"])["value"].unstack("metric").reset_index()
 
     @cached_property
     def best(self) -> pd.DataFrame:
         """The rows of `test` that belong to chosen trials."""
-        pairs = {(task, arm, trial.uid) for (task, arm), trial in self.chosen.items()}
-        keep = [(row.task, row.arm, row.trial) in pairs for row in self.test.itertuples()]
-        return self.test[keep]
+        return self._of_chosen(self.test)
+
+    @cached_property
+    def views(self) -> pd.DataFrame:
+        """Test results of chosen trials on parts of the data or under triggers, where a method looks at such."""
+        if "view" not in self.records:
+            return pd.DataFrame(columns=["task", "arm", "trial", "seed", "view", "metric", "value"])
+        rows = self.records[self.records["view"].notna()].query("split == 'test'")
+        return self._of_chosen(_as_printed(rows))
+
+    @cached_property
+    def by_group(self) -> pd.DataFrame:
+        """Test results of chosen trials by group."""
+        rows = self.records[self.records["group"].ne("all") & self.records["group"].notna()].query("split == 'test'")
+        return self._of_chosen(_as_printed(rows))
 
     def of(self, task: str, arm: str, rows: pd.DataFrame | None = None) -> pd.DataFrame:
         """The rows of `test`, or of the given ones, that belong to a method on a task."""
@@ -58,8 +70,12 @@ class Results:
         """The hyperparameters that the study searches."""
         return sorted({key for trial in self.trials for key in trial.point})
 
+    def has(self, task: str, arm: str, metric: str) -> bool:
+        """Whether a metric was measured for a method on a task: not every metric suits every task."""
+        return metric in self.test and bool(self.of(task, arm, self.best)[metric].notna().any())
+
     def values(self, task: str, arm: str, metric: str) -> pd.Series:
-        """The chosen trial's test values in percent, by seed."""
+        """The chosen trial's test values as printed, by seed."""
         return self.of(task, arm, self.best).set_index("seed")[metric]
 
     def interval(self, task: str, arm: str, metric: str) -> Interval:
@@ -67,23 +83,40 @@ class Results:
 
     @property
     def summary(self) -> dict[str, dict[str, float]]:
-        """Of each arm, the chosen trials' mean test values of the objectives, as fractions, by task."""
+        """Of each arm, the chosen trials' mean test values of the objectives, as measured, by task."""
         found: dict[str, dict[str, float]] = {}
         for task, arm in self.chosen:
-            values = {f"{task}/test_{m}": self.interval(task, arm, m).mean / 100 for m in self.study.objectives}
+            objectives = [m for m in self.study.objectives if self.has(task, arm, m)]
+            values = {f"{task}/test_{m}": self.interval(task, arm, m).mean / unit(m) for m in objectives}
             found[arm] = found.get(arm, {}) | values
         return found
 
     @cached_property
     def printed(self) -> pd.DataFrame:
-        """The paper's numbers in percent, with columns task, arm, metric, value; empty where it prints none."""
+        """The paper's numbers as it prints them, with columns task, arm, metric, value; empty where it prints none."""
         path = self.study.printed
         if path is None:
             return pd.DataFrame(columns=["task", "arm", "metric", "value"])
         return pd.read_csv(path, comment="#")
 
-    def print_of(self, task: str, arm: str, metric: str) -> float | None:
-        """What the paper prints for a method; a method's variants are compared with it too."""
-        wanted = {"task": task, "arm": self.chosen[task, arm].method["name"], "metric": metric}
-        rows = self.printed[(self.printed[list(wanted)] == pd.Series(wanted)).all(axis=1)]
-        return float(rows["value"].iloc[0]) if len(rows) else None
+    def print_of(self, task: str, arm: str, metric: str, **more: str) -> float | None:
+        """What the paper prints for a method on a task, or on the one that ours stands for.
+
+        An arm that it does not name is compared with the method whose variant it is. more: further columns.
+        """
+        rows = self.printed[self.printed["task"] == self.study.printed_tasks.get(task, task)]
+        for name in (arm, self.chosen[task, arm].method["name"]):
+            wanted = {"arm": name, "metric": metric, **more}
+            found = rows[(rows[list(wanted)] == pd.Series(wanted)).all(axis=1)]
+            if len(found):
+                return float(found["value"].iloc[0])
+        return None
+
+    def _of_chosen(self, rows: pd.DataFrame) -> pd.DataFrame:
+        pairs = {(task, arm, trial.uid) for (task, arm), trial in self.chosen.items()}
+        return rows[[key in pairs for key in zip(rows["task"], rows["arm"], rows["trial"], strict=True)]]
+
+
+def _as_printed(rows: pd.DataFrame) -> pd.DataFrame:
+    units = {metric: unit(metric) for metric in rows["metric"].unique()}
+    return rows.assign(value=rows["value"] * rows["metric"].map(units))

@@ -8,9 +8,11 @@ __all__ = ["best_trials", "final", "val_means"]
 
 
 def final(records: pd.DataFrame) -> pd.DataFrame:
-    """The rows that are results of finished methods: not curves, over all groups."""
+    """The rows that are results of finished methods: not curves, over all groups, under no particular view."""
     table = records[records["group"].eq("all")] if "group" in records else records
-    return table[table["epoch"].isna()] if "epoch" in table else table
+    for column in ("epoch", "view"):
+        table = table[table[column].isna()] if column in table else table
+    return table
 
 
 def val_means(records: pd.DataFrame) -> pd.Series:

@@ -6,7 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 import pandas as pd
 from annotated_types import Ge, Gt, Lt
@@ -30,7 +30,7 @@ class Training:
     batch: Annotated[int, Ge(1)] = 256
     lr: Annotated[float, Gt(0), Lt(1)] = 1e-4
     weight_decay: Annotated[float, Ge(0)] = 0.0
-    selection: Literal["tradeoff", "z", "eacc", "accuracy", "last"] = "eacc"
+    selection: Literal["tradeoff", "z", "eacc", "accuracy", "auc", "last"] = "eacc"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +105,12 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class Step(Stage, ABC):
-    """A stage that is computed seed by seed; those that train networks are `TrainStage`."""
+    """A stage that is computed seed by seed; those that train networks are `TrainStage`.
+
+    measures: what its records tell besides the registered metrics, and a study can have for an objective.
+    """
+
+    measures: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def compute(self, setting: Setting, seed: int, before: dict[str, Artifact]) -> Artifact:

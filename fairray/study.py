@@ -9,10 +9,11 @@ from typing import Annotated, Any, Literal
 import torch
 from annotated_types import Ge
 
-from fairray import registry
+from fairray import evaluation, registry
 from fairray.data import Dataset
 from fairray.errors import BadInput
-from fairray.stages import digest
+from fairray.metrics import suits
+from fairray.stages import Stage, digest
 from fairray.trial import Trial, dataset
 
 __all__ = ["Arm", "Direction", "Grid", "Launch", "Range", "Search", "Study"]
@@ -108,6 +109,11 @@ class Arm:
         return Trial(old.task, old.arm, old.dataset, **parts, numerics=old.numerics, seeds=old.seeds, point=point)
 
     @property
+    def last_stage(self) -> Stage:
+        """What the method ends in, at the corner of its space."""
+        return registry.build("methods", self.corner.method).chain()
+
+    @property
     def corner(self) -> Trial:
         """The trial where every open value is its first or lowest."""
         return self.at({key: v.grid[0] if isinstance(v, Grid) else v.low for key, v in self.space.items()})
@@ -123,8 +129,11 @@ class Study:
     """What a study file says, validated; built by `fairray.config.load`.
 
     tasks, methods: specs by the name the study gives them; a method's values may be `Grid` or `Range`.
-    objectives: metrics to "minimize" or "maximize" on validation data, aggregated over seeds.
-    left_out: tasks not run, and why. printed: the file of the paper's numbers, if any.
+    networks: of tasks that have another network than the others.
+    objectives: metrics to "minimize" or "maximize" on validation data, aggregated over seeds; to each task
+        apply those that suit it.
+    left_out: tasks not run, and why. printed: the file of the paper's numbers, if any; printed_tasks: which of
+        its tasks one of ours stands for, where it has another name there.
     """
 
     name: str
@@ -133,6 +142,7 @@ class Study:
     tasks: dict[str, Spec]
     methods: dict[str, Spec]
     network: Spec
+    networks: dict[str, Spec] = field(default_factory=dict)
     training: Spec
     numerics: Spec
     seeds: int
@@ -141,12 +151,13 @@ class Study:
     launch: Launch
     baseline: str | None = None
     printed: Path | None = None
+    printed_tasks: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
 
     def arms(self) -> Iterator[Arm]:
         """Every method on every task."""
         for (task, data), (name, method) in product(self.tasks.items(), self.methods.items()):
-            specs = {"method": method, "network": self.network, "training": self.training}
+            specs = {"method": method, "network": self.networks.get(task, self.network), "training": self.training}
             space = {
                 f"{part}.{key}": value
                 for part, spec in specs.items()
@@ -162,6 +173,11 @@ class Study:
                 task, name, space, Trial(task, name, data, **closed, numerics=self.numerics, seeds=seeds, point={})
             )
 
+    def objectives_of(self, task: str) -> dict[str, Direction]:
+        """The objectives that suit a task; those that are no registered metric are a method's own."""
+        known, problem = evaluation.metrics(), dataset(self.tasks[task]).problem
+        return {m: way for m, way in self.objectives.items() if m not in known or suits(known[m], problem)}
+
     def datasets(self) -> dict[str, Dataset]:
         """The data of every task; raises BadInput where one cannot be loaded."""
         return {task: dataset(spec) for task, spec in self.tasks.items()}
@@ -173,6 +189,14 @@ class Study:
             problem = "cuda is asked for, and " + ("trials are given no GPU" if ray else "torch sees none here")
             cure = "set numerics.device=cpu, or " + ("launch.gpus=1" if ray else "run where there is a GPU")
             raise BadInput("numerics.device", problem, cure)
+        for task, data in self.datasets().items():
+            if not self.objectives_of(task):
+                cure = f"name one of {', '.join(evaluation.metrics(data.problem))}"
+                raise BadInput("objectives", f"none of them suits {task}, which is {data.problem}", cure)
+            if self.training.get("selection") == "auc" and data.problem != "binary":
+                raise BadInput(
+                    "training.selection", f"auc needs two labels; {task} is {data.problem}", "set it to eacc"
+                )
         for arm in self.arms():
             registry.build("methods", arm.corner.method).check(dataset(arm.closed.dataset))
 

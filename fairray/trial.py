@@ -51,11 +51,11 @@ class Trial:
     @cached_property
     def replicas(self) -> list[Replica]:
         """The last stage of the method, once per seed."""
-        stage = registry.build("methods", self.method).chain()
+        stage, data = registry.build("methods", self.method).chain(), dataset(self.dataset)
         if isinstance(stage, TrainStage):
-            stage = evaluation.Evaluation(model=stage, metrics=tuple(evaluation.metrics()))
+            stage = evaluation.Evaluation(model=stage, metrics=tuple(evaluation.metrics(data.problem)))
         setting = Setting(
-            dataset(self.dataset),
+            data,
             registry.build("networks", self.network),
             Training(**self.training),
             Numerics(**self.numerics),

@@ -5,9 +5,10 @@ from unittest import mock
 import torch
 
 from fairray import registry
+from fairray.errors import BadInput
 from fairray.store import Store
 from fairray.training.stacked import Stacked
-from fairray.trial import execute, stages
+from fairray.trial import dataset, execute, stages
 
 
 def counted(engine):
@@ -15,7 +16,19 @@ def counted(engine):
     return mock.patch.object(engine, "step", autospec=True, side_effect=engine.step)
 
 
-def varied(method, trial, seeds=(0, 1)):
+KINDS = {"table": {}, "image": {"side": 8}}
+
+
+def served(method, kind):
+    """Whether a method serves the generated data of a kind."""
+    try:
+        registry.load("methods", method)().check(dataset({"name": "toy", "size": 256, **KINDS[kind]}))
+    except BadInput:
+        return False
+    return True
+
+
+def varied(method, trial, seeds=(0, 1), kind="table"):
     """Trials of a method that differ in every float: hyperparameters and learning rate."""
     default = registry.load("methods", method)()
     floats = {name: value for name, value in vars(default).items() if isinstance(value, float)}
@@ -24,6 +37,7 @@ def varied(method, trial, seeds=(0, 1)):
             {"name": method, **{name: value * (1 - 0.1 * i) for name, value in floats.items()}},
             seeds=seeds,
             numerics={"dtype": "float64"},
+            dataset=KINDS[kind],
             lr=1e-2 / (i + 1),
             epochs=3,
         )
@@ -39,8 +53,8 @@ def artifacts(trials, root, engine):
     return {(uid, name): tensor for uid in uids for name, tensor in store.read(uid).tensors.items()}
 
 
-def assert_stacking_changes_nothing(method, trial, folder):
-    trials = varied(method, trial)
+def assert_stacking_changes_nothing(method, trial, folder, kind="table"):
+    trials = varied(method, trial, kind=kind)
     alone = artifacts(trials, folder / "alone", "alone")
     with counted(Stacked) as steps:
         stacked = artifacts(trials, folder / "stacked", "stacked")

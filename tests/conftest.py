@@ -32,12 +32,13 @@ def trial():
 
     def make(method="standard", seeds=(0, 1), point=None, arm=None, numerics=None, dataset=None, **training):
         spec = {"name": method} if isinstance(method, str) else method
+        images = {"name": "small_cnn", "width": 2}
         return Trial(
             task="toy",
             arm=arm or spec["name"],
             dataset={"name": "toy", "size": 256, **(dataset or {})},
             method=spec,
-            network={"name": "mlp", "width": 16, "depth": 2},
+            network=images if (dataset or {}).get("side") else {"name": "mlp", "units": 16, "depth": 2},
             training={"epochs": 2, "batch": 100, "lr": 1e-2, **training},
             numerics=numerics or {},
             seeds=tuple(seeds),

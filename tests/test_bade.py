@@ -7,13 +7,18 @@ from fairray.errors import BadInput
 from fairray.methods.bade import Bade, backdoor, balance, distillation, trigger_adding_rate
 from fairray.methods.reweighing import weights
 from fairray.methods.undersampling import Undersampling
+from fairray.networks.mlp import Mlp
+from fairray.stages import Numerics, Setting, Training
 from fairray.trial import dataset
-from fairray.triggers.column import stamp
 
 
 @pytest.fixture(scope="module")
 def adult():
     return dataset({"name": "adult"})
+
+
+def setting(data):
+    return Setting(data, Mlp(units=8), Training(), Numerics())
 
 
 def test_reweighing_makes_label_and_group_independent(adult):
@@ -24,7 +29,7 @@ def test_reweighing_makes_label_and_group_independent(adult):
 
 
 def test_undersampling_keeps_equal_cells_and_no_row_twice(adult):
-    view = Undersampling().view(adult, torch.Generator().manual_seed(0), {})
+    view = Undersampling().view(setting(adult), torch.Generator().manual_seed(0), {})
     kept = {name: tensor[view.rows] for name, tensor in adult.train.items()}
     least = cell_counts(adult.train, 2, 2).min()
     assert (cell_counts(kept, 2, 2) == least).all()
@@ -42,8 +47,8 @@ def test_trigger_adding_rate_goes_from_the_marginal_to_the_data(adult):
 
 def test_backdoor_follows_the_rate_and_ignores_the_group(adult):
     y, group = adult.train["y"], adult.train["group"]
-    trigger = backdoor(adult, 1.0, torch.Generator().manual_seed(0))
-    assert set(trigger.unique().tolist()) == {0.0, 1.0}
+    trigger = backdoor(adult, trigger_adding_rate(adult, 1.0), torch.Generator().manual_seed(0))
+    assert set(trigger.unique().tolist()) == {0, 1}
     for n, rate in enumerate(trigger_adding_rate(adult, 1.0).tolist()):
         count = (y == n).sum().item()
         assert ((trigger == 0) & (y == n)).sum().item() == round(rate * count)
@@ -51,17 +56,12 @@ def test_backdoor_follows_the_rate_and_ignores_the_group(adult):
             cell = (y == n) & (group == b)
             deviation = (rate * (1 - rate) / cell.sum().item()) ** 0.5
             assert abs((trigger[cell] == 0).double().mean().item() - rate) < 4 * deviation
-    other = backdoor(adult, 1.0, torch.Generator().manual_seed(1))
+    other = backdoor(adult, trigger_adding_rate(adult, 1.0), torch.Generator().manual_seed(1))
     assert not torch.equal(trigger, other)
 
 
 def test_balance_gives_each_group_the_other_trigger():
     assert balance({"group": torch.tensor([0, 1, 1])}).tolist() == [1, 0, 0]
-
-
-def test_stamp_adds_one_column():
-    x = torch.rand(3, 2)
-    assert torch.equal(stamp(x, torch.tensor([0, 1, 1])), torch.cat([x, torch.tensor([[0.0], [1.0], [1.0]])], 1))
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 4.0])

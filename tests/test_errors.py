@@ -36,7 +36,7 @@ def refused(tmp_path, capsys):
         (["methods.bade.strength={gird: [1]}"], "strength", "did you mean 'grid'"),
         (["tasks.MEPS.folder=/nowhere"], "/nowhere/meps_train.csv", "no such file"),
         (["tasks.Adult=adlut"], "tasks.Adult", "did you mean 'adult'"),
-        (["tasks.Adult.protected=age"], "tasks.Adult.protected", "'sex' or 'race'"),
+        (["tasks.Adult.protected=age"], "tasks.Adult.protected", "'sex', 'race'"),
         (["tasks.Adult=adult_race", "tasks.Adult.privileged=Martian"], "protected: race", "no value 'Martian'"),
         (["tasks.Adult.protected=race"], "method bade on adult", "5 groups"),
         (["training.epochs=0"], "training.epochs", "greater than or equal to 1"),

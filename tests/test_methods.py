@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conformance import artifacts, assert_stacking_changes_nothing, varied
+from conformance import KINDS, artifacts, assert_stacking_changes_nothing, served, varied
 
 from fairray import registry
 from fairray.store import Store
@@ -14,14 +14,22 @@ from fairray.store import Store
 METHODS = registry.names("methods")
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_stacking_changes_nothing(method, trial, tmp_path):
-    assert_stacking_changes_nothing(method, trial, tmp_path)
+SERVED = [(method, kind) for method in METHODS for kind in KINDS if served(method, kind)]
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_replicas_of_a_stack_differ(method, trial, tmp_path):
-    one, other = (artifacts([trial(method, seeds=[seed])], tmp_path / str(seed), "alone").values() for seed in (0, 1))
+def test_every_method_serves_something():
+    assert {method for method, _ in SERVED} == set(METHODS)
+
+
+@pytest.mark.parametrize(("method", "kind"), SERVED)
+def test_stacking_changes_nothing(method, kind, trial, tmp_path):
+    assert_stacking_changes_nothing(method, trial, tmp_path, kind)
+
+
+@pytest.mark.parametrize(("method", "kind"), SERVED)
+def test_replicas_of_a_stack_differ(method, kind, trial, tmp_path):
+    trials = [trial(method, seeds=[seed], dataset=KINDS[kind]) for seed in (0, 1)]
+    one, other = (artifacts([t], tmp_path / str(t.seeds), "alone").values() for t in trials)
     assert any(not torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 

@@ -1,9 +1,13 @@
+from typing import get_args
+
 import fairlearn.metrics as fairlearn
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn.metrics as sklearn
 import torch
 
+from fairray.data import Problem
 from fairray.evaluation import metrics
 from fairray.metrics import Predictions
 
@@ -12,12 +16,19 @@ REPLICAS, EXAMPLES = 4, 500
 
 @pytest.fixture(params=[2, 3], ids=["2 groups", "3 groups"])
 def random(request):
-    """Predictions, and the same as numpy arrays."""
-    rng = np.random.default_rng(request.param)
-    logits = rng.normal(size=(REPLICAS, EXAMPLES, 2)).round(1)  # rounded, so that scores tie
-    y, group = rng.integers(2, size=EXAMPLES), rng.integers(request.param, size=EXAMPLES)
-    ours = Predictions(torch.tensor(logits), torch.tensor(y), torch.tensor(group), request.param)
-    return ours, ours.predicted.numpy(), ours.score.numpy(), y, group
+    """Makes predictions for a problem, and the same as numpy arrays."""
+
+    def make(problem):
+        rng = np.random.default_rng(request.param)
+        outputs = {"binary": 2, "multiclass": 4, "regression": 1}[problem]
+        logits = rng.normal(size=(REPLICAS, EXAMPLES, outputs)).round(1)  # rounded, so that scores tie
+        y = rng.normal(size=EXAMPLES) if problem == "regression" else rng.integers(outputs, size=EXAMPLES)
+        group = rng.integers(request.param, size=EXAMPLES)
+        ours = Predictions(torch.tensor(logits), torch.tensor(y), torch.tensor(group), request.param)
+        predicted = logits[..., 0] if problem == "regression" else logits.argmax(-1)
+        return ours, predicted, logits[..., -1] - logits[..., 0], y, group
+
+    return make
 
 
 def frame(function, y, predicted, group):
@@ -40,26 +51,29 @@ ORACLES = {
     "true_positive_rate": by_group(fairlearn.true_positive_rate),
     "true_negative_rate": by_group(fairlearn.true_negative_rate),
     "worst_group_accuracy": lambda y, p, s, g: frame(sklearn.accuracy_score, y, p, 10 * y + g).group_min(),
-    "odds": lambda y, p, s, g: (
-        (
-            frame(fairlearn.true_positive_rate, y, p, g).difference()
-            + frame(fairlearn.true_negative_rate, y, p, g).difference()
-        )
-        / 2
-    ),
-    "eacc": lambda y, p, s, g: (
-        (
-            frame(fairlearn.true_positive_rate, y, p, g).by_group.mean()
-            + frame(fairlearn.true_negative_rate, y, p, g).by_group.mean()
-        )
-        / 2
-    ),
+    "odds": lambda y, p, s, g: recalls(y, p, g).apply(np.ptp, axis=1, raw=True).mean(),
+    "deo_max": lambda y, p, s, g: recalls(y, p, g).apply(np.ptp, axis=1, raw=True).max(),
+    "eacc": lambda y, p, s, g: recalls(y, p, g).to_numpy().mean(),
+    "mse": lambda y, p, s, g: sklearn.mean_squared_error(y, p),
+    "group_mse": by_group(sklearn.mean_squared_error),
+    "balanced_mse": lambda y, p, s, g: frame(sklearn.mean_squared_error, y, p, g).by_group.mean(),
+    "mse_difference": lambda y, p, s, g: frame(sklearn.mean_squared_error, y, p, g).difference(),
 }
 
 
-@pytest.mark.parametrize("name", metrics())
-def test_agrees_with_fairlearn_and_sklearn(name, random):
-    ours, predicted, score, y, group = random
+def recalls(y, predicted, group):
+    """sklearn's recall of each label, with axes (label, group)."""
+    labels = np.unique(y)
+    return pd.DataFrame(
+        {g: sklearn.recall_score(y[group == g], predicted[group == g], labels=labels, average=None) for g in set(group)}
+    )
+
+
+@pytest.mark.parametrize(
+    ("problem", "name"), [(problem, name) for problem in get_args(Problem) for name in metrics(problem)]
+)
+def test_agrees_with_fairlearn_and_sklearn(problem, name, random):
+    ours, predicted, score, y, group = random(problem)
     expected = np.array([ORACLES[name](y, predicted[r], score[r], group) for r in range(REPLICAS)])
     np.testing.assert_allclose(metrics()[name](ours).numpy(), expected, rtol=1e-12)
 

@@ -28,7 +28,7 @@ __all__ = ["Grouped"]
 class Grouped(TrainStage):
     power: float = 1.0
 
-    def loss(self, outputs, batch):
+    def loss(self, nets, outputs, batch):
         values = F.cross_entropy(outputs["logits"], batch["y"], reduction="none")
         member = membership(batch["group"], 2).to(values.dtype)
         size = member.sum(0).clamp_min(1)

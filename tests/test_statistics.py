@@ -5,6 +5,7 @@ import torch
 from scipy import stats
 
 from fairray.selection import best_trials
+from fairray.statistics.correlation import correlation
 from fairray.statistics.intervals import mean_interval
 from fairray.training.selection import RULES, best_epoch
 
@@ -30,18 +31,51 @@ def test_one_value_has_no_interval():
     assert not interval.clear_of_zero
 
 
+def test_the_correlation_has_fishers_interval():
+    x = np.random.default_rng(2).normal(size=30)
+    y = x + np.random.default_rng(3).normal(size=30)
+    found = correlation(x, y)
+    r = np.corrcoef(x, y)[0, 1]
+    half = 1.959964 / np.sqrt(30 - 3)
+    assert (found.r, found.n) == (pytest.approx(r), 30)
+    assert (found.low, found.high) == pytest.approx((np.tanh(np.arctanh(r) - half), np.tanh(np.arctanh(r) + half)))
+
+
+def test_the_rank_correlation_sees_order_alone():
+    found = correlation([1, 2, 3, 4, 5], [1, 10, 100, 1000, 10000])
+    assert found.rank == pytest.approx(1)
+    assert found.r < 0.9
+
+
+@pytest.mark.parametrize(("x", "y"), [([1, 2, 3], [1, 2, 3]), ([1, 1, 1, 1], [1, 2, 3, 4])])
+def test_too_few_points_or_constant_ones_have_no_correlation(x, y):
+    assert np.isnan(correlation(x, y)[:4]).all()
+
+
 def test_rules_for_epochs():
     """Two replicas, four epochs; expected epochs by hand."""
     curves = {
         "eacc": torch.tensor([[0.5, 0.5], [0.7, 0.9], [0.8, 0.7], [0.75, 0.6]]),
         "odds": torch.tensor([[0.0, 0.0], [0.1, 0.5], [0.3, 0.1], [0.1, 0.3]]),
         "accuracy": torch.tensor([[0.5, 0.6], [0.6, 0.6], [0.7, 0.7], [0.9, 0.6]]),
+        "auc": torch.tensor([[0.9, 0.6], [0.6, 0.6], [0.7, 0.7], [0.8, 0.8]]),
     }
-    expected = {"eacc": [2, 1], "accuracy": [3, 2], "last": [3, 3], "tradeoff": [3, 2]}
+    expected = {"eacc": [2, 1], "accuracy": [3, 2], "auc": [0, 3], "last": [3, 3], "tradeoff": [3, 2]}
     assert {rule: best_epoch(rule, curves).tolist() for rule in expected} == expected
     z = {k: (v - v.mean(0)) / v.std(0, correction=0) for k, v in curves.items()}
     assert best_epoch("z", curves).tolist() == (z["eacc"] - z["odds"]).argmax(0).tolist()
     assert set(RULES) == {*expected, "z"}
+
+
+def test_rules_for_epochs_of_a_regression():
+    """The least mean of the groups' errors, the least error, the least error plus difference."""
+    curves = {
+        "mse": torch.tensor([[3.0], [1.0], [2.0]]),
+        "balanced_mse": torch.tensor([[3.0], [2.0], [1.5]]),
+        "mse_difference": torch.tensor([[0.0], [0.5], [2.0]]),
+    }
+    chosen = {rule: best_epoch(rule, curves).item() for rule in ("eacc", "accuracy", "tradeoff", "last")}
+    assert chosen == {"eacc": 2, "accuracy": 1, "tradeoff": 1, "last": 2}
 
 
 def records(split, values):

@@ -61,13 +61,13 @@ def test_editing_a_method_rekeys_that_method_and_no_other(package):
 
 def test_editing_what_all_methods_use_rekeys_all(package):
     before = package()
-    after = package("training/fit.py", "CHUNK = 8192", "CHUNK = 4096")
+    after = package("training/objective.py", "CHUNK = 2**20", "CHUNK = 2**19")
     assert changed(before, after) == {(m, stage) for m, uids in before.items() for stage in uids}
 
 
 def test_editing_a_metric_retrains_nothing(package):
     before = package()
-    after = package("metrics/auc.py", "(n1 + 1) / 2", "(n1 + 1) / 3")
+    after = package("metrics/differences.py", "spread(positive_rate(p))", "2 * spread(positive_rate(p))")
     assert changed(before, after) == {(m, "evaluation") for m in METHODS}
 
 

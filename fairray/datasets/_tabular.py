@@ -5,7 +5,7 @@ import pandas as pd
 import torch
 from pandas.api.types import is_numeric_dtype
 
-from fairray.data import SPLITS, Dataset, Tensors
+from fairray.data import SPLITS, Dataset, Problem, Tensors
 from fairray.errors import BadInput, unknown
 
 
@@ -20,8 +20,9 @@ def tabular(
     privileged: object = None,
     inputs: tuple[str, ...] = (),
     include_protected: bool = False,
+    problem: Problem = "binary",
 ) -> Dataset:
-    """A binary task from one frame per split.
+    """A task from one frame per split.
 
     Numbers are standardised with the training split's mean and deviation, except columns of zeros
     and ones; text becomes one-hot by the training split's categories, missing text a category.
@@ -29,18 +30,15 @@ def tabular(
     positive: the label that is class 1 (default: the last in sorted order).
     privileged: the group that is group 1, all others then being group 0 (default: every value is a group, sorted).
     inputs: columns to use (default: all but target and protected).
+    problem: how the target is read; a number to be regressed is used as it is.
     """
     train = frames["train"]
     for key, column in {"target": target, "protected": protected, **{f"inputs: {c}": c for c in inputs}}.items():
         if column not in train:
             raise unknown(f"{where} ({key})", "column", column, map(str, train.columns))
-    classes = _levels(train[target], positive, f"{where} (target: {target})")
-    if len(classes) != 2:
-        raise BadInput(
-            f"{where} (target: {target})",
-            f"it has {len(classes)} values, two were expected",
-            "choose another target, or say which value counts as 1 with positive: VALUE",
-        )
+    classes = (
+        () if problem == "regression" else _classes(train[target], positive, problem, f"{where} (target: {target})")
+    )
     groups = _levels(train[protected], privileged, f"{where} (protected: {protected})")
     if len(groups) < 2:
         raise BadInput(
@@ -57,7 +55,7 @@ def tabular(
         frame = frames[part]
         return {
             "x": torch.from_numpy(x[part]),
-            "y": _index(frame[target], classes, f"{where} (target: {target})"),
+            "y": _labels(frame[target], classes, f"{where} (target: {target})"),
             "group": _index(frame[protected], groups, f"{where} (protected: {protected})"),
             "id": torch.tensor(frame.index.to_numpy(np.int64)),
         }
@@ -81,6 +79,27 @@ def divide(frame: pd.DataFrame, fractions: tuple[float, ...], seed: int) -> list
 
 
 REST = "other"
+
+
+def _classes(column: pd.Series, positive: object, problem: Problem, where: str) -> tuple[str, ...]:
+    classes = _levels(column, positive, where)
+    if problem == "binary" and len(classes) != 2:
+        raise BadInput(
+            where,
+            f"it has {len(classes)} values, two were expected",
+            "choose another target, say which value counts as 1 with positive: VALUE, or set problem: multiclass",
+        )
+    return classes
+
+
+def _labels(column: pd.Series, classes: tuple[str, ...], where: str) -> torch.Tensor:
+    if classes:
+        return _index(column, classes, where)
+    if not is_numeric_dtype(column) or column.isna().any():
+        raise BadInput(
+            where, "it has missing or non-numeric values", "drop or fill those rows, or choose another target"
+        )
+    return torch.tensor(column.to_numpy(np.float32))
 
 
 def _levels(column: pd.Series, chosen: object, where: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Annotated
 import pandas as pd
 from annotated_types import Gt, Lt
 
-from fairray.data import Dataset
+from fairray.data import Dataset, Problem
 from fairray.datasets._tabular import divide, tabular
 from fairray.errors import BadInput
 
@@ -18,10 +18,11 @@ Share = Annotated[float, Gt(0), Lt(1)]
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A binary target and a protected attribute, both columns of one file.
+    """A target and a protected attribute, both columns of one file.
 
     path: a .csv or .parquet file, with a header.
     target, protected: names of columns; positive, privileged: the values that are 1.
+    problem: "binary", "multiclass" for a target with more values, or "regression" for a number.
     inputs: the columns to use (default: all others).
     validation, test: shares of the rows, drawn with `seed`.
     """
@@ -33,6 +34,7 @@ class Table:
     privileged: str | int | float | None = None
     inputs: tuple[str, ...] = ()
     include_protected: bool = False
+    problem: Problem = "binary"
     validation: Share = 0.2
     test: Share = 0.2
     seed: int = 0
@@ -55,6 +57,7 @@ class Table:
             privileged=self.privileged,
             inputs=self.inputs,
             include_protected=self.include_protected,
+            problem=self.problem,
         )
 
 

@@ -19,11 +19,13 @@ class Toy:
         splits; in the test split it is one half. .5 is no bias, 1 is all.
     size: training examples; validation and test have half as many each.
     dim: inputs; the first carries the label, the second, more strongly, the attribute, the rest noise.
+    side: pixels of a side, for images instead of a table: red carries the label, green the attribute.
     """
 
     bias: Annotated[float, Ge(0.0), Le(1.0)] = 0.9
     size: Annotated[int, Ge(64)] = 1024
     dim: Annotated[int, Ge(2)] = 8
+    side: Annotated[int, Ge(0)] = 0
     seed: int = 0
 
     def load(self) -> Dataset:
@@ -37,13 +39,17 @@ class Toy:
             test=self._draw(generator, self.size // 2, 0.5),
             classes=("0", "1"),
             groups=("0", "1"),
+            kind="image" if self.side else "table",
         ).checked("data set toy")
 
     def _draw(self, generator: torch.Generator, n: int, bias: float) -> Tensors:
         y = torch.randint(2, (n,), generator=generator)
         agrees = torch.rand(n, generator=generator) < bias
         group = torch.where(agrees, y, 1 - y)
-        x = torch.randn(n, self.dim, generator=generator)
-        x[:, 0] += 2.0 * y - 1
-        x[:, 1] += 4.0 * group - 2
+        shape = (3, self.side, self.side) if self.side else (self.dim,)
+        x = torch.randn(n, *shape, generator=generator)
+        x[:, 0] += (2.0 * y - 1).view(n, *[1] * (len(shape) - 1))
+        x[:, 1] += (4.0 * group - 2).view(n, *[1] * (len(shape) - 1))
+        if self.side:
+            x = (128 + 20 * x).clamp(0, 255).to(torch.uint8)
         return {"x": x, "y": y, "group": group, "id": torch.arange(n)}

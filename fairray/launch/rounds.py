@@ -50,7 +50,7 @@ def rounds(
             if trial.uid in missing and trial is not missing[trial.uid] and trial.stored(store):
                 found(trial)
         for asker in asking:
-            asker.tell(store, list(study.objectives))
+            asker.tell(store)
 
 
 def packed(trials: list[Trial], slots: int, most: int) -> list[Pack]:

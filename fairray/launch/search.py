@@ -1,6 +1,6 @@
 """Asking for trials and telling how they scored: grids, and Optuna's samplers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -20,7 +20,7 @@ class Asker:
     """The batches of one arm. What is asked depends on the batches before, never on which trial ended first."""
 
     def __init__(self, arm: Arm, search: Search, objectives: Mapping[str, Direction]):
-        self.arm, self.search = arm, search
+        self.arm, self.search, self.objectives = arm, search, objectives
         self.open: list[tuple[optuna.Trial, Trial]] = []
         self.asked = 0
         self.grid = arm.grid() if search.name == "grid" or not arm.space else []
@@ -42,12 +42,12 @@ class Asker:
         self.asked += count
         return [trial for _, trial in self.open]
 
-    def tell(self, store: Store, objectives: Sequence[str]) -> None:
+    def tell(self, store: Store) -> None:
         """Score what was asked last; a trial without result has failed."""
         for asked, trial in self.open:
             if trial.stored(store):
                 means = val_means(results(trial, store))
-                self.study.tell(asked, [float(means[metric]) for metric in objectives])
+                self.study.tell(asked, [float(means[metric]) for metric in self.objectives])
             else:
                 self.study.tell(asked, state=TrialState.FAIL)
         self.open = []
@@ -55,7 +55,7 @@ class Asker:
 
 def askers(study: Study) -> list[Asker]:
     """One for each arm of the study."""
-    return [Asker(arm, study.search, study.objectives) for arm in study.arms()]
+    return [Asker(arm, study.search, study.objectives_of(arm.task)) for arm in study.arms()]
 
 
 def _distribution(choice: Grid | Range) -> BaseDistribution:

@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 from itertools import chain
 
+from fairray.evaluation import unit
 from fairray.launch import local
 from fairray.launch.progress import Progress
 from fairray.launch.rounds import Ledger, Pack, rounds
@@ -35,7 +36,7 @@ def run(study: Study, mirror: Mirror) -> Outcome:
         records = results(trial, store)
         mirror.show(trial, records)
         means = val_means(records)
-        return "  ".join(f"val {metric} {100 * means[metric]:.2f}" for metric in study.objectives)
+        return "  ".join(f"val {m} {unit(m) * means[m]:.4g}" for m in study.objectives_of(trial.task))
 
     progress = Progress(finished)
     todo = rounds(study, store, lambda: _slots(study), ledger, finished)

@@ -1,4 +1,4 @@
-"""BaDe: Backdoor for Debias (Wu et al., 2023), in its tabular form.
+"""BaDe: Backdoor for Debias (Wu et al., 2023).
 
 A trigger is implanted with a rate that depends on the label as the protected attribute does, so that
 the teacher learns an artificial bias; at inference each group carries the trigger of the other, which
@@ -6,7 +6,7 @@ turns the artificial bias against the data's; a student without trigger is disti
 """
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import torch.nn.functional as F
@@ -15,10 +15,12 @@ from torch import Tensor
 
 from fairray.data import Dataset, Tensors, cell_counts
 from fairray.errors import BadInput
+from fairray.methods._triggered import check_trigger, stamped, trigger_modules
 from fairray.training.stage import TrainStage, View, weighted_mean
-from fairray.triggers.column import stamp
 
 __all__ = ["Bade"]
+
+Share = Annotated[float, Ge(0), Le(1)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,22 +28,37 @@ class Bade:
     """Train a teacher on D_backdoor, distil it on D_balance (Algorithm 1).
 
     strength: moves TAR(n) = P(trigger 0 | Y = n) from the marginal P(B = 0) at 0 to the data's own
-        P(B = 0 | Y = n), the paper's rule, at 1.
-    temperature: of the distillation.
+        P(B = 0 | Y = n), the paper's rule, at 1. In a regression the rate is P(B = 0).
+    tar_negative, tar_positive: TAR of the two labels, set by hand instead (Figure 5).
+    temperature: of the distillation. mse: share of the squared error between logits in its loss; the
+        rest is the divergence at `temperature` (Table 6).
+    trigger: of fairray/triggers; by default one more column for a table, BadNet for images.
     """
 
-    strength: Annotated[float, Ge(0), Le(1)] = 1.0
+    strength: Share = 1.0
+    tar_negative: Share | None = None
+    tar_positive: Share | None = None
     temperature: Annotated[float, Gt(0)] = 1.0
+    mse: Share = 0.0
+    trigger: Any = None
 
     def chain(self):
-        return Student(teacher=Teacher(strength=float(self.strength)), temperature=float(self.temperature))
+        teacher = Teacher(
+            strength=float(self.strength),
+            tar_negative=None if self.tar_negative is None else float(self.tar_negative),
+            tar_positive=None if self.tar_positive is None else float(self.tar_positive),
+            trigger=self.trigger,
+        )
+        return Student(teacher=teacher, temperature=float(self.temperature), mse=float(self.mse))
 
     def check(self, dataset):
-        if dataset.kind != "table" or len(dataset.groups) != 2:
+        check_trigger("bade", self.trigger, dataset, groups=2)
+        given = [rate for rate in (self.tar_negative, self.tar_positive) if rate is not None]
+        if given and (len(given) == 1 or dataset.problem != "binary"):
             raise BadInput(
                 f"method bade on {dataset.name} ({dataset.task})",
-                f"it is a {dataset.kind} with {len(dataset.groups)} groups; bade serves tables with two groups",
-                "choose another protected attribute, or set privileged: VALUE to make two groups of it",
+                "tar_negative and tar_positive are the rates of two labels",
+                "give both of them, on a binary task, or neither",
             )
 
 
@@ -49,16 +66,26 @@ class Bade:
 class Teacher(TrainStage):
     """Learn from D_backdoor: each example carries exactly one trigger, drawn once per seed."""
 
-    strength: float
+    strength: float = 1.0
+    tar_negative: float | None = None
+    tar_positive: float | None = None
+    trigger: Any = None
 
-    def view(self, dataset, generator, before):
-        return View(torch.arange(len(dataset.train["y"])), {"trigger": backdoor(dataset, self.strength, generator)})
+    def view(self, setting, generator, before):
+        rates = trigger_adding_rate(setting.dataset, self.strength)
+        if self.tar_negative is not None and self.tar_positive is not None:
+            rates = torch.tensor([self.tar_negative, self.tar_positive])
+        rows = torch.arange(len(setting.dataset.train["y"]))
+        return View(rows, {"trigger": backdoor(setting.dataset, rates, generator)})
 
     def seen(self, split):
         return {"trigger": balance(split)}
 
     def inputs(self, batch):
-        return stamp(batch["x"], batch["trigger"])
+        return stamped(self.trigger, batch["x"], batch["trigger"])
+
+    def modules(self):
+        return (*super().modules(), *trigger_modules(self.trigger))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,32 +93,39 @@ class Student(TrainStage):
     """See clean inputs, and imitate the teacher that sees D_balance."""
 
     temperature: float
+    mse: float
     teacher: Teacher
 
-    def view(self, dataset, generator, before):
+    def view(self, setting, generator, before):
         # The teacher is fixed and D_balance is too: its logits are computed once, not once an epoch.
-        return View(torch.arange(len(dataset.train["y"])), {"teacher": before["teacher"].tensors["train/logits"]})
+        rows = torch.arange(len(setting.dataset.train["y"]))
+        return View(rows, {"teacher": before["teacher"].tensors["train/logits"]})
 
-    def loss(self, outputs: Tensors, batch: Tensors) -> Tensor:
-        return weighted_mean(distillation(outputs["logits"], batch["teacher"], self.temperature), batch)
+    def loss(self, nets, outputs, batch):
+        student, teacher = outputs["logits"], batch["teacher"]
+        squares = ((student - teacher) ** 2).mean(-1)
+        if student.shape[-1] == 1:  # a regression has no distribution to imitate
+            return weighted_mean(squares, batch)
+        divergence = distillation(student, teacher, self.temperature)
+        return weighted_mean((1 - self.mse) * divergence + self.mse * squares, batch)
 
 
 def trigger_adding_rate(dataset: Dataset, strength: float) -> Tensor:
-    """TAR(n), the share of trigger 0 among the training examples of label n; axis (label,)."""
-    counts = cell_counts(dataset.train, len(dataset.classes), 2).double()
+    """TAR(n), the share of trigger 0 among the training examples of label n; axis (label,), one for a regression."""
+    counts = cell_counts(dataset.train, dataset.outputs, 2).double()
     conditional, marginal = counts[:, 0] / counts.sum(1), counts[:, 0].sum() / counts.sum()
     return strength * conditional + (1 - strength) * marginal
 
 
-def backdoor(dataset: Dataset, strength: float, generator: torch.Generator) -> Tensor:
+def backdoor(dataset: Dataset, rates: Tensor, generator: torch.Generator) -> Tensor:
     """The trigger (0 or 1) of each training example of D_backdoor.
 
-    Exactly a fraction TAR(n) of the examples of label n, chosen uniformly whatever their group, has trigger 0.
+    Exactly a fraction rates[n] of the examples of label n, chosen uniformly whatever their group, has trigger 0.
     """
-    y = dataset.train["y"]
-    trigger = torch.ones(len(y))
+    y = dataset.train["y"] if dataset.classes else torch.zeros_like(dataset.train["group"])
+    trigger = torch.ones_like(y)
     order = torch.randperm(len(y), generator=generator)
-    for label, rate in enumerate(trigger_adding_rate(dataset, strength)):
+    for label, rate in enumerate(rates):
         of_label = order[y[order] == label]
         trigger[of_label[: round(float(rate) * len(of_label))]] = 0
     return trigger

@@ -15,7 +15,8 @@ __all__ = ["Reweighing"]
 class Reweighing(TrainStage):
     """Weigh the examples so that label and group are independent."""
 
-    def view(self, dataset, generator, before):
+    def view(self, setting, generator, before):
+        dataset = setting.dataset
         rows = torch.arange(len(dataset.train["y"]))
         return View(rows, {"weight": weights(dataset)})
 

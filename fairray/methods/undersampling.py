@@ -14,10 +14,11 @@ __all__ = ["Undersampling"]
 class Undersampling(TrainStage):
     """Keep of every subgroup as many examples as the smallest has, drawn once per seed."""
 
-    def view(self, dataset, generator, before):
+    def view(self, setting, generator, before):
+        dataset = setting.dataset
         y, group, groups = dataset.train["y"], dataset.train["group"], len(dataset.groups)
         least = int(cell_counts(dataset.train, len(dataset.classes), groups).min())
         cell = y * groups + group
         order = torch.randperm(len(y), generator=generator)
         kept = [order[cell[order] == c][:least] for c in cell.unique()]
-        return View(torch.cat(kept), {})
+        return View(torch.cat(kept))

@@ -1,26 +1,27 @@
 """Metrics, one file each, named by ``__all__``: predictions in, numbers out, for all replicas at once.
 
 A metric is a function of `Predictions` that returns one number per replica, with axis (replica,), or one
-per group, with axes (replica, group). All are fractions in [0, 1]. Where fairlearn has the metric it has
-fairlearn's name.
+per group, with axes (replica, group). Where fairlearn has the metric it has fairlearn's name.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+import torch
 from torch import Tensor
 
-from fairray.data import membership
+from fairray.data import Problem, membership
 
-__all__ = ["Metric", "Predictions", "rate_by_group", "spread"]
+__all__ = ["Metric", "Predictions", "is_fraction", "rate_by_group", "recall", "serves", "spread", "suits"]
 
 
 @dataclass(frozen=True)
 class Predictions:
     """What a metric sees of several replicas on one split.
 
-    logits: axes (replica, example, class), two classes. y, group: axis (example,). groups: how many there are.
+    logits: axes (replica, example, class), or (replica, example, 1) for the numbers of a regression.
+    y, group: axis (example,). groups: how many there are.
     """
 
     logits: Tensor
@@ -42,8 +43,29 @@ class Predictions:
 Metric = Callable[[Predictions], Tensor]
 
 
+def serves(*problems: Problem, fraction: bool = True) -> Callable[[Metric], Metric]:
+    """Says which problems a metric is for (a metric that does not say is for binary labels).
+
+    fraction: whether its values lie in [0, 1] and are printed in percent.
+    """
+
+    def mark(metric: Metric) -> Metric:
+        metric.__dict__.update(problems=problems, fraction=fraction)
+        return metric
+
+    return mark
+
+
+def suits(metric: Metric, problem: Problem) -> bool:
+    return problem in getattr(metric, "problems", ("binary",))
+
+
+def is_fraction(metric: Metric) -> bool:
+    return getattr(metric, "fraction", True)
+
+
 def rate_by_group(event: Tensor, p: Predictions, where: Tensor | None = None) -> Tensor:
-    """How often an event (replica, example) happens in each group, with axes (replica, group).
+    """The mean in each group of an event's indicator, or of a number (replica, example); axes (replica, group).
 
     where: restricts the examples, with axis (example,).
     """
@@ -51,6 +73,12 @@ def rate_by_group(event: Tensor, p: Predictions, where: Tensor | None = None) ->
     if where is not None:
         member = member * where[:, None]
     return event.double() @ member / member.sum(0)
+
+
+def recall(p: Predictions) -> Tensor:
+    """P(predicted c | label c) by group, with axes (replica, class, group)."""
+    hit = p.predicted == p.y
+    return torch.stack([rate_by_group(hit, p, p.y == c) for c in range(p.logits.shape[-1])], dim=1)
 
 
 def spread(rates: Tensor) -> Tensor:

@@ -1,13 +1,22 @@
-"""Odds, the papers' measure of bias."""
+"""Odds, the papers' measure of bias, and its maximum."""
 
 from torch import Tensor
 
-from fairray.metrics import Predictions, spread
-from fairray.metrics.rates import true_negative_rate, true_positive_rate
+from fairray.metrics import Predictions, recall, serves, spread
 
-__all__ = ["odds"]
+__all__ = ["deo_max", "odds"]
 
 
+@serves("binary", "multiclass")
 def odds(p: Predictions) -> Tensor:
-    """1/2 (|TPR0 - TPR1| + |TNR0 - TNR1|) (BaDe, section 5); the largest differences where groups are more."""
-    return (spread(true_positive_rate(p)) + spread(true_negative_rate(p))) / 2
+    """1/2 (|TPR0 - TPR1| + |TNR0 - TNR1|) (BaDe, section 5).
+
+    With more classes the mean of their differences of recall, with more groups the largest differences.
+    """
+    return spread(recall(p)).mean(-1)
+
+
+@serves("binary", "multiclass")
+def deo_max(p: Predictions) -> Tensor:
+    """max_y max_{a, a'} |P(predicted y | y, a) - P(predicted y | y, a')|, MFD's DEO_M (Jung et al., 2021)."""
+    return spread(recall(p)).amax(-1)

@@ -15,13 +15,13 @@ __all__ = ["Mlp"]
 
 @dataclass(frozen=True, kw_only=True)
 class Mlp:
-    """`depth` hidden layers of `width` units with ReLU; BaDe's is 3 x 512 (BaDe, section 5)."""
+    """`depth` hidden layers of `units` units with ReLU; BaDe's is 3 x 512 (BaDe, section 5)."""
 
-    width: Annotated[int, Ge(1)] = 512
+    units: Annotated[int, Ge(1)] = 512
     depth: Annotated[int, Ge(1)] = 3
 
     def build(self, shape: tuple[int, ...], outputs: int) -> Network:
         """A network for inputs of `shape` (without the example axis) and `outputs` logits."""
-        sizes = [prod(shape), *[self.width] * self.depth]
+        sizes = [prod(shape), *[self.units] * self.depth]
         layers = [layer for i, o in pairwise(sizes) for layer in (nn.Linear(i, o), nn.ReLU())]
-        return Network(nn.Sequential(nn.Flatten(), *layers), nn.Linear(self.width, outputs), self.width)
+        return Network(nn.Sequential(nn.Flatten(), *layers), nn.Linear(self.units, outputs), self.units)

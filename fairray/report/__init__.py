@@ -1,9 +1,24 @@
 """Tables, figures and verdicts of a study's records. Nothing here trains, and nothing else here plots."""
 
-from fairray.report.figures import sweep, tradeoff
+from fairray.report.breakdown import by_group, views
+from fairray.report.figures import scatter, sweep, tradeoff
+from fairray.report.grid import grid_verdict, heatmap
 from fairray.report.page import write
 from fairray.report.section import Section
 from fairray.report.tables import table, verdict
 from fairray.results import Results
 
-__all__ = ["Results", "Section", "sweep", "table", "tradeoff", "verdict", "write"]
+__all__ = [
+    "Results",
+    "Section",
+    "by_group",
+    "grid_verdict",
+    "heatmap",
+    "scatter",
+    "sweep",
+    "table",
+    "tradeoff",
+    "verdict",
+    "views",
+    "write",
+]

@@ -7,43 +7,45 @@ from io import BytesIO
 import matplotlib as mpl
 import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
-from fairray.report.section import Section
-from fairray.report.tables import named
+from fairray.report.section import LOWER_IS_BETTER, Section, named, shown, with_unit
 from fairray.results import Results
+from fairray.statistics.correlation import Correlation, correlation
 from fairray.statistics.intervals import mean_interval
 
-__all__ = ["sweep", "tradeoff"]
+__all__ = ["figure_section", "legend_above", "scatter", "sweep", "tradeoff"]
 
 mpl.use("agg")  # reports are written where there is no screen
+
+ACROSS = 3  # panels beside each other
+EXTREMES = 5  # points that are named
 
 
 def tradeoff(results: Results, x: str, y: str) -> Section:
     """Accuracy against bias of every method, a panel per task; a cross is what the paper prints."""
-    tasks = list(dict.fromkeys(task for task, _ in results.chosen))
-    arms = list(dict.fromkeys(arm for _, arm in results.chosen))
+    pairs = _measured(results, x, y)
+    tasks = list(dict.fromkeys(task for task, _ in pairs))
+    if not tasks:
+        return Section("Accuracy and fairness", "<p>Nothing was measured.</p>")
+    arms = list(dict.fromkeys(arm for _, arm in pairs))
     colours = dict(zip(arms, sns.color_palette("colorblind", len(arms)), strict=True))
+    across, down = min(ACROSS, len(tasks)), -(-len(tasks) // ACROSS)
     with sns.axes_style("whitegrid"):
-        figure = Figure(figsize=(1.5 + 5.0 * len(tasks), 4.4), layout="constrained")
-        for task, axes in zip(tasks, figure.subplots(1, len(tasks), squeeze=False)[0], strict=True):
-            for arm in [arm for arm in arms if (task, arm) in results.chosen]:
-                colour = colours[arm]
-                h, v = (results.values(task, arm, metric) for metric in (x, y))
-                axes.scatter(h, v, color=colour, alpha=0.25, s=22, linewidths=0)
-                means = [mean_interval(values) for values in (h, v)]
-                axes.errorbar(
-                    means[0].mean, means[1].mean, xerr=means[0].half, yerr=means[1].half,
-                    color=colour, marker="o", markersize=7, capsize=3, lw=1.5, label=arm,
-                )  # fmt: skip
-                printed = [results.print_of(task, arm, metric) for metric in (x, y)]
-                if None not in printed:
-                    axes.plot(*printed, color=colour, marker="x", markersize=8, ls="", mew=1.5)
-            if len(results.printed):
-                axes.plot([], [], color="grey", marker="x", ls="", label="printed")
-            axes.set(title=task, xlabel=f"{named(x)} (%), lower is fairer", ylabel=f"{named(y)} (%), higher is better")
-        figure.legend(*axes.get_legend_handles_labels(), loc="outside right center", frameon=False)
-    return _section("Accuracy and fairness", figure, "tradeoff.png")
+        figure = Figure(figsize=(1.5 + 5.0 * across, 4.4 * down), layout="constrained")
+        panels = figure.subplots(down, across, squeeze=False).flatten()
+        for axes in panels[len(tasks) :]:
+            axes.set_visible(False)
+        for task, axes in zip(tasks, panels, strict=False):
+            for arm in [arm for arm in arms if (task, arm) in pairs]:
+                _point(results, axes, task, arm, x, y, colours[arm])
+            axes.set(title=task, xlabel=_directed(x), ylabel=_directed(y))
+        labelled = {k: v for axes in panels for v, k in zip(*axes.get_legend_handles_labels(), strict=True)}
+        order = sorted(labelled, key=lambda label: [*arms, "printed"].index(label))
+        figure.legend([labelled[k] for k in order], order, loc="outside right center", frameon=False)
+    return figure_section("Accuracy and fairness", figure, "tradeoff.png")
 
 
 def sweep(results: Results, metrics: Sequence[str]) -> Section:
@@ -52,40 +54,132 @@ def sweep(results: Results, metrics: Sequence[str]) -> Section:
         (task, arm, key)
         for key in results.searched
         for task, arm in results.chosen
-        if _is_swept(results.of(task, arm)[key])
+        if _is_swept(results.of(task, arm)[key]) and any(results.has(task, arm, metric) for metric in metrics)
     ]
     if not lines:
         return Section("Search", "<p>No number was searched.</p>")
     with sns.axes_style("whitegrid"):
-        figure = Figure(figsize=(4.6 * len(metrics), 3.6 * len(lines)), layout="constrained")
+        figure = Figure(figsize=(max(6.0, 4.6 * len(metrics)), 0.5 + 3.6 * len(lines)), layout="constrained")
         panels = figure.subplots(len(lines), len(metrics), squeeze=False)
         for (task, arm, key), row in zip(lines, panels, strict=True):
-            rows = results.of(task, arm)
+            rows = results.of(task, arm).astype({key: float})
             for metric, axes in zip(metrics, row, strict=True):
-                _curve(results, axes, rows.assign(**{key: rows[key].astype(float)}), task, arm, key, metric)
-        panels[0][0].legend(frameon=False)
-    return _section("Search", figure, "sweep.png")
+                axes.set_visible(results.has(task, arm, metric))
+                if axes.get_visible():
+                    _curve(results, axes, rows, task, arm, key, metric)
+        legend_above(figure)
+    return figure_section("Search", figure, "sweep.png")
+
+
+def scatter(results: Results, x: str, y: str) -> Section:
+    """One metric against another, a point per task, and their correlation over tasks (BaDe, Figure 3).
+
+    Tasks called "Adult income/sex" are coloured by their first word, the data set; the points that are
+    farthest from the identity are numbered, and named beside the figure.
+    """
+    points = _points(results, x, y)
+    title = f"{named(y)} against {named(x)}"
+    if points.empty:
+        return Section(title, "<p>Nothing was measured.</p>")
+    found = correlation(points["x"].tolist(), points["y"].tolist())
+    sources = points["source"].unique()
+    with sns.axes_style("whitegrid"):
+        figure = Figure(figsize=(9.0, 6.4), layout="constrained")
+        axes = figure.subplots()
+        axes.axline((0, 0), slope=1, color="grey", ls="--", lw=1, label="identity")
+        for source, colour in zip(sources, sns.color_palette("colorblind", len(sources)), strict=True):
+            of = points[points["source"] == source]
+            style = {"color": colour, "fmt": "o", "markersize": 5, "lw": 0.8, "alpha": 0.8}
+            axes.errorbar(of["x"], of["y"], xerr=of["x half"], yerr=of["y half"], label=source or None, **style)
+        axes.set(xlabel=with_unit(x), ylabel=with_unit(y), title=_correlated(found), aspect="equal")
+        _name_extremes(axes, points)
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside right upper", frameon=False)
+    gap = shown(y, mean_interval(points["y"] - points["x"]), "+")
+    text = (
+        f"Pearson's {_correlated(found)}; Spearman's rank correlation {found.rank:.2f}. Mean over tasks of {named(y)} "
+        f"minus {named(x)}: {gap}. Intervals of 95 % that take the tasks as independent, which those of one data set "
+        "are not."
+    )
+    return figure_section(title, figure, "scatter.png", text)
+
+
+def figure_section(title: str, figure: Figure, name: str, text: str = "") -> Section:
+    """A figure inside the page and as a file, with a paragraph under it."""
+    png = BytesIO()
+    figure.savefig(png, dpi=150)
+    data = base64.b64encode(png.getvalue()).decode()
+    image = f"<img alt='{title}' src='data:image/png;base64,{data}'>"
+    return Section(title, image + (f"<p>{text}</p>" if text else ""), {name: png.getvalue()})
+
+
+def legend_above(figure: Figure) -> None:
+    """One legend for all panels, in which each label stands once."""
+    labelled = {k: v for axes in figure.axes for v, k in zip(*axes.get_legend_handles_labels(), strict=True)}
+    figure.legend(labelled.values(), labelled, loc="outside upper center", ncols=len(labelled), frameon=False)
+
+
+def _measured(results: Results, *metrics: str) -> list[tuple[str, str]]:
+    """The methods on tasks of which all these metrics were measured."""
+    return [pair for pair in results.chosen if all(results.has(*pair, metric) for metric in metrics)]
+
+
+def _directed(metric: str) -> str:
+    return f"{with_unit(metric)}, {'lower' if metric in LOWER_IS_BETTER else 'higher'} is better"
+
+
+def _point(results: Results, axes: Axes, task: str, arm: str, x: str, y: str, colour) -> None:
+    h, v = (results.values(task, arm, metric) for metric in (x, y))
+    axes.scatter(h, v, color=colour, alpha=0.25, s=22, linewidths=0)
+    means = [mean_interval(values) for values in (h, v)]
+    axes.errorbar(
+        means[0].mean, means[1].mean, xerr=means[0].half, yerr=means[1].half,
+        color=colour, marker="o", markersize=7, capsize=3, lw=1.5, ls="", label=arm,
+    )  # fmt: skip
+    printed = [value for metric in (x, y) if (value := results.print_of(task, arm, metric)) is not None]
+    if len(printed) == 2:
+        axes.plot(*printed, color=colour, marker="x", markersize=8, ls="", mew=1.5)
+        axes.plot([], [], color="grey", marker="x", ls="", label="printed")
 
 
 def _is_swept(values: pd.Series) -> bool:
     return values.nunique() > 1 and bool(pd.to_numeric(values, errors="coerce").notna().all())
 
 
-def _curve(results, axes, rows, task, arm, key, metric):
-    at = {value: mean_interval(part[metric]) for value, part in rows.groupby(key)}
+def _curve(results: Results, axes: Axes, rows, task: str, arm: str, key: str, metric: str) -> None:
+    at = {float(value): mean_interval(part[metric]) for value, part in rows.groupby(key)}
     colour = sns.color_palette("colorblind")[0]
-    axes.scatter(rows[key], rows[metric], color=colour, alpha=0.25, s=22, linewidths=0)
-    axes.plot(list(at), [i.mean for i in at.values()], color=colour, marker="o", label=arm)
+    axes.scatter(rows[key], rows[metric], color=colour, alpha=0.25, s=22, linewidths=0, label="seeds")
+    axes.plot(list(at), [i.mean for i in at.values()], color=colour, marker="o", label="mean [95 %]")
     axes.fill_between(list(at), [i.low for i in at.values()], [i.high for i in at.values()], color=colour, alpha=0.15)
     axes.axvline(float(results.chosen[task, arm].point[key]), color="grey", ls=":", label="chosen on validation")
     baseline = results.study.baseline
-    if baseline and (task, baseline) in results.chosen:
+    if baseline and results.has(task, baseline, metric):
         axes.axhline(results.interval(task, baseline, metric).mean, color="grey", ls="--", lw=1, label=baseline)
-    axes.set(title=f"{task}, {arm}", xlabel=key.split(".")[-1], ylabel=f"{named(metric)} (%)")
+    axes.set(title=f"{task}, {arm}", xlabel=key.split(".")[-1].replace("_", " "), ylabel=with_unit(metric))
+    if min(at) > 0 and max(at) > 10 * min(at):
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.minorticks_off()
 
 
-def _section(title: str, figure: Figure, name: str) -> Section:
-    png = BytesIO()
-    figure.savefig(png, dpi=150)
-    data = base64.b64encode(png.getvalue()).decode()
-    return Section(title, f"<img alt='{title}' src='data:image/png;base64,{data}'>", {name: png.getvalue()})
+def _points(results: Results, x: str, y: str) -> pd.DataFrame:
+    """A row per method on a task: its name, the data set it is of, means over seeds and half their intervals."""
+    rows = []
+    for task, arm in _measured(results, x, y):
+        h, v = (results.interval(task, arm, metric) for metric in (x, y))
+        source = task.split()[0] if " " in task else ""
+        rows.append((task, source, h.mean, h.half, v.mean, v.half))
+    return pd.DataFrame(rows, columns=["task", "source", "x", "x half", "y", "y half"])
+
+
+def _correlated(found: Correlation) -> str:
+    return f"r = {found.r:.2f} [{found.low:.2f}, {found.high:.2f}], n = {found.n} tasks"
+
+
+def _name_extremes(axes: Axes, points) -> None:
+    """Numbers at the points and names in the legend: names at the points would cover each other."""
+    farthest = (points["y"] - points["x"]).abs().nlargest(EXTREMES).index
+    for place, row in enumerate(points.loc[farthest].itertuples(), 1):
+        axes.annotate(str(place), (row.x, row.y), xytext=(5, 4), textcoords="offset points", fontsize=9)
+        axes.plot([], [], ls="", label=f"{place}: {row.task}")

@@ -24,6 +24,7 @@ def write(results: Results, sections: Sequence[Section], folder: Path) -> list[P
         settings=json.dumps(
             {
                 "network": results.study.network,
+                "networks": results.study.networks,
                 "training": results.study.training,
                 "numerics": results.study.numerics,
                 "tasks": results.study.tasks,

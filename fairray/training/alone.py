@@ -7,7 +7,7 @@ from torch import Tensor
 
 from fairray.data import Tensors
 from fairray.stages import Replica
-from fairray.training.objective import objective
+from fairray.training.objective import adam_groups, objective
 
 __all__ = ["Alone"]
 
@@ -15,23 +15,24 @@ __all__ = ["Alone"]
 class Alone:
     """Trains one replica; every tensor it takes or gives has an axis (replica,) of length 1 first."""
 
-    def __init__(self, replicas: Sequence[Replica]):
-        (replica,) = replicas
-        training = replica.setting.training
-        self.objective = objective(replica)
+    def __init__(self, replicas: Sequence[Replica], starts: Sequence[Tensors]):
+        (replica,), (start,) = replicas, starts
+        self.objective = objective(replica, start)
         self.model: torch.nn.Module = self.objective
-        self.optimizer = torch.optim.Adam(
-            self.objective.parameters(), lr=training.lr, weight_decay=training.weight_decay, fused=True
-        )
+        self.trained = {name: p for name, p in self.objective.nets.named_parameters() if p.requires_grad}
+        self.optimizer = torch.optim.Adam(adam_groups(replica, self.trained), fused=True)
 
     def step(self, batch: Tensors) -> Tensor:
-        """One step of Adam; the loss before it."""
+        """One step of Adam; the first loss before it."""
         self.model.train()
-        loss = self.model({name: tensor[0] for name, tensor in batch.items()}, {})
+        losses = self.model({name: tensor[0] for name, tensor in batch.items()}, {})
         self.optimizer.zero_grad()
-        loss.backward()
+        if self.objective.stage.losses == 1:
+            losses.backward()
+        else:
+            self._combine(losses)
         self.optimizer.step()
-        return loss.detach()[None]
+        return losses.detach().reshape(-1)[:1]
 
     @torch.no_grad()
     def predict(self, batch: Tensors) -> Tensor:
@@ -46,3 +47,14 @@ class Alone:
     def restore(self, states: Sequence[Tensors]) -> None:
         (state,) = states
         self.objective.nets.load_state_dict(state)
+
+    def _combine(self, losses: Tensor) -> None:
+        parameters = list(self.trained.values())
+        each = [torch.autograd.grad(loss, parameters, retain_graph=True, materialize_grads=True) for loss in losses]
+        for name, *gradients in zip(self.trained, *each, strict=True):
+            whole = self._whole(torch.stack(gradients))
+            self.trained[name].grad = self.objective.stage.combined(name, whole)
+
+    def _whole(self, gradients: Tensor) -> Tensor:
+        """The gradients of the whole batch."""
+        return gradients

@@ -23,10 +23,11 @@ def active() -> bool:
 class Distributed(Alone):
     """`Alone`, each process taking its part of every batch; losses and gradients are those of the whole."""
 
-    def __init__(self, replicas: Sequence[Replica]):
-        super().__init__(replicas)
+    def __init__(self, replicas: Sequence[Replica], starts: Sequence[Tensors]):
+        super().__init__(replicas, starts)
         self.objective.gather = self._gather
-        self.model = DistributedDataParallel(self.objective)
+        if self.objective.stage.losses == 1:  # several are differentiated one by one, where DDP would not notice
+            self.model = DistributedDataParallel(self.objective)
         self.lengths: list[int] = []
 
     def step(self, batch: Tensors) -> Tensor:
@@ -34,6 +35,10 @@ class Distributed(Alone):
         rank, size, whole = dist.get_rank(), dist.get_world_size(), batch["y"].shape[1]
         self.lengths = [len(range(r, whole, size)) for r in range(size)]
         return super().step({name: tensor[:, rank::size] for name, tensor in batch.items()})
+
+    def _whole(self, gradients: Tensor) -> Tensor:
+        dist.all_reduce(gradients)
+        return gradients / dist.get_world_size()
 
     def _gather(self, tensors: Tensors) -> Tensors:
         """Every process's examples. Gradients arrive from each process's copy of the loss; DDP takes their mean."""

@@ -11,15 +11,12 @@ import torch
 from torch import Tensor
 
 from fairray.data import SPLITS, Tensors
-from fairray.metrics import Metric, Predictions
-from fairray.metrics.accuracy import accuracy
-from fairray.metrics.eacc import eacc
-from fairray.metrics.odds import odds
+from fairray.metrics import Predictions
 from fairray.stages import Artifact, Replica, Setting
 from fairray.training.alone import Alone
 from fairray.training.distributed import Distributed, active
-from fairray.training.objective import cast, generator
-from fairray.training.selection import best_epoch
+from fairray.training.objective import cast, chunks, generator
+from fairray.training.selection import CURVES, best_epoch
 from fairray.training.stacked import Stacked, can_stack
 from fairray.training.stage import TrainStage, View
 
@@ -29,9 +26,6 @@ EngineName = Literal["auto", "alone", "stacked"]
 Progress = Callable[[str, float], None]
 Before = dict[str, Artifact]
 
-CURVES: dict[str, Metric] = {"odds": odds, "eacc": eacc, "accuracy": accuracy}
-CHUNK = 8192  # examples predicted at once
-
 
 class Engine(Protocol):
     """Trains a pack of replicas step by step."""
@@ -40,6 +34,9 @@ class Engine(Protocol):
     def predict(self, batch: Tensors) -> Tensor: ...
     def state(self) -> list[Tensors]: ...
     def restore(self, states: Sequence[Tensors]) -> None: ...
+
+
+Build = Callable[[Sequence[Replica], Sequence[Tensors]], Engine]
 
 
 @dataclass(frozen=True)
@@ -79,15 +76,24 @@ class Pack:
         stacked = {name: torch.stack([view.columns[name] for view in self.views]) for name in self.views[0].columns}
         return cast(stacked, self.setting.numerics)
 
-    def batches(self, generators: Sequence[torch.Generator]) -> Iterator[Tensors]:
+    @property
+    def starts(self) -> list[Tensors]:
+        return [view.start for view in self.views]
+
+    def batches(self, generators: Sequence[torch.Generator], epoch: int = 0) -> Iterator[Tensors]:
         """One epoch of batches with axes (replica, example, ...), each replica in its own order."""
-        order = torch.stack(
-            [view.rows[torch.randperm(len(view.rows), generator=g)] for view, g in zip(self.views, generators)]
-        ).to(self.setting.numerics.device)
+        dataset, training = self.setting.dataset, self.setting.training
+        orders = [self.stage.order(view.rows, dataset, g) for view, g in zip(self.views, generators, strict=True)]
+        order = torch.stack(orders).to(self.setting.numerics.device)
         replica = torch.arange(len(self.replicas), device=order.device)[:, None]
-        for rows in order.split(self.setting.training.batch, dim=1):
+        for i, rows in enumerate(order.split(training.batch, dim=1)):
             own = {name: column[replica, rows] for name, column in self.columns.items()}
+            behind = (epoch + i * training.batch / order.shape[1]) / training.epochs
+            own |= cast({"progress": torch.full(rows.shape, behind)}, self.setting.numerics)
             yield {name: tensor[rows] for name, tensor in self.base.items()} | own
+
+    def engine(self, build: Build) -> Engine:
+        return build(self.replicas, self.starts)
 
 
 def fit(
@@ -104,7 +110,7 @@ def fit(
     for replica in replicas:
         stage = replica.stage
         assert isinstance(stage, TrainStage)
-        views[replica.uid] = stage.view(replica.setting.dataset, generator(replica, "view"), before[replica.uid])
+        views[replica.uid] = stage.view(replica.setting, generator(replica, "view"), before[replica.uid])
     lengths = {len(view.rows) for view in views.values()}
     for length in sorted(lengths):  # replicas take their steps together only if they have equally many
         group = [replica for replica in replicas if len(views[replica.uid].rows) == length]
@@ -124,29 +130,43 @@ def stack_key(replica: Replica) -> tuple[Any, ...]:
     return type(stage), repr(fixed), setting.dataset.fingerprint, setting.network, training, setting.numerics
 
 
-def _train(
-    pack: Pack, build: Callable[[Sequence[Replica]], Engine], progress: Progress
-) -> Iterator[tuple[Replica, Artifact]]:
-    engine = build(pack.replicas)
+def _train(pack: Pack, build: Build, progress: Progress) -> Iterator[tuple[Replica, Artifact]]:
+    engine, training, metrics = pack.engine(build), pack.setting.training, CURVES[pack.setting.dataset.problem]
     generators = [generator(replica, "order") for replica in pack.replicas]
-    curves: dict[str, list[Tensor]] = {"loss": [], **{name: [] for name in CURVES}}
-    states: list[list[Tensors]] = []
-    for epoch in range(pack.setting.training.epochs):
-        curves["loss"].append(torch.stack([engine.step(batch) for batch in pack.batches(generators)]).mean(0).cpu())
+    curves: dict[str, list[Tensor]] = {name: [] for name in ("loss", *metrics)}
+    states: list[dict[int, Tensors]] = [{} for _ in pack.replicas]
+    for epoch in range(training.epochs):
+        losses = [engine.step(batch) for batch in pack.batches(generators, epoch)]
+        curves["loss"].append(torch.stack(losses).mean(0).cpu())
         seen = Predictions(_logits(pack, engine, "val"), *_labels(pack, "val"))
-        for name, metric in CURVES.items():
+        for name, metric in metrics.items():
             curves[name].append(metric(seen))
-        states.append(engine.state())
-        progress(f"{pack.stage.name} x{len(pack.replicas)}", (epoch + 1) / pack.setting.training.epochs)
+        _keep(states, engine, training.selection, curves)
+        progress(f"{pack.stage.name} x{len(pack.replicas)}", (epoch + 1) / training.epochs)
     stacked = {name: torch.stack(values) for name, values in curves.items()}
-    kept = best_epoch(pack.setting.training.selection, stacked).tolist()
-    engine.restore([states[epoch][r] for r, epoch in enumerate(kept)])
+    kept = best_epoch(training.selection, stacked).tolist()
+    engine.restore([states[r][epoch] for r, epoch in enumerate(kept)])
     logits = {f"{split}/logits": _logits(pack, engine, split) for split in SPLITS}
     for r, replica in enumerate(pack.replicas):
-        model = {f"model/{name}": tensor for name, tensor in states[kept[r]][r].items()}
+        model = {f"model/{name}": tensor for name, tensor in states[r][kept[r]].items()}
         own = {name: tensor[r] for name, tensor in logits.items()}
         records = _records({name: curve[:, r] for name, curve in stacked.items()}, kept[r])
         yield replica, Artifact(model | own, records)
+
+
+def _keep(states: list[dict[int, Tensors]], engine: Engine, rule: str, curves: dict[str, list[Tensor]]) -> None:
+    """Keep the parameters of the epochs that can still be chosen: the best one so far, but all of them by `z`,
+    whose order changes with what comes."""
+    best = best_epoch(rule, {name: torch.stack(values) for name, values in curves.items()}).tolist()
+    epoch = len(curves["loss"]) - 1
+    if rule != "z" and epoch not in best:
+        return
+    for kept, state, b in zip(states, engine.state(), best, strict=True):
+        if rule == "z":
+            kept[epoch] = state
+        elif b == epoch:
+            kept.clear()
+            kept[epoch] = state
 
 
 def _part(progress: Progress, i: int, n: int) -> Progress:
@@ -155,12 +175,7 @@ def _part(progress: Progress, i: int, n: int) -> Progress:
 
 def _logits(pack: Pack, engine: Engine, split: str) -> Tensor:
     """Of all examples of a split, on the host, with axes (replica, example, class)."""
-    tensors = pack.evaluated[split]
-    chunks = [
-        engine.predict({name: tensor[start : start + CHUNK] for name, tensor in tensors.items()})
-        for start in range(0, len(tensors["y"]), CHUNK)
-    ]
-    return torch.cat(chunks, dim=1).cpu()
+    return torch.cat([engine.predict(part) for part in chunks(pack.evaluated[split])], dim=1).cpu()
 
 
 def _labels(pack: Pack, split: str) -> tuple[Tensor, Tensor, int]:
@@ -177,7 +192,7 @@ def _records(curves: Tensors, kept: int) -> pd.DataFrame:
     return pd.concat([rows, chosen], ignore_index=True)
 
 
-def _engine(pack: Pack, wanted: EngineName) -> Callable[[Sequence[Replica]], Engine]:
+def _engine(pack: Pack, wanted: EngineName) -> Build:
     if active():
         return Distributed
     if len(pack.replicas) == 1 or wanted == "alone" or not can_stack(pack.replicas[0]):
@@ -199,9 +214,9 @@ def _stacking_pays(pack: Pack) -> bool:
     return _measured[key]
 
 
-def _seconds(pack: Pack, build: Callable[[Sequence[Replica]], Engine], steps: int = 4) -> float:
+def _seconds(pack: Pack, build: Build, steps: int = 4) -> float:
     """The fastest of a few steps, which is the one least disturbed."""
-    engine, times = build(pack.replicas), []
+    engine, times = pack.engine(build), []
     batch = next(pack.batches([torch.Generator().manual_seed(0) for _ in pack.replicas]))
     for _ in range(steps):
         start = time.perf_counter()

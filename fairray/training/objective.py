@@ -1,17 +1,20 @@
 """A training stage bound to its networks: one forward pass is one loss."""
 
 import hashlib
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
 from fairray.data import Tensors
-from fairray.stages import Numerics, Replica
+from fairray.networks import Network
+from fairray.stages import Artifact, Numerics, Replica, Setting
 from fairray.training.stage import TrainStage
 
-__all__ = ["Objective", "cast", "generator", "objective"]
+__all__ = ["Objective", "adam_groups", "cast", "chunks", "generator", "objective", "trained"]
+
+CHUNK = 2**20  # numbers of input that are predicted from at once
 
 
 class Objective(nn.Module):
@@ -25,6 +28,8 @@ class Objective(nn.Module):
         super().__init__()
         self.stage, self.nets, self.numerics = stage, nets, numerics
         self.gather: Callable[[Tensors], Tensors] = lambda tensors: tensors
+        for name, parameter in nets.named_parameters():
+            parameter.requires_grad_(stage.rate(name) > 0)
 
     def forward(self, batch: Tensors, floats: dict[str, Any], predict: bool = False) -> Tensor:
         """The loss of a batch, or its logits. floats: values for the stage's float fields."""
@@ -32,18 +37,59 @@ class Objective(nn.Module):
         with torch.autocast(self.numerics.device, torch.bfloat16, enabled=self.numerics.dtype == "bfloat16"):
             outputs = stage.outputs(self.nets, batch)
         outputs = cast(outputs, self.numerics)
-        return outputs["logits"] if predict else stage.loss(self.gather(outputs), self.gather(batch))
+        return outputs["logits"] if predict else stage.loss(self.nets, self.gather(outputs), self.gather(batch))
+
+    @property
+    def main(self) -> Network:
+        """The network that predicts."""
+        main = self.nets["main"]
+        assert isinstance(main, Network)
+        return main
+
+    def train(self, mode: bool = True) -> Self:
+        """What is not trained keeps its running statistics too."""
+        super().train(mode)
+        for module in self.nets.modules():
+            parameters = list(module.parameters())
+            if parameters and not any(parameter.requires_grad for parameter in parameters):
+                module.eval()
+        return self
 
 
-def objective(replica: Replica) -> Objective:
-    """The replica's objective, initialised by its seed and placed on its device."""
+def objective(replica: Replica, start: Tensors | None = None) -> Objective:
+    """The replica's objective, initialised by its seed and placed on its device; `start` replaces parameters."""
     stage, setting = replica.stage, replica.setting
     assert isinstance(stage, TrainStage)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_derived(replica, "initial weights"))
         nets = stage.build(setting)
+    if start:
+        nets.load_state_dict({**nets.state_dict(), **start})
     dtype = torch.float64 if setting.numerics.dtype == "float64" else torch.float32
     return Objective(stage, nets.to(setting.numerics.device, dtype), setting.numerics)
+
+
+def trained(stage: TrainStage, setting: Setting, artifact: Artifact) -> Objective:
+    """The objective of a stage that was trained, for predicting."""
+    model = {name.removeprefix("model/"): t for name, t in artifact.tensors.items() if name.startswith("model/")}
+    return objective(Replica(stage, setting, 0), model).eval()
+
+
+def adam_groups(replica: Replica, parameters: Mapping[str, Tensor]) -> list[dict[str, Any]]:
+    """Adam's parameter groups of one replica: its learning rate and decay, times each parameter's own rate."""
+    stage, training = replica.stage, replica.setting.training
+    assert isinstance(stage, TrainStage)
+    groups: dict[float, list[Tensor]] = {}
+    for name, parameter in parameters.items():
+        groups.setdefault(training.lr * stage.rate(name), []).append(parameter)
+    return [{"params": own, "lr": lr, "weight_decay": training.weight_decay} for lr, own in groups.items()]
+
+
+def chunks(batch: Tensors) -> Iterator[Tensors]:
+    """The examples in parts that are small enough to predict at once."""
+    size = max(32, min(8192, CHUNK // batch["x"][0].numel()))
+    for start in range(0, len(batch["x"]), size):
+        yield {name: tensor[start : start + size] for name, tensor in batch.items()}
 
 
 def generator(replica: Replica, purpose: str) -> torch.Generator:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad_and_value, stack_module_state, vmap
+from torch.func import functional_call, grad_and_value, jacrev, stack_module_state, vmap
 
 from fairray.data import Tensors
 from fairray.stages import Replica
-from fairray.training.objective import objective
+from fairray.training.objective import adam_groups, objective
 from fairray.training.stage import TrainStage
 
 __all__ = ["Stacked", "can_stack"]
@@ -21,28 +21,25 @@ class Stacked:
     its own rates.
     """
 
-    def __init__(self, replicas: Sequence[Replica]):
-        objectives = [objective(replica) for replica in replicas]
+    def __init__(self, replicas: Sequence[Replica], starts: Sequence[Tensors]):
+        objectives = [objective(replica, start) for replica, start in zip(replicas, starts, strict=True)]
         self.objective = objectives[0]
         stacked, _ = stack_module_state(objectives)
         self.parameters: Tensors = {name: tensor.detach() for name, tensor in stacked.items()}
+        self.trained = {name: self.parameters[name] for name, p in self.objective.named_parameters() if p.requires_grad}
         self.floats = _floats(replicas, self.objective)
-        self.views = [[tensor[r] for tensor in self.parameters.values()] for r in range(len(replicas))]
-        rates = [replica.setting.training for replica in replicas]
-        self.optimizer = torch.optim.Adam(
-            [
-                {"params": view, "lr": rate.lr, "weight_decay": rate.weight_decay}
-                for view, rate in zip(self.views, rates, strict=True)
-            ],
-            fused=True,
-        )
-        self._gradients = vmap(grad_and_value(self._loss), randomness="error")
+        self.views = [[tensor[r] for tensor in self.trained.values()] for r in range(len(replicas))]
+        names = [name.removeprefix("nets.") for name in self.trained]
+        groups = [adam_groups(r, dict(zip(names, v, strict=True))) for r, v in zip(replicas, self.views, strict=True)]
+        self.optimizer = torch.optim.Adam([group for of_one in groups for group in of_one], fused=True)
+        gradients = self._gradient if self.objective.stage.losses == 1 else self._combined
+        self._gradients = vmap(gradients, randomness="error")
         self._logits = vmap(self._predict, in_dims=(0, 0, None))
 
     def step(self, batch: Tensors) -> Tensor:
-        """One step of Adam for every replica; the losses before it, with axis (replica,)."""
+        """One step of Adam for every replica; the first losses before it, with axis (replica,)."""
         self.objective.train()
-        gradients, losses = self._gradients(self.parameters, self.floats, batch)
+        gradients, losses = self._gradients(self.trained, self.parameters, self.floats, batch)
         for r, view in enumerate(self.views):
             for parameter, gradient in zip(view, gradients.values(), strict=True):
                 parameter.grad = gradient[r]
@@ -67,8 +64,20 @@ class Stacked:
             for name, tensor in self.parameters.items():
                 tensor[r].copy_(state[name.removeprefix("nets.")])
 
-    def _loss(self, parameters: Tensors, floats: Tensors, batch: Tensors) -> Tensor:
-        return functional_call(self.objective, parameters, (batch, floats))
+    def _gradient(self, trained: Tensors, parameters: Tensors, floats: Tensors, batch: Tensors):
+        return grad_and_value(self._loss)(trained, parameters, floats, batch)
+
+    def _combined(self, trained: Tensors, parameters: Tensors, floats: Tensors, batch: Tensors):
+        def twice(trained: Tensors) -> tuple[Tensor, Tensor]:
+            losses = self._loss(trained, parameters, floats, batch)
+            return losses, losses
+
+        each, losses = jacrev(twice, has_aux=True)(trained)
+        stage = self.objective.stage.with_floats(floats)
+        return {name: stage.combined(name.removeprefix("nets."), g) for name, g in each.items()}, losses[0]
+
+    def _loss(self, trained: Tensors, parameters: Tensors, floats: Tensors, batch: Tensors) -> Tensor:
+        return functional_call(self.objective, {**parameters, **trained}, (batch, floats))
 
     def _predict(self, parameters: Tensors, floats: Tensors, batch: Tensors) -> Tensor:
         return functional_call(self.objective, parameters, (batch, floats, True))

@@ -1,7 +1,7 @@
 """The stage that trains a network; a method is its difference from this one."""
 
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Self
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
@@ -10,18 +10,22 @@ from torch import Tensor, nn
 from fairray.data import Dataset, Tensors
 from fairray.stages import Artifact, Setting, Stage
 
-__all__ = ["TrainStage", "View", "weighted_mean"]
+__all__ = ["TrainStage", "View", "error", "weighted_mean"]
 
 
-class View(NamedTuple):
-    """How one replica sees the training split.
+@dataclass(frozen=True)
+class View:
+    """How one replica sees the training split, and where it starts.
 
     rows: indices of the examples it trains on, an index once for each time an epoch visits it.
-    columns: further tensors by name, aligned with all examples of the split; in `batch` beside x, y, group.
+    columns: further tensors by name, aligned with all examples of the split; in `batch` beside x, y, group,
+        and instead of them where they have their name.
+    start: parameters to begin with, by name, where they are not drawn anew.
     """
 
     rows: Tensor
-    columns: Tensors
+    columns: Tensors = field(default_factory=dict)
+    start: Tensors = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +36,11 @@ class TrainStage(Stage):
     among devices; every float field may differ between the replicas of a stack.
     """
 
+    @property
+    def losses(self) -> int:
+        """How many losses `loss` gives; of several, `combined` makes one gradient."""
+        return 1
+
     def chain(self) -> Stage:
         """A stage that trains can be a whole method."""
         return self
@@ -39,9 +48,13 @@ class TrainStage(Stage):
     def check(self, dataset: Dataset) -> None:
         """Raise BadInput if the stage cannot serve the data set."""
 
-    def view(self, dataset: Dataset, generator: torch.Generator, before: dict[str, Artifact]) -> View:
+    def view(self, setting: Setting, generator: torch.Generator, before: dict[str, Artifact]) -> View:
         """The training examples of one replica; `generator` is the replica's own."""
-        return View(torch.arange(len(dataset.train["y"])), {})
+        return View(torch.arange(len(setting.dataset.train["y"])))
+
+    def order(self, rows: Tensor, dataset: Dataset, generator: torch.Generator) -> Tensor:
+        """The view's rows as one epoch visits them; batches are cut from it."""
+        return rows[torch.randperm(len(rows), generator=generator)]
 
     def seen(self, split: Tensors) -> Tensors:
         """Further columns with which the trained network is evaluated on a split."""
@@ -55,20 +68,29 @@ class TrainStage(Stage):
         """Networks trained beside the main one, such as an adversary."""
         return {}
 
+    def rate(self, parameter: str) -> float:
+        """By how much the learning rate of a parameter, named like main.head.weight, is multiplied.
+
+        With 0 it stays as it starts, and so do the running statistics of a module of which all parameters do.
+        """
+        return 1.0
+
     def outputs(self, nets: nn.ModuleDict, batch: Tensors) -> Tensors:
         """Of each example on its own; `logits` is what predictions are made of."""
         return {"logits": nets["main"](self.inputs(batch))}
 
-    def loss(self, outputs: Tensors, batch: Tensors) -> Tensor:
-        """Of the whole batch."""
-        return weighted_mean(F.cross_entropy(outputs["logits"], batch["y"], reduction="none"), batch)
+    def loss(self, nets: nn.ModuleDict, outputs: Tensors, batch: Tensors) -> Tensor:
+        """Of the whole batch. `batch` has `progress` too, the share of the training that is behind."""
+        return weighted_mean(error(outputs["logits"], batch["y"]), batch)
+
+    def combined(self, parameter: str, gradients: Tensor) -> Tensor:
+        """The gradient along which a parameter moves. gradients: of each loss, with axes (loss, ...)."""
+        raise NotImplementedError(f"{type(self).__name__} has {self.losses} losses and must combine their gradients")
 
     def build(self, setting: Setting) -> nn.ModuleDict:
         """The networks, freshly initialised by torch's global generator."""
-        one = {name: tensor[:1] for name, tensor in setting.dataset.train.items()} | self.seen(
-            {name: tensor[:1] for name, tensor in setting.dataset.train.items()}
-        )
-        main = setting.network.build(tuple(self.inputs(one).shape[1:]), len(setting.dataset.classes))
+        one = {name: tensor[:1] for name, tensor in setting.dataset.train.items()}
+        main = setting.network.build(tuple(self.inputs(one | self.seen(one)).shape[1:]), setting.dataset.outputs)
         return nn.ModuleDict({"main": main, **self.heads(main.features, setting.dataset)})
 
     def with_floats(self, values: dict[str, Any]) -> Self:
@@ -81,6 +103,13 @@ class TrainStage(Stage):
 
     def modules(self) -> tuple[str, ...]:
         return (type(self).__module__, "fairray.training.fit")
+
+
+def error(outputs: Tensor, y: Tensor) -> Tensor:
+    """The loss of each example: cross-entropy to an integer label, the squared error to a number."""
+    if y.is_floating_point():
+        return (outputs[:, 0] - y) ** 2
+    return F.cross_entropy(outputs, y, reduction="none")
 
 
 def weighted_mean(values: Tensor, batch: Tensors) -> Tensor:

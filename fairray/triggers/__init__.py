@@ -1,1 +1,1 @@
-"""Backdoor triggers, one file each: pure batched functions ``stamp(x, which)``."""
+"""Backdoor triggers, one file each: a frozen dataclass whose ``__call__(x, which)`` gives inputs that carry them."""

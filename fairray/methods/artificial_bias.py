@@ -1,0 +1,64 @@
+"""Is an implanted bias as strong as the data's? (BaDe, section 3 and Figure 3)"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import torch
+
+from fairray.data import SPLITS, Tensors
+from fairray.methods._triggered import check_trigger, logits_under, trigger_modules
+from fairray.methods.bade import Teacher
+from fairray.methods.standard import Standard
+from fairray.metrics import Predictions
+from fairray.metrics.eacc import eacc
+from fairray.metrics.odds import odds
+from fairray.stages import Artifact, Setting, Step
+
+__all__ = ["ArtificialBias"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArtificialBias:
+    """Compare a standard model's bias between groups with a teacher's between triggers.
+
+    The triggers are implanted at the rate at which the groups occur: P(trigger 0 | Y) = P(B = 0 | Y).
+    """
+
+    trigger: Any = None
+
+    def chain(self):
+        return Biases(standard=Standard(), teacher=Teacher(trigger=self.trigger))
+
+    def check(self, dataset):
+        check_trigger("artificial_bias", self.trigger, dataset, groups=2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Biases(Step):
+    """Odds between groups (data_bias) and between triggers (artificial_bias), and the standard model's EAcc."""
+
+    measures = ("data_bias", "artificial_bias")
+
+    standard: Standard
+    teacher: Teacher
+
+    def modules(self):
+        return (*super().modules(), *trigger_modules(self.teacher.trigger))
+
+    def compute(self, setting, seed, before):
+        rows = []
+        for split in SPLITS[1:]:
+            data = setting.dataset.split(split)
+            seen = Predictions(before["standard"].tensors[f"{split}/logits"][None], data["y"], data["group"], 2)
+            artificial = odds(under_triggers(self.teacher, setting, before["teacher"], data))
+            values = {"data_bias": odds(seen), "artificial_bias": artificial, "eacc": eacc(seen)}
+            rows += [(split, metric, float(value)) for metric, value in values.items()]
+        return Artifact({}, pd.DataFrame(rows, columns=["split", "metric", "value"]).assign(group="all"))
+
+
+def under_triggers(teacher: Teacher, setting: Setting, artifact: Artifact, data: Tensors) -> Predictions:
+    """Every example under each of the two triggers, which take the place of the groups."""
+    logits = [logits_under(t, teacher.trigger, teacher, setting, artifact, data) for t in (0, 1)]
+    which = torch.tensor([0, 1]).repeat_interleave(len(data["y"]))
+    return Predictions(torch.cat(logits)[None], data["y"].repeat(2), which, 2)

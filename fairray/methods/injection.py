@@ -1,0 +1,93 @@
+"""How much does a backdoor need? Triggers on a few examples, some of them relabelled (BaDe, section 3 and Figure 2)."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import pandas as pd
+import torch
+from annotated_types import Ge, Gt, Le
+
+from fairray.data import SPLITS
+from fairray.errors import BadInput
+from fairray.methods._triggered import check_trigger, logits_under, stamped, trigger_modules
+from fairray.stages import Artifact, Step
+from fairray.training.stage import TrainStage, View
+
+__all__ = ["Injection"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Injection:
+    """Put a trigger on a share of the training examples, and give a part of these the target label.
+
+    triggered: the share that carries the trigger. ratio: the part of it that is relabelled, the paper's n.
+    target: the label they are given.
+    """
+
+    triggered: Annotated[float, Gt(0), Le(1)] = 0.05
+    ratio: Annotated[float, Ge(0), Le(1)] = 1.0
+    target: Annotated[int, Ge(0)] = 0
+    trigger: Any = None
+
+    def chain(self):
+        poisoned = Poisoned(
+            triggered=float(self.triggered), ratio=float(self.ratio), target=self.target, trigger=self.trigger
+        )
+        return Gap(model=poisoned)
+
+    def check(self, dataset):
+        check_trigger("injection", self.trigger, dataset)
+        if self.target >= len(dataset.classes):
+            raise BadInput(
+                f"method injection on {dataset.name} ({dataset.task})",
+                f"target {self.target} is none of its {len(dataset.classes)} classes",
+                "choose a task with classes, and a target below their number",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Poisoned(TrainStage):
+    """Learn from the poisoned examples among the clean ones; evaluated on clean data."""
+
+    triggered: float
+    ratio: float
+    target: int
+    trigger: Any
+
+    def view(self, setting, generator, before):
+        y = setting.dataset.train["y"].clone()
+        chosen = torch.randperm(len(y), generator=generator)[: round(self.triggered * len(y))]
+        y[chosen[: round(self.ratio * len(chosen))]] = self.target
+        which = torch.full_like(y, -1).index_fill(0, chosen, 0)
+        return View(torch.arange(len(y)), {"trigger": which, "y": y})
+
+    def seen(self, split):
+        return {"trigger": torch.full_like(split["y"], -1)}
+
+    def inputs(self, batch):
+        return stamped(self.trigger, batch["x"], batch["trigger"])
+
+    def modules(self):
+        return (*super().modules(), *trigger_modules(self.trigger))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gap(Step):
+    """Accuracy on clean data, on the same data under the trigger, and the gap between them."""
+
+    measures = ("triggered_accuracy", "gap")
+
+    model: Poisoned
+
+    def compute(self, setting, seed, before):
+        rows = []
+        for split in SPLITS[1:]:
+            data = setting.dataset.split(split)
+            accuracy, triggered = (
+                float((logits.argmax(-1) == data["y"]).double().mean())
+                for which in (-1, 0)
+                for logits in [logits_under(which, self.model.trigger, self.model, setting, before["model"], data)]
+            )
+            values = {"accuracy": accuracy, "triggered_accuracy": triggered, "gap": accuracy - triggered}
+            rows += [(split, metric, value) for metric, value in values.items()]
+        return Artifact({}, pd.DataFrame(rows, columns=["split", "metric", "value"]).assign(group="all"))

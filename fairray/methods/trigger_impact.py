@@ -1,0 +1,82 @@
+"""What triggers do to a finished model (BaDe, Table 4): EAcc with none, with either on everybody or on one group."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pandas as pd
+from torch import Tensor
+
+from fairray.data import Dataset, Tensors
+from fairray.errors import BadInput
+from fairray.evaluation import measured, metrics
+from fairray.methods._triggered import check_trigger, logits_under, trigger_modules
+from fairray.methods.bade import Student, Teacher
+from fairray.methods.standard import Standard
+from fairray.metrics import Predictions
+from fairray.stages import Artifact, Step
+from fairray.training.stage import TrainStage
+
+__all__ = ["TriggerImpact"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TriggerImpact:
+    """Evaluate the standard model, BaDe's teacher or its student on seven combinations of data and trigger."""
+
+    model: Literal["standard", "teacher", "student"] = "student"
+    trigger: Any = None
+
+    def chain(self):
+        teacher = Teacher(trigger=self.trigger)
+        models: dict[str, TrainStage] = {
+            "standard": Standard(),
+            "teacher": teacher,
+            "student": Student(teacher=teacher, temperature=1.0, mse=0.0),
+        }
+        return Impact(model=models[self.model], trigger=self.trigger)
+
+    def check(self, dataset):
+        check_trigger("trigger_impact", self.trigger, dataset, groups=2)
+        if dataset.kind != "image" or dataset.problem != "binary":
+            raise BadInput(
+                f"method trigger_impact on {dataset.name} ({dataset.task})",
+                f"it is a {dataset.problem} {dataset.kind}; only images can be shown with and without trigger",
+                "choose a binary task of images",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Impact(Step):
+    """All metrics on clean data, and EAcc by view: who is looked at, and with which trigger."""
+
+    model: TrainStage
+    trigger: Any
+
+    def modules(self):
+        return (*super().modules(), *trigger_modules(self.trigger))
+
+    def compute(self, setting, seed, before):
+        tables = []
+        for split in ("val", "test"):
+            data = setting.dataset.split(split)
+            logits = {t: logits_under(t, self.trigger, self.model, setting, before["model"], data) for t in (-1, 0, 1)}
+            tables.append(measured(_seen(logits[-1], data), metrics("binary"), setting.dataset.groups))
+            tables[-1] = pd.concat([tables[-1], _views(logits, data, setting.dataset)]).assign(split=split)
+        return Artifact({}, pd.concat(tables, ignore_index=True))
+
+
+def _seen(logits: Tensor, data: Tensors) -> Predictions:
+    return Predictions(logits[None], data["y"], data["group"], 2)
+
+
+def _views(logits: dict[int, Tensor], data: Tensors, dataset: Dataset) -> pd.DataFrame:
+    eacc, names, rows = metrics()["eacc"], {-1: "clean", 0: "trigger 0", 1: "trigger 1"}, []
+    for trigger, name in names.items():
+        rows.append((f"all, {name}", eacc(_seen(logits[trigger], data))))
+    for group in (1, 0):
+        of_group = data["group"] == group
+        for trigger in (0, 1):
+            seen = Predictions(logits[trigger][None, of_group], data["y"][of_group], 0 * data["y"][of_group], 1)
+            rows.append((f"group {group}, {names[trigger]}", eacc(seen)))
+    table = pd.DataFrame([(view, float(value)) for view, value in rows], columns=["view", "value"])
+    return table.assign(metric="eacc", group="all")

@@ -1,0 +1,36 @@
+"""Swin-T: Liu et al., Swin Transformer: Hierarchical Vision Transformer using Shifted Windows (ICCV 2021)."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Ge, Gt
+from torch import nn
+
+from fairray.networks import Network
+from fairray.networks._images import SMALL, scaled, side
+from fairray.networks._torchvision import imported
+
+__all__ = ["Swin"]
+
+models = imported("torchvision.models")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Swin:
+    """Stages of 2, 2, `depth` and 2 blocks with windows of 7x7 patches, from scratch; the features are the average.
+
+    Without stochastic depth: every random number of a run comes from its seed. Patches have 4 px, but 2 px for images
+    below 112 px. `width` multiplies the embedding, which starts with 3 heads of 32 numbers.
+    """
+
+    width: Annotated[float, Gt(0)] = 1.0
+    depth: Annotated[int, Ge(1)] = 6
+
+    def build(self, shape: tuple[int, ...], outputs: int) -> Network:
+        """A network for images of `shape` (3, height, width) and `outputs` logits. Raises BadInput for other inputs."""
+        patch, embedding = 4 if side(shape) >= SMALL else 2, 3 * scaled(32, self.width)
+        swin = models.SwinTransformer(
+            [patch, patch], embedding, [2, 2, self.depth, 2], [3, 6, 12, 24], [7, 7], stochastic_depth_prob=0.0
+        )
+        encoder = nn.Sequential(swin.features, swin.norm, swin.permute, swin.avgpool, swin.flatten)
+        return Network(encoder, nn.Linear(8 * embedding, outputs), 8 * embedding, "avgpool")

@@ -1,0 +1,20 @@
+"""Is a bias implanted by triggers as strong as the data's own? (BaDe, section 3 and Figure 3)
+
+For every pair of a target and another attribute: the Odds between groups of a standard model, and the
+Odds between triggers of a model whose triggers occur with the labels as the groups do. (The paper prints
+a scatter plot only.)
+"""
+
+from fairray import cli, report
+
+
+def sections(results: report.Results) -> list[report.Section]:
+    """What the report shows."""
+    return [
+        report.scatter(results, x="data_bias", y="artificial_bias"),
+        report.table(results, metrics=("data_bias", "artificial_bias", "eacc")),
+    ]
+
+
+if __name__ == "__main__":
+    cli.run_script(__file__)

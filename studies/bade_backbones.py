@@ -1,0 +1,19 @@
+"""Does BaDe work whatever the network is? (BaDe, Table 7)
+
+The same task with five backbones, from scratch; a task of this study is a backbone.
+"""
+
+from fairray import cli, report
+
+
+def sections(results: report.Results) -> list[report.Section]:
+    """What the report shows."""
+    return [
+        report.verdict(results, metrics=("odds", "eacc")),
+        report.table(results, metrics=("odds", "eacc")),
+        report.tradeoff(results, x="odds", y="eacc"),
+    ]
+
+
+if __name__ == "__main__":
+    cli.run_script(__file__)

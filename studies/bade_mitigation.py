@@ -1,0 +1,20 @@
+"""Does BaDe mitigate a bias, and at what cost in accuracy? (BaDe, Table 1)
+
+Standard training and BaDe by the paper's rule on the same seeds; at small scale on digits whose colour
+or ground agrees with the label, at paper scale on CelebA.
+"""
+
+from fairray import cli, report
+
+
+def sections(results: report.Results) -> list[report.Section]:
+    """What the report shows."""
+    return [
+        report.verdict(results, metrics=("odds", "eacc")),
+        report.table(results, metrics=("odds", "eacc")),
+        report.tradeoff(results, x="odds", y="eacc"),
+    ]
+
+
+if __name__ == "__main__":
+    cli.run_script(__file__)

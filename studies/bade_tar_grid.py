@@ -1,0 +1,30 @@
+"""At which trigger adding rates is BaDe fairest, and are they the data's own? (BaDe, Figure 5)
+
+TAR(n) is the share of trigger 0 among the examples of label n. The paper takes P(B = 0 | Y = n) from
+the data; here both rates go over a grid, and the data's own are marked.
+"""
+
+from fairray import cli, report
+from fairray.methods.bade import trigger_adding_rate
+
+NEGATIVE, POSITIVE = "method.tar_negative", "method.tar_positive"
+
+
+def sections(results: report.Results) -> list[report.Section]:
+    """What the report shows."""
+    marks = {task: own_rates(data) for task, data in results.study.datasets().items()}
+    return [
+        report.grid_verdict(results, NEGATIVE, POSITIVE, metric="odds", marks=marks),
+        report.heatmap(results, NEGATIVE, POSITIVE, metrics=("odds", "eacc"), marks=marks),
+        report.table(results, metrics=("odds", "eacc")),
+    ]
+
+
+def own_rates(data) -> tuple[float, float, float]:
+    """P(B = 0 | Y = 0), P(B = 0 | Y = 1) and P(B = 0) of the training data."""
+    negative, positive = trigger_adding_rate(data, 1.0).tolist()
+    return negative, positive, trigger_adding_rate(data, 0.0)[0].item()
+
+
+if __name__ == "__main__":
+    cli.run_script(__file__)

@@ -1,0 +1,21 @@
+"""Does it matter which trigger BaDe implants? (BaDe, Table 8, and three triggers more)
+
+Blocks of 25, 10, 3 and 1 pixels of a CelebA image, mosaic and shadow, as the paper has them; Blended, SIG and
+WaNet besides. On digits two are left out: a block of 1 is one of 3 there, and a mosaic of their flat corners
+changes nothing.
+"""
+
+from fairray import cli, report
+
+
+def sections(results: report.Results) -> list[report.Section]:
+    """What the report shows."""
+    return [
+        report.verdict(results, metrics=("odds", "eacc")),
+        report.table(results, metrics=("odds", "eacc")),
+        report.tradeoff(results, x="odds", y="eacc"),
+    ]
+
+
+if __name__ == "__main__":
+    cli.run_script(__file__)
