@@ -38,14 +38,12 @@ def load(name: str, scale: str = "small", overrides: Iterable[str] = ()) -> Stud
     draft = Draft(name)
     file = conf_file("scale", scale)
     own = [(key, value, draft.file) for key, value in draft.values.pop("scales", {}).get(scale, {}).items()]
-    given = [(*_argument(text), COMMAND_LINE) for text in overrides]
+    given = [(key, value, COMMAND_LINE) for key, value in map(_argument, overrides)]
     for key, value, source in [*own, *given]:  # which file, before what is changed in it
         if _is_choice(key):
             draft.set(key, value, source)
-    for key, value in _read(file).items():
-        if draft.takes(key):
-            draft.set(key, value, str(file))
-    for key, value, source in [*own, *given]:
+    of_scale = [(key, value, str(file)) for key, value in _read(file).items()]
+    for key, value, source in [*filter(draft.takes, [*of_scale, *own]), *given]:
         if not _is_choice(key):
             draft.set(key, value, source)
     return _study(draft, name, scale)
@@ -82,6 +80,10 @@ class Draft:
             self._choose(key, value, source)
             return
         *path, last = key.split(".")
+        if "*" in path:
+            for one in self._matching(key, source):
+                self.set(one, value, source)
+            return
         tree = self.values
         for i, part in enumerate(path):
             if part not in tree:
@@ -96,6 +98,16 @@ class Draft:
         self.origin = {old: origin for old, origin in self.origin.items() if not old.startswith(f"{key}.")}
         self.origin[key] = source
 
+    def _matching(self, key: str, source: str) -> list[str]:
+        """The keys that tasks.*.folder stands for: of every task that has a folder."""
+        group, _, rest = key.split(".", 2)
+        found = [f"{group}.{label}.{rest}" for label, spec in self.values[group].items() if rest in spec]
+        if not found:
+            raise BadInput(
+                f"{source} ({key})", f"none of the {group} has {rest}", f"there are: {', '.join(self.values[group])}"
+            )
+        return found
+
     def where(self, key: str) -> str:
         """The file or argument that a key came from."""
         parts = key.split(".")
@@ -104,13 +116,19 @@ class Draft:
                 return f"{self.origin[prefix]} ({key})"
         return f"{self.file} ({key})"
 
-    def takes(self, key: str) -> bool:
-        """Whether a scale's key means anything here: a width does only to a network that has one."""
-        part, _, name = key.partition(".")
+    def takes(self, item: tuple[str, Any, str]) -> bool:
+        """Whether a scale's item means anything here: a width does only to a network that has one."""
+        part, _, name = item[0].partition(".")
         if part != "network":
             return True
-        network = registry.load("networks", self.values["network"]["name"])
-        return name in registry.arguments(network)
+        if name in _arguments_of(self.values["network"]["name"]):
+            return True
+        # what no network has is a mistake, and is told as one
+        return not any(name in _arguments_of(other) for other in registry.names("networks"))
+
+
+def _arguments_of(network: str) -> list[str]:
+    return registry.arguments(registry.load("networks", network))
 
 
 def conf_file(group: str, name: str) -> Path:

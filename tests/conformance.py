@@ -45,6 +45,15 @@ def varied(method, trial, seeds=(0, 1), kind="table"):
     ]
 
 
+def to_distribute(trial):
+    """A chain of two stages with one loss, and a stage whose two losses' gradients are combined."""
+    projection = {"name": "adversarial", "update": "projection"}
+    return [
+        varied("bade", trial, seeds=[0])[0],
+        trial(projection, seeds=[0], numerics={"dtype": "float64"}, epochs=3),
+    ]
+
+
 def artifacts(trials, root, engine):
     """Every tensor that the trials' stages leave, by uid and name."""
     store = Store(str(root))
@@ -54,7 +63,10 @@ def artifacts(trials, root, engine):
 
 
 def assert_stacking_changes_nothing(method, trial, folder, kind="table"):
-    trials = varied(method, trial, kind=kind)
+    assert_engines_agree(varied(method, trial, kind=kind), folder)
+
+
+def assert_engines_agree(trials, folder):
     alone = artifacts(trials, folder / "alone", "alone")
     with counted(Stacked) as steps:
         stacked = artifacts(trials, folder / "stacked", "stacked")

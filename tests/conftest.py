@@ -32,7 +32,7 @@ def trial():
 
     def make(method="standard", seeds=(0, 1), point=None, arm=None, numerics=None, dataset=None, **training):
         spec = {"name": method} if isinstance(method, str) else method
-        images = {"name": "small_cnn", "width": 2}
+        images = {"name": "small_cnn", "channels": 2}
         return Trial(
             task="toy",
             arm=arm or spec["name"],

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import torch.distributed as dist
-from conformance import artifacts, counted, varied
+from conformance import artifacts, counted, to_distribute
 from conftest import trial
 
 from fairray.training.distributed import Distributed
@@ -13,7 +13,7 @@ from fairray.training.distributed import Distributed
 folder, rank = Path(sys.argv[1]), int(sys.argv[2])
 dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2)
 with counted(Distributed) as steps:
-    artifacts(varied("bade", trial.__wrapped__(), seeds=[0])[:1], folder / "together", "auto")
-assert steps.call_count == 2 * 3 * 3  # stages, epochs, batches
+    artifacts(to_distribute(trial.__wrapped__()), folder / "together", "auto")
+assert steps.call_count == (2 + 1) * 3 * 3  # stages, epochs, batches
 dist.barrier()
 os._exit(0)  # gloo's threads abort now and then where one process tears down before the other

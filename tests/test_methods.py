@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conformance import KINDS, artifacts, assert_stacking_changes_nothing, served, varied
+from conformance import KINDS, artifacts, assert_engines_agree, assert_stacking_changes_nothing, served, to_distribute
 
 from fairray import registry
 from fairray.store import Store
@@ -26,6 +26,23 @@ def test_stacking_changes_nothing(method, kind, trial, tmp_path):
     assert_stacking_changes_nothing(method, trial, tmp_path, kind)
 
 
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"name": "adversarial", "update": "projection"},
+        {"name": "adversarial", "criterion": "parity", "reads": "features", "schedule": "constant"},
+        {"name": "mfd", "kernel": "poly"},
+        {"name": "rnf", "attributes": "gce"},
+        {"name": "bade", "mse": 0.3, "tar_negative": 0.2, "tar_positive": 0.6},
+    ],
+    ids=lambda spec: " ".join(map(str, spec.values())),
+)
+def test_stacking_changes_nothing_whatever_the_options(spec, trial, tmp_path):
+    weight = "smoothing" if spec["name"] == "rnf" else "strength"
+    trials = [trial(spec | {weight: value}, numerics={"dtype": "float64"}, epochs=3) for value in (0.5, 0.9)]
+    assert_engines_agree(trials, tmp_path)
+
+
 @pytest.mark.parametrize(("method", "kind"), SERVED)
 def test_replicas_of_a_stack_differ(method, kind, trial, tmp_path):
     trials = [trial(method, seeds=[seed], dataset=KINDS[kind]) for seed in (0, 1)]
@@ -35,14 +52,14 @@ def test_replicas_of_a_stack_differ(method, kind, trial, tmp_path):
 
 def test_distributing_changes_nothing(trial, tmp_path):
     """Two processes share every batch, of odd size too, and give the numbers of one."""
-    trials = varied("bade", trial, seeds=[0])[:1]
+    trials = to_distribute(trial)
     alone = artifacts(trials, tmp_path / "alone", "alone")
     program = Path(__file__).with_name("distributed_worker.py")
     command = [sys.executable, str(program), str(tmp_path)]
     workers = [subprocess.Popen([*command, str(rank)], stderr=subprocess.PIPE, text=True) for rank in range(2)]
     errors = [worker.communicate(timeout=120)[1] for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0], errors
-    assert trials[0].stored(Store(str(tmp_path / "together")))  # so that nothing is computed here
+    assert all(one.stored(Store(str(tmp_path / "together"))) for one in trials)  # so that nothing is computed here
     together = artifacts(trials, tmp_path / "together", "alone")
     for key, tensor in alone.items():
         torch.testing.assert_close(together[key], tensor, rtol=1e-10, atol=1e-10)

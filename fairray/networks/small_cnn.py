@@ -15,18 +15,18 @@ __all__ = ["SmallCnn"]
 
 @dataclass(frozen=True, kw_only=True)
 class SmallCnn:
-    """Three 3x3 convolutions with `width`, 2 `width` and 4 `width` channels, each with ReLU and 2x2 max-pooling.
+    """Three 3x3 convolutions with `channels`, 2 and 4 times as many channels, each with ReLU and 2x2 max-pooling.
 
     The last map is flattened into the features. Without batch normalisation and dropout it is a pure function of its
     parameters, so that replicas can be stacked.
     """
 
-    width: Annotated[int, Ge(1)] = 16
+    channels: Annotated[int, Ge(1)] = 16
 
     def build(self, shape: tuple[int, ...], outputs: int) -> Network:
         """A network for images of `shape` (3, height, width) and `outputs` logits. Raises BadInput for other inputs."""
         side(shape)
-        channels = [3, self.width, 2 * self.width, 4 * self.width]
+        channels = [3, self.channels, 2 * self.channels, 4 * self.channels]
         layers = [layer for i, o in pairwise(channels) for layer in _block(i, o)]
         height, width = (-(-size // 8) for size in shape[1:])
         features = channels[-1] * height * width

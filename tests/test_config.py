@@ -1,0 +1,85 @@
+"""What study files say: pairs of targets and attributes, networks of their own, triggers, scales."""
+
+import pytest
+
+from fairray import config, registry
+from fairray.errors import BadInput
+from fairray.triggers.badnet import BadNet
+
+STUDIES = list(config.studies())
+
+
+@pytest.mark.parametrize("scale", config.scales())
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_study_is_valid_at_every_scale(name, scale):
+    """At paper scale CelebA, UTKFace and the others wait for their folders; everything else is checked."""
+    try:
+        study = config.load(name, scale)
+    except BadInput as error:
+        assert (scale, error.problem) == ("paper", "no task is left to run")  # noqa: PT017
+        return
+    assert "?" in study.question
+    assert list(study.arms())
+
+
+def test_the_67_tasks_of_celeba(tmp_path):
+    study = config.load("bade_artificial_bias", "paper", [f"tasks.*.folder={tmp_path}"])
+    assert len(study.tasks) == 67
+    assert study.tasks["CelebA Attractive/Male"]["target"] == "Attractive"
+    assert study.network["name"] == "resnet18"
+
+
+def test_a_star_stands_for_every_task_that_has_the_key(tmp_path):
+    study = config.load("bade_benchmarks", "small", [f"tasks.*.folder={tmp_path}"])
+    assert list(study.tasks) == ["Adult", "MEPS", "UTKFace"]
+    assert study.tasks["MEPS"]["folder"] == study.tasks["UTKFace"]["folder"] == str(tmp_path)
+    with pytest.raises(BadInput, match="none of the tasks has fodler"):
+        config.load("bade_benchmarks", "small", ["tasks.*.fodler=x"])
+
+
+def test_lists_stand_for_all_pairs_of_different_ones():
+    study = config.load("bade_artificial_bias", "small")
+    assert len(study.tasks) == 8 * 7
+    assert study.tasks["Adult income/sex"]["protected"] == "sex"
+    assert "MEPS" in study.left_out
+    assert not any(spec["target"] == spec["protected"] for spec in study.tasks.values())
+
+
+def test_an_argument_beats_the_study_s_own_scale():
+    study = config.load("bade_celeba", "smoke", ["tasks={A: toy, B: toy}", "network=mlp", "network.units=8"])
+    assert list(study.tasks) == ["A", "B"]
+    assert study.network == {"name": "mlp", "units": 8, "depth": 3}
+    assert config.load("bade_celeba", "smoke").network["channels"] == 4
+
+
+def test_a_task_can_have_its_own_network(tmp_path):
+    study = config.load(
+        "bade_backbones", "smoke", ["tasks={A: toy, B: toy}", "networks={A: mlp}", "networks.A.units=8", "network=mlp"]
+    )
+    units = {arm.task: arm.closed.network["units"] for arm in study.arms()}
+    assert units == {"A": 8, "B": 16}
+    with pytest.raises(BadInput, match=r"networks\.C"):
+        config.load("bade_backbones", "smoke", ["networks={C: mlp}"])
+
+
+def test_a_method_s_trigger_is_a_file_or_a_spec():
+    named = config.load("bade_triggers", "small").methods["badnet10"]["trigger"]
+    assert (named["name"], named["size"]) == ("badnet", 10)
+    spec = "methods={bade: {name: bade, trigger: {name: badnet, size: 3}}}"
+    method = next(config.load("bade_triggers", "small", [spec, "baseline=null"]).arms()).closed.method
+    assert registry.build("methods", method).trigger == BadNet(size=3)
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ("badnett", "badnet"),
+        ("{name: badnet, sise: 3}", "size"),
+        ("{name: badnet, size: 0}", "greater than or equal to 1"),
+        ("{size: 3}", "it has no name"),
+    ],
+)
+def test_a_wrong_trigger_is_named(value, says):
+    with pytest.raises(BadInput, match="trigger") as raised:
+        config.load("bade_triggers", "small", [f"methods={{bade: {{name: bade, trigger: {value}}}}}", "baseline=null"])
+    assert says in str(raised.value)
