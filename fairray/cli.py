@@ -46,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="fairray", description="A distributed hyperparameter-study system for fairness"
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    families = ("studies", "methods", "datasets", "networks", "metrics")
+    families = ("studies", "methods", "datasets", "networks", "triggers", "metrics")
     listing = commands.add_parser("list", help="what there is")
     listing.add_argument("family", nargs="?", choices=families)
     listing.set_defaults(command=_list)
@@ -73,6 +73,7 @@ def _list(options: argparse.Namespace) -> int:
         "methods": lambda: _first_lines("methods"),
         "datasets": lambda: _first_lines("datasets"),
         "networks": lambda: _first_lines("networks"),
+        "triggers": lambda: _first_lines("triggers"),
         "metrics": lambda: {name: _first(function.__doc__) for name, function in evaluation.metrics().items()},
     }
     for family in [options.family] if options.family else shown:

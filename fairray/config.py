@@ -57,6 +57,7 @@ class Draft:
         self.file = str(path)
         self.values: Tree = {"numerics": {}, "search": "grid", "launch": "ray", **_read(path)}
         self.origin: dict[str, str] = {}
+        self.labels: set[str] = set()  # of every task there was, also of those that an argument takes away
         for key in MEMBERS:
             given, self.values[key] = self.values.get(key), {}
             if given is not None:
@@ -73,6 +74,8 @@ class Draft:
         for label in members:
             value = members[label] if isinstance(members, dict) else old.get(label, label)
             self.set(f"{key}.{label}", value, self.origin.get(f"{key}.{label}", source) if label in old else source)
+        if key == "tasks":
+            self.labels |= set(members)
 
     def set(self, key: str, value: Any, source: str) -> None:
         """Lay one value over what is there; the name of a file becomes what the file says."""
@@ -204,7 +207,7 @@ def _study(draft: Draft, name: str, scale: str) -> Study:
         label, reason = next(iter(left_out.items()))
         raise BadInput(draft.where(f"tasks.{label}"), "no task is left to run", reason)
     for label in study.networks:
-        if label not in (*tasks, *left_out):
+        if label not in draft.labels:
             raise unknown(draft.where(f"networks.{label}"), "task of this study", label, tasks)
     measures = {measure for arm in study.arms() for measure in getattr(arm.last_stage, "measures", ())}
     for metric in study.objectives:

@@ -189,6 +189,8 @@ class Study:
             problem = "cuda is asked for, and " + ("trials are given no GPU" if ray else "torch sees none here")
             cure = "set numerics.device=cpu, or " + ("launch.gpus=1" if ray else "run where there is a GPU")
             raise BadInput("numerics.device", problem, cure)
+        if self.launch.workers > 1 and not cuda:
+            self._check_batch_norm()
         for task, data in self.datasets().items():
             if not self.objectives_of(task):
                 cure = f"name one of {', '.join(evaluation.metrics(data.problem))}"
@@ -199,6 +201,17 @@ class Study:
                 )
         for arm in self.arms():
             registry.build("methods", arm.corner.method).check(dataset(arm.closed.dataset))
+
+    def _check_batch_norm(self) -> None:
+        for arm in self.arms():
+            data, network = dataset(arm.closed.dataset), registry.build("networks", arm.corner.network)
+            with torch.device("meta"):
+                modules = network.build(tuple(data.train["x"].shape[1:]), data.outputs).modules()
+            if any(isinstance(module, torch.nn.modules.batchnorm._BatchNorm) for module in modules):
+                problem = f"{arm.corner.network['name']} normalises by batch, which several CPU processes cannot share"
+                raise BadInput(
+                    "launch.workers", problem, "set launch.workers=1, numerics.device=cuda or another network"
+                )
 
     @property
     def uid(self) -> str:

@@ -46,6 +46,11 @@ def refused(tmp_path, capsys):
         (["seeds=0"], "seeds", "at least 1"),
         (["seeds"], "command line (seeds)", "not key=value"),
         (["launch.workers=-1"], "launch.workers", "greater than or equal to 0"),
+        (
+            ["tasks={T: {name: toy, side: 8}}", "network=resnet18", "launch.workers=2"],
+            "launch.workers",
+            "normalises by batch",
+        ),
         (["launch=nowhere"], "launch", "there are: cluster, local, ray"),
         (["objectives.oods=minimize"], "objectives.oods", "did you mean 'odds'"),
         (["objectives.odds=down"], "objectives.odds", "minimize"),

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from fairray.data import Tensors
@@ -26,8 +26,12 @@ class Distributed(Alone):
     def __init__(self, replicas: Sequence[Replica], starts: Sequence[Tensors]):
         super().__init__(replicas, starts)
         self.objective.gather = self._gather
+        # batch statistics are the whole batch's too; torch has this on GPUs only, and Study.check says so
+        self.objective = nn.SyncBatchNorm.convert_sync_batchnorm(self.objective)
         if self.objective.stage.losses == 1:  # several are differentiated one by one, where DDP would not notice
             self.model = DistributedDataParallel(self.objective)
+        else:
+            self.model = self.objective
         self.lengths: list[int] = []
 
     def step(self, batch: Tensors) -> Tensor:

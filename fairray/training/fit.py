@@ -57,18 +57,14 @@ class Pack:
         return stage
 
     @cached_property
-    def base(self) -> Tensors:
-        """The training split, on the device."""
-        return cast(self.setting.dataset.train, self.setting.numerics)
+    def splits(self) -> dict[str, Tensors]:
+        """Every split, on the device."""
+        return {name: cast(self.setting.dataset.split(name), self.setting.numerics) for name in SPLITS}
 
-    @cached_property
-    def evaluated(self) -> dict[str, Tensors]:
-        """Every split as the stage evaluates it, on the device."""
-        numerics, splits = self.setting.numerics, {}
-        for name in SPLITS:
-            split = self.setting.dataset.split(name)
-            splits[name] = cast(split | self.stage.seen(split), numerics)
-        return splits
+    def evaluated(self, split: str) -> Tensors:
+        """A split as the stage evaluates it, on the device."""
+        further = self.stage.seen(self.setting.dataset.split(split))
+        return self.splits[split] | cast(further, self.setting.numerics)
 
     @cached_property
     def columns(self) -> Tensors:
@@ -90,7 +86,7 @@ class Pack:
             own = {name: column[replica, rows] for name, column in self.columns.items()}
             behind = (epoch + i * training.batch / order.shape[1]) / training.epochs
             own |= cast({"progress": torch.full(rows.shape, behind)}, self.setting.numerics)
-            yield {name: tensor[rows] for name, tensor in self.base.items()} | own
+            yield {name: tensor[rows] for name, tensor in self.splits["train"].items()} | own
 
     def engine(self, build: Build) -> Engine:
         return build(self.replicas, self.starts)
@@ -175,7 +171,7 @@ def _part(progress: Progress, i: int, n: int) -> Progress:
 
 def _logits(pack: Pack, engine: Engine, split: str) -> Tensor:
     """Of all examples of a split, on the host, with axes (replica, example, class)."""
-    return torch.cat([engine.predict(part) for part in chunks(pack.evaluated[split])], dim=1).cpu()
+    return torch.cat([engine.predict(part) for part in chunks(pack.evaluated(split))], dim=1).cpu()
 
 
 def _labels(pack: Pack, split: str) -> tuple[Tensor, Tensor, int]:
