@@ -3,10 +3,9 @@
 import pandas as pd
 import pytest
 import ray
+from smoke import ARGUMENTS
 
 from fairray.cli import main
-
-ARGUMENTS = ["bade_benchmarks", "--scale", "smoke", "tasks.Adult=toy"]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -47,7 +46,7 @@ def test_an_error_in_a_trial_is_told_and_costs_nothing_else(tmp_path, capsys):
         "__all__ = ['Breaks']\n"
         "@dataclass(frozen=True, kw_only=True)\n"
         "class Breaks(TrainStage):\n"
-        "    def loss(self, outputs, batch):\n"
+        "    def loss(self, nets, outputs, batch):\n"
         "        raise RuntimeError('broken on purpose')\n"
     )
     assert main(["run", *ARGUMENTS, f"launch.output={tmp_path}", f"methods.reweighing={method}"]) == 1

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import smoke
 from mlflow import MlflowClient
 
 from fairray import report
@@ -18,7 +19,7 @@ from fairray.report import figures, grid
 from fairray.statistics.intervals import mean_interval
 
 PRINTED = Path(__file__).parents[1] / "conf" / "printed"
-ARGUMENTS = ["bade_benchmarks", "--scale", "smoke", "tasks.Adult=toy", "launch=local", "launch.threads=1"]
+ARGUMENTS = [*smoke.ARGUMENTS, "launch=local", "launch.threads=1"]
 
 
 @pytest.fixture(scope="module")

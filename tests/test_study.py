@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from smoke import ARGUMENTS
 
 from fairray import config
 from fairray.cli import main
@@ -18,7 +19,7 @@ from fairray.launch.tracking import Mirror
 from fairray.store import Store
 from fairray.trial import execute, stages
 
-TOY = ["tasks.Adult=toy", "launch=local", "launch.threads=1", "network.depth=1"]
+TOY = [*ARGUMENTS[3:], "launch=local", "launch.threads=1", "network.depth=1"]
 
 
 @pytest.fixture
@@ -158,7 +159,7 @@ def test_plan_as_json(tmp_path, capsys):
 
 
 def test_meps_joins_when_its_folder_is_given(study, meps_folder):
-    assert study().left_out == {"MEPS": "folder is not given: tasks.MEPS.folder=DIR"}
+    assert study().left_out["MEPS"] == "folder is not given: tasks.MEPS.folder=DIR"
     joined = study(f"tasks.MEPS.folder={meps_folder}")
     assert list(joined.tasks) == ["Adult", "MEPS"]
     joined.check()

@@ -25,7 +25,7 @@ EXTREMES = 5  # points that are named
 
 
 def tradeoff(results: Results, x: str, y: str) -> Section:
-    """Accuracy against bias of every method, a panel per task; a cross is what the paper prints."""
+    """Accuracy against bias of every method, a panel per task; a cross is what the paper prints of that task."""
     pairs = _measured(results, x, y)
     tasks = list(dict.fromkeys(task for task, _ in pairs))
     if not tasks:
@@ -136,7 +136,7 @@ def _point(results: Results, axes: Axes, task: str, arm: str, x: str, y: str, co
         color=colour, marker="o", markersize=7, capsize=3, lw=1.5, ls="", label=arm,
     )  # fmt: skip
     printed = [value for metric in (x, y) if (value := results.print_of(task, arm, metric)) is not None]
-    if len(printed) == 2:
+    if len(printed) == 2 and task not in results.study.printed_tasks:  # other data's values would lie far away
         axes.plot(*printed, color=colour, marker="x", markersize=8, ls="", mew=1.5)
         axes.plot([], [], color="grey", marker="x", ls="", label="printed")
 
