@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from fairray.methods.mfd import Mfd, balanced_order, mmd, train_features
+from fairray.methods.mfd import Mfd, balanced_order, compared, mmd, train_features
 from fairray.methods.standard import Standard
 from fairray.stages import Artifact
 from fairray.trial import dataset, execute, stages
@@ -33,14 +33,14 @@ def test_mmd_is_the_direct_formula_on_the_chosen_rows(kernel, bandwidth):
     x, y = torch.randn(2, 12, 4, generator=generator, dtype=torch.float64)
     of_x, of_y = torch.rand(12, generator=generator) < 0.7, torch.rand(12, generator=generator) < 0.4
     expected = direct(x[of_x].tolist(), y[of_y].tolist(), kernel, bandwidth)
-    assert mmd(x, y, of_x, of_y, kernel, bandwidth).item() == pytest.approx(expected, rel=1e-10)
+    assert mmd(compared(x, y, kernel), of_x, of_y, kernel, bandwidth).item() == pytest.approx(expected, rel=1e-10)
 
 
 def test_mmd_is_zero_between_equals_and_where_nobody_is():
     x = torch.randn(6, 3, dtype=torch.float64)
     everyone, nobody = torch.ones(6, dtype=torch.bool), torch.zeros(6, dtype=torch.bool)
-    assert mmd(x, x, everyone, everyone, "rbf", 1.0).item() == pytest.approx(0, abs=1e-12)
-    assert mmd(x, x, everyone, nobody, "rbf", 1.0).item() == 0
+    assert mmd(compared(x, x, "rbf"), everyone, everyone, "rbf", 1.0).item() == pytest.approx(0, abs=1e-12)
+    assert mmd(compared(x, x, "rbf"), everyone, nobody, "rbf", 1.0).item() == 0
 
 
 def test_every_stretch_of_the_order_holds_equally_many_of_every_subgroup():
@@ -79,7 +79,7 @@ def test_a_strong_discrepancy_term_brings_groups_nearer(trial, store):
         data = student.setting.dataset.train
         features = train_features(student.stage, student.setting, store.read(student.uid))
         zero, one_ = (data["y"] == 1) & (data["group"] == 0), (data["y"] == 1) & (data["group"] == 1)
-        return mmd(features, features, zero, one_, "rbf", 1.0).item()
+        return mmd(compared(features, features, "rbf"), zero, one_, "rbf", 1.0).item()
 
     assert distance(30.0) < 0.5 * distance(0.0)
     assert Mfd(strength=30.0).chain().strength == 30.0

@@ -22,7 +22,7 @@ def test_who_is_alone_with_a_label_is_its_own_partner():
 
 def test_the_target_of_a_hand_computed_batch():
     """Two examples of one label and different groups: the head is asked for the mean of their soft labels."""
-    stage = Neutralised(teacher=Standard(), proxy=None, temperature=2.0, smoothing=0.5, privileged=0.5)
+    stage = Neutralised(teacher=Standard(), proxy=None, temperature=2.0, smoothing=0.5, privileged=0.5, pace=1.0)
     head = nn.Linear(1, 2, bias=False).double()
     with torch.no_grad():
         head.weight.copy_(torch.tensor([[1.0], [-1.0]]))

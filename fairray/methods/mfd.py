@@ -1,7 +1,7 @@
 """MFD: fair feature distillation by maximum mean discrepancy (Jung et al., 2021)."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import torch
 from annotated_types import Ge, Gt
@@ -67,30 +67,44 @@ class Distilled(TrainStage):
 
     def loss(self, nets, outputs, batch):
         cells, student, teacher = batch["cells"], outputs["features"], batch["teacher"]
+        pairs = compared(teacher, student, self.kernel)
         discrepancy = sum(
-            mmd(teacher, student, cells[:, y].any(-1), cells[:, y, a], self.kernel, self.bandwidth)
+            mmd(pairs, cells[:, y].any(-1), cells[:, y, a], self.kernel, self.bandwidth)
             for y in range(cells.shape[1])
             for a in range(cells.shape[2])
         )
         return error(outputs["logits"], batch["y"]).mean() + self.strength / 2 * discrepancy
 
 
-def mmd(x: Tensor, y: Tensor, of_x: Tensor, of_y: Tensor, kernel: str, bandwidth: float) -> Tensor:
+class Pairs(NamedTuple):
+    """What the kernel compares every two rows by: of x and x, y and y, x and y."""
+
+    xx: Tensor
+    yy: Tensor
+    xy: Tensor
+
+
+def compared(x: Tensor, y: Tensor, kernel: str) -> Pairs:
+    """Squared distances for "rbf", squared cosines for "poly", of features with axes (example, feature)."""
+    if kernel == "rbf":
+        return Pairs(squared_distances(x, x), squared_distances(y, y), squared_distances(x, y))
+    x, y = (z / z.norm(dim=1, keepdim=True).clamp(min=1e-12) for z in (x, y))
+    return Pairs((x @ x.T) ** 2, (y @ y.T) ** 2, (x @ y.T) ** 2)
+
+
+def mmd(pairs: Pairs, of_x: Tensor, of_y: Tensor, kernel: str, bandwidth: float) -> Tensor:
     """The squared maximum mean discrepancy between some rows of x and some of y: the V-statistic
     mean k(x, x') + mean k(y, y') - 2 mean k(x, y); 0 where either has no rows.
 
-    x, y: features with axes (example, feature). of_x, of_y: which rows, as booleans.
+    of_x, of_y: which rows, as booleans.
     The rbf kernel is exp(-d^2 / (2 bandwidth d2)), d2 the mean squared distance between x and y, a constant.
     """
-    wx, wy = (of.to(x.dtype) / of.sum().clamp(min=1) for of in (of_x, of_y))
+    wx, wy = (of.to(pairs.xx.dtype) / of.sum().clamp(min=1) for of in (of_x, of_y))
     if kernel == "rbf":
-        between = squared_distances(x, y)
-        scale = 2 * bandwidth * (wx @ between @ wy).detach().clamp(min=1e-12)
-        xx, yy, xy = (torch.exp(-d / scale) for d in (squared_distances(x, x), squared_distances(y, y), between))
-    else:
-        x, y = x / x.norm(dim=1, keepdim=True).clamp(min=1e-12), y / y.norm(dim=1, keepdim=True).clamp(min=1e-12)
-        xx, yy, xy = (x @ x.T) ** 2, (y @ y.T) ** 2, (x @ y.T) ** 2
-    return (wx @ xx @ wx + wy @ yy @ wy - 2 * wx @ xy @ wy) * (of_x.any() & of_y.any())
+        scale = 2 * bandwidth * (wx @ pairs.xy @ wy).detach().clamp(min=1e-12)
+        pairs = Pairs(*(torch.exp(-d / scale) for d in pairs))
+    within = wx @ pairs.xx @ wx + wy @ pairs.yy @ wy
+    return (within - 2 * wx @ pairs.xy @ wy) * (of_x.any() & of_y.any())
 
 
 def squared_distances(x: Tensor, y: Tensor) -> Tensor:

@@ -26,13 +26,15 @@ class Rnf:
     attributes: "true", or "gce" for proxies made without looking at groups.
     q: of the generalised cross-entropy of the model that the proxies come from (.2 Adult, .6 MEPS, .3 CelebA).
     privileged: the share of each label's examples, gamma, that its confidence makes privileged.
+    pace: the head's learning rate, in the study's.
     """
 
     temperature: Annotated[float, Gt(0)] = 2.0
-    smoothing: Annotated[float, Ge(0)] = 0.5
+    smoothing: Annotated[float, Ge(0)] = 0.035
     attributes: Literal["true", "gce"] = "true"
     q: Annotated[float, Gt(0), Le(1)] = 0.2
     privileged: Annotated[float, Gt(0), Le(1)] = 0.5
+    pace: Annotated[float, Gt(0)] = 1.0
 
     def chain(self):
         proxy = Amplified(q=float(self.q)) if self.attributes == "gce" else None
@@ -42,6 +44,7 @@ class Rnf:
             temperature=float(self.temperature),
             smoothing=float(self.smoothing),
             privileged=float(self.privileged),
+            pace=float(self.pace),
         )
 
     def check(self, dataset):
@@ -71,6 +74,7 @@ class Neutralised(TrainStage):
     temperature: float
     smoothing: float
     privileged: float
+    pace: float
 
     def view(self, setting, generator, before):
         train, tensors = setting.dataset.train, before["teacher"].tensors
@@ -84,7 +88,7 @@ class Neutralised(TrainStage):
         return View(torch.arange(len(train["y"])), columns, start)
 
     def rate(self, parameter):
-        return 0.0 if parameter.startswith("main.encoder.") else 1.0
+        return 0.0 if parameter.startswith("main.encoder.") else self.pace
 
     def outputs(self, nets, batch):
         features = nets["main"].encode(self.inputs(batch))
