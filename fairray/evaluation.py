@@ -1,6 +1,6 @@
 """The last stage of a method that ends in a trained model: every metric on validation and test data."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -26,11 +26,12 @@ class Evaluation(Step):
         return (__name__, *sorted({functions[name].__module__ for name in self.metrics}))
 
     def compute(self, setting, seed, before):
-        tables = []
+        known, tables = metrics(), []
+        functions = {name: known[name] for name in self.metrics}
         for name in ("val", "test"):
             split, logits = setting.dataset.split(name), before["model"].tensors[f"{name}/logits"]
             seen = Predictions(logits[None], split["y"], split["group"], len(setting.dataset.groups))
-            tables.append(measured(seen, self.metrics, setting.dataset.groups).assign(split=name))
+            tables.append(measured(seen, functions, setting.dataset.groups).assign(split=name))
         return Artifact({}, pd.concat(tables, ignore_index=True))
 
 
@@ -49,11 +50,11 @@ def unit(metric: str) -> float:
     return 100.0 if metric not in known or is_fraction(known[metric]) else 1.0
 
 
-def measured(seen: Predictions, names: Iterable[str], groups: tuple[str, ...]) -> pd.DataFrame:
-    """The named metrics of one replica's predictions, with columns metric, group and value."""
-    functions, rows = metrics(), []
-    for name in names:
-        value = torch.as_tensor(functions[name](seen))[0]
+def measured(seen: Predictions, functions: Mapping[str, Metric], groups: tuple[str, ...]) -> pd.DataFrame:
+    """Metrics of one replica's predictions, with columns metric, group and value."""
+    rows = []
+    for name, function in functions.items():
+        value = torch.as_tensor(function(seen))[0]
         labels = groups if value.ndim else ("all",)
         rows += [(name, group, float(v)) for group, v in zip(labels, value.reshape(-1), strict=True)]
     return pd.DataFrame(rows, columns=["metric", "group", "value"])

@@ -26,6 +26,7 @@ def test_stacking_changes_nothing(method, kind, trial, tmp_path):
     assert_stacking_changes_nothing(method, trial, tmp_path, kind)
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     "spec",
     [
@@ -37,9 +38,9 @@ def test_stacking_changes_nothing(method, kind, trial, tmp_path):
     ],
     ids=lambda spec: " ".join(map(str, spec.values())),
 )
-def test_stacking_changes_nothing_whatever_the_options(spec, trial, tmp_path):
-    weight = "smoothing" if spec["name"] == "rnf" else "strength"
-    trials = [trial(spec | {weight: value}, numerics={"dtype": "float64"}, epochs=3) for value in (0.5, 0.9)]
+def test_stacking_changes_nothing_whatever_the_options(spec, kind, trial, tmp_path):
+    weight, double = "smoothing" if spec["name"] == "rnf" else "strength", {"dtype": "float64"}
+    trials = [trial(spec | {weight: v}, dataset=KINDS[kind], numerics=double, epochs=3) for v in (0.5, 0.9)]
     assert_engines_agree(trials, tmp_path)
 
 

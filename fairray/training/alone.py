@@ -55,7 +55,8 @@ class Alone:
         each = [torch.autograd.grad(loss, parameters, retain_graph=True, materialize_grads=True) for loss in losses]
         for name, *gradients in zip(self.trained, *each, strict=True):
             whole = self._whole(torch.stack(gradients))
-            self.trained[name].grad = self.objective.stage.combined(name, whole)
+            like = torch.empty_like(self.trained[name])  # fused Adam takes memory as it lies
+            self.trained[name].grad = like.copy_(self.objective.stage.combined(name, whole))
 
     def _whole(self, gradients: Tensor) -> Tensor:
         """The gradients of the whole batch."""

@@ -87,7 +87,7 @@ def adam_groups(replica: Replica, parameters: Mapping[str, Tensor]) -> list[dict
 
 def chunks(batch: Tensors) -> Iterator[Tensors]:
     """The examples in parts that are small enough to predict at once."""
-    size = max(32, min(8192, CHUNK // batch["x"][0].numel()))
+    size = max(32, min(1024, CHUNK // batch["x"][0].numel()))
     for start in range(0, len(batch["x"]), size):
         yield {name: tensor[start : start + size] for name, tensor in batch.items()}
 

@@ -1,6 +1,7 @@
 """Many replicas of one network at once: replicas are a batch axis (torch.func)."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +18,8 @@ __all__ = ["Stacked", "can_stack"]
 class Stacked:
     """Trains replicas that differ in seed, data and float hyperparameters only.
 
-    Adam is torch's own, over each replica's view into the stacked parameters, so each replica has
-    its own rates.
+    Adam is torch's own: over the stacked parameters where all replicas have the same rates, otherwise over
+    each replica's view into them.
     """
 
     def __init__(self, replicas: Sequence[Replica], starts: Sequence[Tensors]):
@@ -27,11 +28,13 @@ class Stacked:
         stacked, _ = stack_module_state(objectives)
         self.parameters: Tensors = {name: tensor.detach() for name, tensor in stacked.items()}
         self.trained = {name: self.parameters[name] for name, p in self.objective.named_parameters() if p.requires_grad}
-        self.floats = _floats(replicas, self.objective)
-        self.views = [[tensor[r] for tensor in self.trained.values()] for r in range(len(replicas))]
         names = [name.removeprefix("nets.") for name in self.trained]
-        groups = [adam_groups(r, dict(zip(names, v, strict=True))) for r, v in zip(replicas, self.views, strict=True)]
-        self.optimizer = torch.optim.Adam([group for of_one in groups for group in of_one], fused=True)
+        self.floats = _floats(replicas, self.objective)
+        self.size = len(replicas)
+        alike = all(_rates(replica, names) == _rates(replicas[0], names) for replica in replicas)
+        self.moved = [self.trained] if alike else [_view(self.trained, r) for r in range(self.size)]
+        own = [adam_groups(r, dict(zip(names, m.values(), strict=True))) for r, m in zip(replicas, self.moved)]
+        self.optimizer = torch.optim.Adam([group for groups in own for group in groups], fused=True)
         gradients = self._gradient if self.objective.stage.losses == 1 else self._combined
         self._gradients = vmap(gradients, randomness="error")
         self._logits = vmap(self._predict, in_dims=(0, 0, None))
@@ -40,9 +43,10 @@ class Stacked:
         """One step of Adam for every replica; the first losses before it, with axis (replica,)."""
         self.objective.train()
         gradients, losses = self._gradients(self.trained, self.parameters, self.floats, batch)
-        for r, view in enumerate(self.views):
-            for parameter, gradient in zip(view, gradients.values(), strict=True):
-                parameter.grad = gradient[r]
+        for r, moved in enumerate(self.moved):
+            for name, parameter in moved.items():
+                gradient = gradients[name] if len(self.moved) == 1 else gradients[name][r]
+                parameter.grad = gradient.contiguous()  # fused Adam takes memory as it lies
         self.optimizer.step()
         return losses.detach()
 
@@ -56,7 +60,7 @@ class Stacked:
         """A copy of all parameters of each replica."""
         return [
             {name.removeprefix("nets."): tensor[r].to("cpu", copy=True) for name, tensor in self.parameters.items()}
-            for r in range(len(self.views))
+            for r in range(self.size)
         ]
 
     def restore(self, states: Sequence[Tensors]) -> None:
@@ -81,6 +85,15 @@ class Stacked:
 
     def _predict(self, parameters: Tensors, floats: Tensors, batch: Tensors) -> Tensor:
         return functional_call(self.objective, parameters, (batch, floats, True))
+
+
+def _rates(replica: Replica, names: list[str]) -> tuple[Any, ...]:
+    assert isinstance(replica.stage, TrainStage)
+    return replica.setting.training, *map(replica.stage.rate, names)
+
+
+def _view(stacked: Tensors, r: int) -> Tensors:
+    return {name: tensor[r] for name, tensor in stacked.items()}
 
 
 def can_stack(replica: Replica) -> bool:
