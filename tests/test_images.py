@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from fairray.errors import BadInput
+from fairray.launch.tracking import _finals
 from fairray.methods._triggered import logits_under
 from fairray.methods.bade import Bade, Teacher
 from fairray.methods.injection import Injection
@@ -106,6 +107,19 @@ def test_impact_views_add_up(trial, store):
     own = results(bade, store).query("split == 'test' and metric == 'eacc' and stage == 'evaluation'")["value"].item()
     assert by_view["all, clean"] == pytest.approx(own)
     assert rows[rows["view"].isna()]["value"].item() == pytest.approx(own)
+
+
+def test_views_have_metrics_of_their_own_in_mlflow(trial, store):
+    impact = trial({"name": "trigger_impact", "model": "standard"}, seeds=[0, 1], dataset=IMAGES)
+    execute([impact], store)
+    records = results(impact, store)
+    shown = {metric.key: metric.value for metric in _finals(records)}
+    test = records.query("split == 'test' and metric == 'eacc' and epoch.isna()")
+    assert shown["test_eacc"] == pytest.approx(test[test["view"].isna()]["value"].mean())
+    assert shown["test_eacc/group 1_ trigger 0"] == pytest.approx(
+        test[test["view"] == "group 1, trigger 0"]["value"].mean()
+    )
+    assert len([key for key in shown if key.startswith("test_eacc/group") or key.startswith("test_eacc/all")]) == 7
 
 
 def test_impact_needs_images():

@@ -147,16 +147,17 @@ def _curves(records: pd.DataFrame) -> Iterable[Metric]:
 
 
 def _finals(records: pd.DataFrame) -> Iterable[Metric]:
-    """Of the last stage, each metric by split and group: mean, 95 % interval, n, and every seed's value."""
+    """Of the last stage, each metric by split, group and view: mean, 95 % interval, n, and every seed's value."""
     last = records[records["epoch"].isna()] if "epoch" in records else records
-    now, keys = _now(), [key for key in ("split", "metric", "group") if key in last]
+    now, keys = _now(), [key for key in ("split", "metric", "group", "view") if key in last]
     for names, rows in last.groupby(keys, dropna=False):
         labels = dict(zip(keys, names, strict=True))
-        group = "" if labels.get("group", "all") == "all" else f"/{_clean(labels['group'])}"
-        name = "_".join(str(labels[key]) for key in ("split", "metric") if key in labels) + group
+        of = [label for label in (labels.get("group", "all"), labels.get("view")) if label != "all" and pd.notna(label)]
+        name = "_".join(str(labels[key]) for key in ("split", "metric") if key in labels)
+        name = "/".join([name, *map(_clean, of)])
         interval = mean_interval(rows["value"])
         yield Metric(name, interval.mean, now, 0)
-        if not group:
+        if not of:
             parts: dict[str, float] = {"low": interval.low, "high": interval.high, "n": interval.n}
             parts |= {f"seed{row.seed}": row.value for row in rows.itertuples()}  # type: ignore[misc]
             yield from (Metric(f"{name}/{part}", float(value), now, 0) for part, value in parts.items())
