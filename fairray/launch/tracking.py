@@ -152,7 +152,8 @@ def _finals(records: pd.DataFrame) -> Iterable[Metric]:
     now, keys = _now(), [key for key in ("split", "metric", "group", "view") if key in last]
     for names, rows in last.groupby(keys, dropna=False):
         labels = dict(zip(keys, names, strict=True))
-        of = [label for label in (labels.get("group", "all"), labels.get("view")) if label != "all" and pd.notna(label)]
+        parted = [labels.get(key) for key in ("group", "view")]
+        of = [label for label in parted if isinstance(label, str) and label != "all"]
         name = "_".join(str(labels[key]) for key in ("split", "metric") if key in labels)
         name = "/".join([name, *map(_clean, of)])
         interval = mean_interval(rows["value"])
