@@ -106,7 +106,7 @@ def scatter(results: Results, x: str, y: str) -> Section:
 def figure_section(title: str, figure: Figure, name: str, text: str = "") -> Section:
     """A figure inside the page and as a file, with a paragraph under it."""
     png = BytesIO()
-    figure.savefig(png, dpi=150)
+    figure.savefig(png, dpi=150, bbox_inches="tight")
     data = base64.b64encode(png.getvalue()).decode()
     image = f"<img alt='{title}' src='data:image/png;base64,{data}'>"
     return Section(title, image + (f"<p>{text}</p>" if text else ""), {name: png.getvalue()})
