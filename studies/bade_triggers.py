@@ -10,11 +10,7 @@ from fairray import cli, report
 
 def sections(results: report.Results) -> list[report.Section]:
     """What the report shows."""
-    return [
-        report.verdict(results, metrics=("odds", "eacc")),
-        report.table(results, metrics=("odds", "eacc")),
-        report.tradeoff(results, x="odds", y="eacc"),
-    ]
+    return report.comparison(results)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Tables, figures and verdicts of a study's records. Nothing here trains, and nothing else here plots."""
 
 from fairray.report.breakdown import by_group, views
+from fairray.report.comparison import comparison
 from fairray.report.figures import scatter, sweep, tradeoff
 from fairray.report.grid import grid_verdict, heatmap
 from fairray.report.page import write
@@ -12,6 +13,7 @@ __all__ = [
     "Results",
     "Section",
     "by_group",
+    "comparison",
     "grid_verdict",
     "heatmap",
     "scatter",
