@@ -27,9 +27,9 @@ def logits_under(
     which: int, trigger: Any, stage: TrainStage, setting: Setting, artifact: Artifact, data: Tensors
 ) -> Tensor:
     """Of a trained stage's network, where every example carries the same trigger; axes (example, class)."""
-    x = stamped(trigger, data["x"], torch.full_like(data["group"], which))
+    batch = cast({"x": data["x"], "which": torch.full_like(data["group"], which)}, setting.numerics)
     model = trained(stage, setting, artifact).main
-    return torch.cat([model(part["x"]).cpu() for part in chunks(cast({"x": x}, setting.numerics))])
+    return torch.cat([model(stamped(trigger, part["x"], part["which"])).cpu() for part in chunks(batch)])
 
 
 def trigger_modules(trigger: Any) -> tuple[str, ...]:
