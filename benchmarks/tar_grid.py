@@ -44,13 +44,11 @@ def plain(points: list[dict], settings: dict) -> tuple[float, pd.DataFrame]:
     results = tune.Tuner(
         tune.with_resources(tune.with_parameters(bade, splits=splits, settings=settings), {"cpu": 1}),
         param_space={"point": tune.grid_search(points)},
-        tune_config=tune.TuneConfig(metric="odds", mode="min"),
+        run_config=tune.RunConfig(verbose=0),
     ).fit()
-    frame = results.get_dataframe()
-    assert len(frame) == len(points)
-    table = frame.pivot_table(
-        index="config/point/tar_negative", columns="config/point/tar_positive", values=["odds", "eacc"]
-    )
+    rows = [{**r.config["point"], "odds": r.metrics["odds"], "eacc": r.metrics["eacc"]} for r in results]
+    assert len(rows) == len(points)
+    table = pd.DataFrame(rows).pivot_table(index="tar_negative", columns="tar_positive", values=["odds", "eacc"])
     return time.perf_counter() - start, table
 
 
