@@ -171,12 +171,7 @@ def _study(draft: Draft, name: str, scale: str) -> Study:
     seeds = values["seeds"]
     if not isinstance(seeds, int) or isinstance(seeds, bool) or seeds < 1:
         raise BadInput(draft.where("seeds"), f"got {seeds!r}", "give a whole number of at least 1")
-    left_out = {
-        label: f"{missing[0]} is not given: tasks.{label}.{missing[0]}=DIR"
-        for label in values.get("optional", [])
-        if label in values["tasks"]
-        if (missing := [key for key in ("folder", "path") if values["tasks"][label].get(key, "") is None])
-    }
+    left_out = _left_out(values)
     values["tasks"] = _pairs({label: task for label, task in values["tasks"].items() if label not in left_out})
     tasks = {label: _member(draft, f"tasks.{label}", "dataset") for label in values["tasks"]}
     search = _checked(draft, "search", Search)
@@ -206,13 +201,7 @@ def _study(draft: Draft, name: str, scale: str) -> Study:
     if not study.tasks:
         label, reason = next(iter(left_out.items()))
         raise BadInput(draft.where(f"tasks.{label}"), "no task is left to run", reason)
-    for label in study.networks:
-        if label not in draft.labels:
-            raise unknown(draft.where(f"networks.{label}"), "task of this study", label, tasks)
-    measures = {measure for arm in study.arms() for measure in getattr(arm.last_stage, "measures", ())}
-    for metric in study.objectives:
-        if metric not in (known_metrics := {*evaluation.metrics(), *measures}):
-            raise unknown(draft.where(f"objectives.{metric}"), "metric", metric, known_metrics)
+    _check_names(draft, study)
     for spec in (*methods.values(), study.network, study.training):
         for key, value in spec.items():
             if isinstance(value, Range) and study.search.name == "grid":
@@ -220,6 +209,28 @@ def _study(draft: Draft, name: str, scale: str) -> Study:
                     f"{draft.file} ({key})", "a grid search needs a grid", "set search=tpe or give grid: [...]"
                 )
     return study
+
+
+def _left_out(values: Tree) -> dict[str, str]:
+    """The optional tasks whose files are not given, and how to give them."""
+    return {
+        label: f"{missing[0]} is not given: tasks.{label}.{missing[0]}=DIR"
+        for label in values.get("optional", [])
+        if label in values["tasks"]
+        if (missing := [key for key in ("folder", "path") if values["tasks"][label].get(key, "") is None])
+    }
+
+
+def _check_names(draft: Draft, study: Study) -> None:
+    """Raise BadInput where a network is for no task, or an objective is measured by nothing."""
+    for label in study.networks:
+        if label not in draft.labels:
+            raise unknown(draft.where(f"networks.{label}"), "task of this study", label, study.tasks)
+    own = {measure for arm in study.arms() for measure in getattr(arm.last_stage, "measures", ())}
+    known = {*evaluation.metrics(), *own}
+    for metric in study.objectives:
+        if metric not in known:
+            raise unknown(draft.where(f"objectives.{metric}"), "metric", metric, known)
 
 
 def _member(draft: Draft, key: str, group: str) -> Tree:
