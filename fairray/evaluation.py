@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import pandas as pd
 import torch
@@ -44,6 +45,7 @@ def metrics(problem: Problem | None = None) -> dict[str, Metric]:
     return {name: metric for name, metric in sorted(found.items()) if problem is None or suits(metric, problem)}
 
 
+@cache  # a report asks for each of its cells, and the registry looks for installed packages
 def unit(metric: str) -> float:
     """What a metric is multiplied by before it is printed: fractions are printed in percent."""
     known = metrics()

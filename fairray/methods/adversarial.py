@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from fairray.data import membership
 from fairray.errors import BadInput
 from fairray.training.reversal import reverse, schedule
-from fairray.training.stage import TrainStage, error
+from fairray.training.stage import TrainStage, error, featured
 
 __all__ = ["Adversarial"]
 
@@ -60,9 +60,8 @@ class Adversarial(TrainStage):
         return self.pace if parameter.startswith("adversary") else 1.0
 
     def outputs(self, nets, batch):
-        features = nets["main"].encode(self.inputs(batch))
-        logits = nets["main"].head(features)
-        return {"logits": logits, "features": features, "predictions": F.softmax(logits, -1)}
+        outputs = featured(nets["main"], self.inputs(batch))
+        return outputs | {"predictions": F.softmax(outputs["logits"], -1)}
 
     def loss(self, nets, outputs, batch):
         prediction, read = error(outputs["logits"], batch["y"]).mean(), outputs[self.reads]

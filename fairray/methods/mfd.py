@@ -12,7 +12,7 @@ from fairray.errors import BadInput
 from fairray.methods.standard import Standard
 from fairray.stages import Artifact, Setting
 from fairray.training.objective import cast, chunks, trained
-from fairray.training.stage import TrainStage, View, error
+from fairray.training.stage import TrainStage, View, error, featured
 
 __all__ = ["Mfd"]
 
@@ -62,8 +62,7 @@ class Distilled(TrainStage):
         return balanced_order(dataset, generator)
 
     def outputs(self, nets, batch):
-        features = nets["main"].encode(self.inputs(batch))
-        return {"logits": nets["main"].head(features), "features": features}
+        return featured(nets["main"], self.inputs(batch))
 
     def loss(self, nets, outputs, batch):
         cells, student, teacher = batch["cells"], outputs["features"], batch["teacher"]

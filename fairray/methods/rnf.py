@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fairray.errors import BadInput
 from fairray.methods.standard import Standard
-from fairray.training.stage import TrainStage, View
+from fairray.training.stage import TrainStage, View, featured
 
 __all__ = ["Rnf"]
 
@@ -91,8 +91,7 @@ class Neutralised(TrainStage):
         return 0.0 if parameter.startswith("main.encoder.") else self.pace
 
     def outputs(self, nets, batch):
-        features = nets["main"].encode(self.inputs(batch))
-        return {"logits": nets["main"].head(features), "features": features}
+        return featured(nets["main"], self.inputs(batch))
 
     def loss(self, nets, outputs, batch):
         def c(z):

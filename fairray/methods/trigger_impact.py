@@ -13,6 +13,7 @@ from fairray.methods._triggered import check_trigger, logits_under, trigger_modu
 from fairray.methods.bade import Student, Teacher
 from fairray.methods.standard import Standard
 from fairray.metrics import Predictions
+from fairray.metrics.eacc import eacc
 from fairray.stages import Artifact, Step
 from fairray.training.stage import TrainStage
 
@@ -70,7 +71,7 @@ def _seen(logits: Tensor, data: Tensors) -> Predictions:
 
 
 def _views(logits: dict[int, Tensor], data: Tensors, dataset: Dataset) -> pd.DataFrame:
-    eacc, names, rows = metrics()["eacc"], {-1: "clean", 0: "trigger 0", 1: "trigger 1"}, []
+    names, rows = {-1: "clean", 0: "trigger 0", 1: "trigger 1"}, []
     for trigger, name in names.items():
         rows.append((f"all, {name}", eacc(_seen(logits[trigger], data))))
     for group in (1, 0):

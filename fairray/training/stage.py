@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from fairray.data import Dataset, Tensors
 from fairray.stages import Artifact, Setting, Stage
 
-__all__ = ["TrainStage", "View", "error", "weighted_mean"]
+__all__ = ["TrainStage", "View", "error", "featured", "weighted_mean"]
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,12 @@ class TrainStage(Stage):
 
     def modules(self) -> tuple[str, ...]:
         return (type(self).__module__, "fairray.training.fit")
+
+
+def featured(main: nn.Module, x: Tensor) -> Tensors:
+    """The feature layer and the logits of each example, encoded once."""
+    features = main.encode(x)  # type: ignore[operator]
+    return {"features": features, "logits": main.head(features)}  # type: ignore[operator]
 
 
 def error(outputs: Tensor, y: Tensor) -> Tensor:
