@@ -83,11 +83,10 @@ class Gap(Step):
         rows = []
         for split in SPLITS[1:]:
             data = setting.dataset.split(split)
-            accuracy, triggered = (
-                float((logits.argmax(-1) == data["y"]).double().mean())
-                for which in (-1, 0)
-                for logits in [logits_under(which, self.model.trigger, self.model, setting, before["model"], data)]
+            clean, under = (
+                logits_under(which, self.model.trigger, self.model, setting, before["model"], data) for which in (-1, 0)
             )
+            accuracy, triggered = (float((z.argmax(-1) == data["y"]).double().mean()) for z in (clean, under))
             values = {"accuracy": accuracy, "triggered_accuracy": triggered, "gap": accuracy - triggered}
             rows += [(split, metric, value) for metric, value in values.items()]
         return Artifact({}, pd.DataFrame(rows, columns=["split", "metric", "value"]).assign(group="all"))

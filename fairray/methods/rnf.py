@@ -10,6 +10,7 @@ from torch import Tensor
 
 from fairray.errors import BadInput
 from fairray.methods.standard import Standard
+from fairray.training.objective import parameters
 from fairray.training.stage import TrainStage, View, featured
 
 __all__ = ["Rnf"]
@@ -82,9 +83,8 @@ class Neutralised(TrainStage):
         if self.proxy is not None:
             attribute = proxies(before["proxy"].tensors["train/logits"], train["y"], self.privileged)
         columns = {"soft": F.softmax(tensors["train/logits"] / self.temperature, -1), "attribute": attribute}
-        start = {
-            name.removeprefix("model/"): t for name, t in tensors.items() if name.startswith("model/main.encoder.")
-        }
+        kept = parameters(before["teacher"])
+        start = {name: tensor for name, tensor in kept.items() if name.startswith("main.encoder.")}
         return View(torch.arange(len(train["y"])), columns, start)
 
     def rate(self, parameter):

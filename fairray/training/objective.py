@@ -12,7 +12,7 @@ from fairray.networks import Network
 from fairray.stages import Artifact, Numerics, Replica, Setting
 from fairray.training.stage import TrainStage
 
-__all__ = ["Objective", "adam_groups", "cast", "chunks", "generator", "objective", "trained"]
+__all__ = ["Objective", "adam_groups", "cast", "chunks", "generator", "objective", "parameters", "trained"]
 
 CHUNK = 2**20  # numbers of input that are predicted from at once
 
@@ -71,8 +71,12 @@ def objective(replica: Replica, start: Tensors | None = None) -> Objective:
 
 def trained(stage: TrainStage, setting: Setting, artifact: Artifact) -> Objective:
     """The objective of a stage that was trained, for predicting."""
-    model = {name.removeprefix("model/"): t for name, t in artifact.tensors.items() if name.startswith("model/")}
-    return objective(Replica(stage, setting, 0), model).eval()
+    return objective(Replica(stage, setting, 0), parameters(artifact)).eval()
+
+
+def parameters(artifact: Artifact) -> Tensors:
+    """The kept parameters and buffers of a stage that was trained, by name such as main.head.weight."""
+    return {name.removeprefix("model/"): t for name, t in artifact.tensors.items() if name.startswith("model/")}
 
 
 def adam_groups(replica: Replica, parameters: Mapping[str, Tensor]) -> list[dict[str, Any]]:
