@@ -2,20 +2,35 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
+from fairray import code
 from fairray.errors import BadInput
 
-__all__ = ["SPLITS", "Dataset", "Problem", "Tensors", "cell_counts", "membership"]
+__all__ = ["SPLITS", "Dataset", "Problem", "Renderer", "Task", "Tensors", "cell_counts", "membership"]
 
 Tensors = dict[str, Tensor]
 Problem = Literal["binary", "multiclass", "regression"]
 SPLITS = ("train", "val", "test")
+
+
+class Renderer(Protocol):
+    """A frozen dataclass that draws inputs from short descriptions, on the device that these are on."""
+
+    def __call__(self, described: Tensor) -> Tensor:
+        """Inputs of axes (..., *input) from descriptions of axes (..., number)."""
+
+
+class Task(NamedTuple):
+    """Labels that can be learnt. column: where each split has them; classes: what its integers stand for."""
+
+    column: str
+    classes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -26,6 +41,9 @@ class Dataset:
         regressed), ``group`` the protected attribute (int), ``id`` sample ids, and what else a method needs.
     classes, groups: what the integers of ``y`` and ``group`` stand for; without classes, ``y`` is a number.
     kind: "table", with x of axes (example, feature), or "image": uint8 RGB with axes (example, 3, height, width).
+    target, protected: what ``y`` and ``group`` are called. others: further tasks, as the name of the column that has
+        their labels and what its integers stand for.
+    render: makes the inputs where ``x`` only describes them, with axes (example, number); see `shown`.
     """
 
     name: str
@@ -36,6 +54,10 @@ class Dataset:
     classes: tuple[str, ...]
     groups: tuple[str, ...]
     kind: Literal["table", "image"] = "table"
+    target: str = "label"
+    protected: str = "group"
+    others: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    render: Renderer | None = None
 
     @property
     def problem(self) -> Problem:
@@ -49,13 +71,32 @@ class Dataset:
         """How many numbers a network gives for each example."""
         return len(self.classes) or 1
 
+    @property
+    def tasks(self) -> dict[str, Task]:
+        """Everything that is labelled, by name: the target first, then the protected attribute, then the others."""
+        named = {self.target: Task("y", self.classes), self.protected: Task("group", self.groups)}
+        named |= {name: Task(name, classes) for name, classes in self.others.items()}
+        return {name: task for name, task in named.items() if len(task.classes) > 1}
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one input."""
+        return tuple(self.shown({"x": self.train["x"][:1]})["x"].shape[1:])
+
+    def shown(self, batch: Tensors) -> Tensors:
+        """The batch with the inputs themselves for ``x``, whatever axes come before that of the description."""
+        return batch if self.render is None else batch | {"x": self.render(batch["x"])}
+
     def split(self, name: str) -> Tensors:
         return {"train": self.train, "val": self.val, "test": self.test}[name]
 
     @cached_property
     def fingerprint(self) -> str:
         """A hash of the content: equal data have equal fingerprints, wherever they came from."""
-        digest = hashlib.sha256(repr((self.classes, self.groups, self.kind)).encode())
+        said: list[object] = [self.classes, self.groups, self.kind, *self.tasks.items(), self.render]
+        if self.render is not None:
+            said.append(code.fingerprint([type(self.render).__module__]))
+        digest = hashlib.sha256(repr(said).encode())
         for name in SPLITS:
             for key, tensor in sorted(self.split(name).items()):
                 digest.update(repr((name, key, tensor.dtype, tuple(tensor.shape))).encode())

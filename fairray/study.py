@@ -206,7 +206,7 @@ class Study:
         for arm in self.arms():
             data, network = dataset(arm.closed.dataset), registry.build("networks", arm.corner.network)
             with torch.device("meta"):
-                modules = network.build(tuple(data.train["x"].shape[1:]), data.outputs).modules()
+                modules = network.build(data.shape, data.outputs).modules()
             if any(isinstance(module, torch.nn.modules.batchnorm._BatchNorm) for module in modules):
                 problem = f"{arm.corner.network['name']} normalises by batch, which several CPU processes cannot share"
                 raise BadInput(

@@ -29,7 +29,9 @@ def logits_under(
     """Of a trained stage's network, where every example carries the same trigger; axes (example, class)."""
     batch = cast({"x": data["x"], "which": torch.full_like(data["group"], which)}, setting.numerics)
     model = trained(stage, setting, artifact).main
-    return torch.cat([model(stamped(trigger, part["x"], part["which"])).cpu() for part in chunks(batch)])
+    return torch.cat(
+        [model(stamped(trigger, part["x"], part["which"])).cpu() for part in chunks(setting.dataset, batch)]
+    )
 
 
 def trigger_modules(trigger: Any) -> tuple[str, ...]:

@@ -128,4 +128,4 @@ def _repeated(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:
 def train_features(stage: TrainStage, setting: Setting, artifact: Artifact) -> Tensor:
     """The feature layer of a trained stage on the training split, with axes (example, feature)."""
     model, train = trained(stage, setting, artifact).main, cast({"x": setting.dataset.train["x"]}, setting.numerics)
-    return torch.cat([model.encode(part["x"]).cpu() for part in chunks(train)])
+    return torch.cat([model.encode(part["x"]).cpu() for part in chunks(setting.dataset, train)])

@@ -85,8 +85,10 @@ class Pack:
         for i, rows in enumerate(order.split(training.batch, dim=1)):
             own = {name: column[replica, rows] for name, column in self.columns.items()}
             behind = (epoch + i * training.batch / order.shape[1]) / training.epochs
-            own |= cast({"progress": torch.full(rows.shape, behind)}, self.setting.numerics)
-            yield {name: tensor[rows] for name, tensor in self.splits["train"].items()} | own
+            drawn = [self.stage.drawn(len(r), dataset, g) for r, g in zip(rows, generators, strict=True)]
+            fresh = {name: torch.stack([columns[name] for columns in drawn]) for name in drawn[0]}
+            own |= cast(fresh | {"progress": torch.full(rows.shape, behind)}, self.setting.numerics)
+            yield dataset.shown({name: tensor[rows] for name, tensor in self.splits["train"].items()}) | own
 
     def engine(self, build: Build) -> Engine:
         return build(self.replicas, self.starts)
@@ -171,7 +173,9 @@ def _part(progress: Progress, i: int, n: int) -> Progress:
 
 def _logits(pack: Pack, engine: Engine, split: str) -> Tensor:
     """Of all examples of a split, on the host, with axes (replica, example, class)."""
-    return torch.cat([engine.predict(part) for part in chunks(pack.evaluated(split))], dim=1).cpu()
+    return torch.cat(
+        [engine.predict(part) for part in chunks(pack.setting.dataset, pack.evaluated(split))], dim=1
+    ).cpu()
 
 
 def _labels(pack: Pack, split: str) -> tuple[Tensor, Tensor, int]:

@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
+from math import prod
 from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
-from fairray.data import Tensors
+from fairray.data import Dataset, Tensors
 from fairray.networks import Network
 from fairray.stages import Artifact, Numerics, Replica, Setting
 from fairray.training.stage import TrainStage
@@ -89,11 +90,11 @@ def adam_groups(replica: Replica, parameters: Mapping[str, Tensor]) -> list[dict
     return [{"params": own, "lr": lr, "weight_decay": training.weight_decay} for lr, own in groups.items()]
 
 
-def chunks(batch: Tensors) -> Iterator[Tensors]:
-    """The examples in parts that are small enough to predict at once."""
-    size = max(32, min(1024, CHUNK // batch["x"][0].numel()))
+def chunks(dataset: Dataset, batch: Tensors) -> Iterator[Tensors]:
+    """The examples, as networks are given them, in parts that are small enough to predict at once."""
+    size = max(32, min(1024, CHUNK // prod(dataset.shape)))
     for start in range(0, len(batch["x"]), size):
-        yield {name: tensor[start : start + size] for name, tensor in batch.items()}
+        yield dataset.shown({name: tensor[start : start + size] for name, tensor in batch.items()})
 
 
 def generator(replica: Replica, purpose: str) -> torch.Generator:

@@ -56,6 +56,10 @@ class TrainStage(Stage):
         """The view's rows as one epoch visits them; batches are cut from it."""
         return rows[torch.randperm(len(rows), generator=generator)]
 
+    def drawn(self, size: int, dataset: Dataset, generator: torch.Generator) -> Tensors:
+        """Further columns that are drawn anew for every batch of `size` examples."""
+        return {}
+
     def seen(self, split: Tensors) -> Tensors:
         """Further columns with which the trained network is evaluated on a split."""
         return {}
@@ -89,7 +93,7 @@ class TrainStage(Stage):
 
     def build(self, setting: Setting) -> nn.ModuleDict:
         """The networks, freshly initialised by torch's global generator."""
-        one = {name: tensor[:1] for name, tensor in setting.dataset.train.items()}
+        one = setting.dataset.shown({name: tensor[:1] for name, tensor in setting.dataset.train.items()})
         main = setting.network.build(tuple(self.inputs(one | self.seen(one)).shape[1:]), setting.dataset.outputs)
         return nn.ModuleDict({"main": main, **self.heads(main.features, setting.dataset)})
 
