@@ -24,7 +24,7 @@ __all__ = ["conf_file", "load", "scales", "script", "studies"]
 Tree = dict[str, Any]
 
 FAMILIES = {"dataset": "datasets", "method": "methods", "network": "networks", "trigger": "triggers"}
-MEMBERS = {"tasks": "dataset", "methods": "method", "networks": "network"}
+MEMBERS = {"tasks": "dataset", "methods": "method", "networks": "network", "searches": "search"}
 COMMAND_LINE = "command line"
 ROOTS = (Path.cwd(), Path(__file__).parents[1], Path(__file__).parent)
 
@@ -57,7 +57,7 @@ class Draft:
         self.file = str(path)
         self.values: Tree = {"numerics": {}, "search": "grid", "launch": "ray", **_read(path)}
         self.origin: dict[str, str] = {}
-        self.labels: set[str] = set()  # of every task there was, also of those that an argument takes away
+        self.labels: set[str] = set()  # of all tasks and methods there were, also of those that an argument takes away
         for key in MEMBERS:
             given, self.values[key] = self.values.get(key), {}
             if given is not None:
@@ -74,7 +74,7 @@ class Draft:
         for label in members:
             value = members[label] if isinstance(members, dict) else old.get(label, label)
             self.set(f"{key}.{label}", value, self.origin.get(f"{key}.{label}", source) if label in old else source)
-        if key == "tasks":
+        if key in ("tasks", "methods"):
             self.labels |= set(members)
 
     def set(self, key: str, value: Any, source: str) -> None:
@@ -102,9 +102,14 @@ class Draft:
         self.origin[key] = source
 
     def _matching(self, key: str, source: str) -> list[str]:
-        """The keys that tasks.*.folder stands for: of every task that has a folder."""
+        """The keys that tasks.*.folder stands for: of every task whose data set has a folder."""
         group, _, rest = key.split(".", 2)
-        found = [f"{group}.{label}.{rest}" for label, spec in self.values[group].items() if rest in spec]
+        family, name = FAMILIES[MEMBERS[group]], rest.split(".")[0]
+        found = [
+            f"{group}.{label}.{rest}"
+            for label, spec in self.values[group].items()
+            if name in _arguments_of(family, spec["name"])
+        ]
         if not found:
             raise BadInput(
                 f"{source} ({key})", f"none of the {group} has {rest}", f"there are: {', '.join(self.values[group])}"
@@ -121,17 +126,19 @@ class Draft:
 
     def takes(self, item: tuple[str, Any, str]) -> bool:
         """Whether a scale's item means anything here: a width does only to a network that has one."""
-        part, _, name = item[0].partition(".")
-        if part != "network":
+        part, _, name = item[0].replace("methods.*", "methods").partition(".")
+        if part not in ("network", "methods"):
             return True
-        if name in _arguments_of(self.values["network"]["name"]):
+        family, used = f"{part.removesuffix('s')}s", self.values[part]
+        here = [used["name"]] if part == "network" else [spec["name"] for spec in used.values()]
+        if any(name in _arguments_of(family, member) for member in here):
             return True
-        # what no network has is a mistake, and is told as one
-        return not any(name in _arguments_of(other) for other in registry.names("networks"))
+        # what no member has is a mistake, and is told as one
+        return not any(name in _arguments_of(family, other) for other in registry.names(family))
 
 
-def _arguments_of(network: str) -> list[str]:
-    return registry.arguments(registry.load("networks", network))
+def _arguments_of(family: str, member: str) -> list[str]:
+    return registry.arguments(registry.load(family, member))
 
 
 def conf_file(group: str, name: str) -> Path:
@@ -172,7 +179,7 @@ def _study(draft: Draft, name: str, scale: str) -> Study:
     if not isinstance(seeds, int) or isinstance(seeds, bool) or seeds < 1:
         raise BadInput(draft.where("seeds"), f"got {seeds!r}", "give a whole number of at least 1")
     left_out = _left_out(values)
-    values["tasks"] = _pairs({label: task for label, task in values["tasks"].items() if label not in left_out})
+    values["tasks"], families = _pairs({k: task for k, task in values["tasks"].items() if k not in left_out})
     tasks = {label: _member(draft, f"tasks.{label}", "dataset") for label in values["tasks"]}
     search = _checked(draft, "search", Search)
     methods = {label: _member(draft, f"methods.{label}", "method") for label in values["methods"]}
@@ -184,6 +191,7 @@ def _study(draft: Draft, name: str, scale: str) -> Study:
         question=_question(name),
         scale=scale,
         tasks=tasks,
+        families=families,
         methods=methods,
         network=_member(draft, "network", "network"),
         networks={label: _member(draft, f"networks.{label}", "network") for label in values["networks"]},
@@ -192,6 +200,7 @@ def _study(draft: Draft, name: str, scale: str) -> Study:
         seeds=seeds,
         objectives=_objectives(draft),
         search=Search(**search),
+        searches={label: Search(**_checked(draft, f"searches.{label}", Search)) for label in values["searches"]},
         launch=Launch(**_checked(draft, "launch", Launch)),
         baseline=baseline,
         printed=_printed(draft),
@@ -202,9 +211,10 @@ def _study(draft: Draft, name: str, scale: str) -> Study:
         label, reason = next(iter(left_out.items()))
         raise BadInput(draft.where(f"tasks.{label}"), "no task is left to run", reason)
     _check_names(draft, study)
-    for spec in (*methods.values(), study.network, study.training):
+    searched = [(study.searches.get(label, study.search), spec) for label, spec in methods.items()]
+    for way, spec in [*searched, (study.search, study.network), (study.search, study.training)]:
         for key, value in spec.items():
-            if isinstance(value, Range) and study.search.name == "grid":
+            if isinstance(value, Range) and way.name == "grid":
                 raise BadInput(
                     f"{draft.file} ({key})", "a grid search needs a grid", "set search=tpe or give grid: [...]"
                 )
@@ -225,7 +235,11 @@ def _check_names(draft: Draft, study: Study) -> None:
     """Raise BadInput where a network is for no task, or an objective is measured by nothing."""
     for label in study.networks:
         if label not in draft.labels:
-            raise unknown(draft.where(f"networks.{label}"), "task of this study", label, study.tasks)
+            known = {*study.families.values(), *study.methods}
+            raise unknown(draft.where(f"networks.{label}"), "task or method of this study", label, known)
+    for label in study.searches:
+        if label not in draft.labels:
+            raise unknown(draft.where(f"searches.{label}"), "method of this study", label, study.methods)
     own = {measure for arm in study.arms() for measure in getattr(arm.last_stage, "measures", ())}
     known = {*evaluation.metrics(), *own}
     for metric in study.objectives:
@@ -254,18 +268,22 @@ def _inner(draft: Draft, key: str, group: str) -> Tree:
     return _member(draft, key, group)
 
 
-def _pairs(tasks: Tree) -> Tree:
-    """A task with lists of targets and protected attributes stands for every pair of two different ones."""
-    found = {}
-    for label, spec in tasks.items():
+def _pairs(tasks: Tree) -> tuple[Tree, dict[str, str]]:
+    """A task with lists of targets and protected attributes stands for every pair of two different ones.
+
+    Also which task of the study each stands for.
+    """
+    found, families = {}, {}
+    for family, spec in tasks.items():
         both = {key: spec[key] for key in ("target", "protected") if key in spec}
         if not any(isinstance(values, list) for values in both.values()):
-            found[label] = spec
+            found[family], families[family] = spec, family
             continue
         for pair in product(*(values if isinstance(values, list) else [values] for values in both.values())):
             if len(set(pair)) == len(pair):
-                found[f"{label} {'/'.join(map(str, pair))}"] = spec | dict(zip(both, pair, strict=True))
-    return found
+                label = f"{family} {'/'.join(map(str, pair))}"
+                found[label], families[label] = spec | dict(zip(both, pair, strict=True)), family
+    return found, families
 
 
 def _checked(draft: Draft, key: str, cls: Any, spec: Tree | None = None) -> Tree:

@@ -12,6 +12,8 @@ from fairray.data import Problem
 from fairray.metrics import Metric, Predictions, is_fraction, suits
 from fairray.stages import Artifact, Stage, Step
 
+MEASURES = ("trust", "tsne_x", "tsne_y")  # of a method's own, that are no fractions in percent
+
 __all__ = ["Evaluation", "measured", "metrics", "unit"]
 
 
@@ -47,9 +49,10 @@ def metrics(problem: Problem | None = None) -> dict[str, Metric]:
 
 @cache  # a report asks for each of its cells, and the registry looks for installed packages
 def unit(metric: str) -> float:
-    """What a metric is multiplied by before it is printed: fractions are printed in percent."""
+    """What a metric is multiplied by before it is printed: fractions are printed in percent, but the trust score."""
     known = metrics()
-    return 100.0 if metric not in known or is_fraction(known[metric]) else 1.0
+    fraction = is_fraction(known[metric]) if metric in known else metric not in MEASURES
+    return 100.0 if fraction else 1.0
 
 
 def measured(seen: Predictions, functions: Mapping[str, Metric], groups: tuple[str, ...]) -> pd.DataFrame:

@@ -104,13 +104,17 @@ class Results:
 
         An arm that it does not name is compared with the method whose variant it is. more: further columns.
         """
-        rows = self.printed[self.printed["task"] == self.study.printed_tasks.get(task, task)]
-        for name in (arm, self.chosen[task, arm].method["name"]):
-            wanted = {"arm": name, "metric": metric, **more}
-            found = rows[(rows[list(wanted)] == pd.Series(wanted)).all(axis=1)]
-            if len(found):
-                return float(found["value"].iloc[0])
-        return None
+        of = self.study.printed_tasks.get(task, task)
+        names = (arm, self.chosen[task, arm].method["name"])
+        found = (self.printed_value(task=of, arm=name, metric=metric, **more) for name in names)
+        return next((value for value in found if value is not None), None)
+
+    def printed_value(self, **wanted: str) -> float | None:
+        """The printed number of which these columns say so."""
+        if not set(wanted) <= set(self.printed):
+            return None
+        found = self.printed[(self.printed[list(wanted)] == pd.Series(wanted)).all(axis=1)]
+        return float(found["value"].iloc[0]) if len(found) else None
 
     def _of_chosen(self, rows: pd.DataFrame) -> pd.DataFrame:
         pairs = {(task, arm, trial.uid) for (task, arm), trial in self.chosen.items()}

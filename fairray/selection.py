@@ -8,9 +8,9 @@ __all__ = ["best_trials", "final", "val_means"]
 
 
 def final(records: pd.DataFrame) -> pd.DataFrame:
-    """The rows that are results of finished methods: not curves, over all groups, under no particular view."""
+    """The rows that are results of finished methods: not curves, over all groups and examples, under no view."""
     table = records[records["group"].eq("all")] if "group" in records else records
-    for column in ("epoch", "view"):
+    for column in ("epoch", "view", "sample"):
         table = table[table[column].isna()] if column in table else table
     return table
 

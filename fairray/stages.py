@@ -24,6 +24,7 @@ class Training:
 
     lr, weight_decay: of Adam. batch: examples a step.
     selection: how the epoch is chosen, on validation data (see `fairray.training.selection`).
+    patience: epochs without a better one after which training ends (early stopping); 0 trains them all.
     """
 
     epochs: Annotated[int, Ge(1)] = 20
@@ -31,6 +32,7 @@ class Training:
     lr: Annotated[float, Gt(0), Lt(1)] = 1e-4
     weight_decay: Annotated[float, Ge(0)] = 0.0
     selection: Literal["tradeoff", "z", "eacc", "accuracy", "auc", "last"] = "eacc"
+    patience: Annotated[int, Ge(0)] = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -129,7 +129,8 @@ class Study:
     """What a study file says, validated; built by `fairray.config.load`.
 
     tasks, methods: specs by the name the study gives them; a method's values may be `Grid` or `Range`.
-    networks: of tasks that have another network than the others.
+    families: of each task the one of the study file that stands for it and for others, by its lists of targets.
+    networks: of methods, or of tasks, that have another network than the others. searches: of methods likewise.
     objectives: metrics to "minimize" or "maximize" on validation data, aggregated over seeds; to each task
         apply those that suit it.
     left_out: tasks not run, and why. printed: the file of the paper's numbers, if any; printed_tasks: which of
@@ -140,6 +141,7 @@ class Study:
     question: str
     scale: str
     tasks: dict[str, Spec]
+    families: dict[str, str] = field(default_factory=dict)
     methods: dict[str, Spec]
     network: Spec
     networks: dict[str, Spec] = field(default_factory=dict)
@@ -148,6 +150,7 @@ class Study:
     seeds: int
     objectives: dict[str, Direction]
     search: Search
+    searches: dict[str, Search] = field(default_factory=dict)
     launch: Launch
     baseline: str | None = None
     printed: Path | None = None
@@ -157,7 +160,7 @@ class Study:
     def arms(self) -> Iterator[Arm]:
         """Every method on every task."""
         for (task, data), (name, method) in product(self.tasks.items(), self.methods.items()):
-            specs = {"method": method, "network": self.networks.get(task, self.network), "training": self.training}
+            specs = {"method": method, "network": self._network(task, name), "training": self.training}
             space = {
                 f"{part}.{key}": value
                 for part, spec in specs.items()
@@ -172,6 +175,11 @@ class Study:
             yield Arm(
                 task, name, space, Trial(task, name, data, **closed, numerics=self.numerics, seeds=seeds, point={})
             )
+
+    def _network(self, task: str, method: str) -> Spec:
+        """The one given for the method, else for the task, else for what stands for the task, else for all."""
+        labels = (method, task, self.families.get(task, task))
+        return next((self.networks[label] for label in labels if label in self.networks), self.network)
 
     def objectives_of(self, task: str) -> dict[str, Direction]:
         """The objectives that suit a task; those that are no registered metric are a method's own."""
@@ -217,4 +225,4 @@ class Study:
     def uid(self) -> str:
         """Of the question, the data and the code, not of where it runs."""
         spaces = [(arm.task, arm.name, repr(arm.space), arm.corner.uid) for arm in self.arms()]
-        return digest([self.name, self.scale, spaces, repr(self.search), self.objectives])
+        return digest([self.name, self.scale, spaces, repr((self.search, self.searches)), self.objectives])

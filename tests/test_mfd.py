@@ -3,9 +3,10 @@ import math
 import pytest
 import torch
 
-from fairray.methods.mfd import Mfd, balanced_order, compared, mmd, train_features
+from fairray.methods.mfd import Mfd, balanced_order, compared, mmd
 from fairray.methods.standard import Standard
 from fairray.stages import Artifact
+from fairray.training.objective import encoded
 from fairray.trial import dataset, execute, stages
 
 
@@ -65,7 +66,7 @@ def test_the_student_is_held_to_the_standard_model_s_features(trial, store):
     assert chain["standard"].uid in stages(standard.replicas)
     artifact = Artifact(store.read(chain["standard"].uid).tensors)
     setting = chain["standard"].setting
-    features = train_features(Standard(), setting, artifact)
+    features = encoded(Standard(), setting, artifact, "train")
     head = {name: artifact.tensors[f"model/main.head.{name}"] for name in ("weight", "bias")}
     logits = features @ head["weight"].T + head["bias"]
     torch.testing.assert_close(logits, artifact.tensors["train/logits"], rtol=1e-4, atol=1e-5)
@@ -77,7 +78,7 @@ def test_a_strong_discrepancy_term_brings_groups_nearer(trial, store):
         execute([one], store)
         student = one.replicas[0].parents["model"]
         data = student.setting.dataset.train
-        features = train_features(student.stage, student.setting, store.read(student.uid))
+        features = encoded(student.stage, student.setting, store.read(student.uid), "train")
         zero, one_ = (data["y"] == 1) & (data["group"] == 0), (data["y"] == 1) & (data["group"] == 1)
         return mmd(compared(features, features, "rbf"), zero, one_, "rbf", 1.0).item()
 

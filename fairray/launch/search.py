@@ -55,7 +55,8 @@ class Asker:
 
 def askers(study: Study) -> list[Asker]:
     """One for each arm of the study."""
-    return [Asker(arm, study.search, study.objectives_of(arm.task)) for arm in study.arms()]
+    searches = study.searches
+    return [Asker(arm, searches.get(arm.name, study.search), study.objectives_of(arm.task)) for arm in study.arms()]
 
 
 def _distribution(choice: Grid | Range) -> BaseDistribution:

@@ -148,7 +148,9 @@ def _curves(records: pd.DataFrame) -> Iterable[Metric]:
 
 def _finals(records: pd.DataFrame) -> Iterable[Metric]:
     """Of the last stage, each metric by split, group and view: mean, 95 % interval, n, and every seed's value."""
-    last = records[records["epoch"].isna()] if "epoch" in records else records
+    last = records
+    for column in ("epoch", "sample"):
+        last = last[last[column].isna()] if column in last else last
     now, keys = _now(), [key for key in ("split", "metric", "group", "view") if key in last]
     for names, rows in last.groupby(keys, dropna=False):
         labels = dict(zip(keys, names, strict=True))

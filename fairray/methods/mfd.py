@@ -10,8 +10,7 @@ from torch import Tensor
 from fairray.data import Dataset, membership
 from fairray.errors import BadInput
 from fairray.methods.standard import Standard
-from fairray.stages import Artifact, Setting
-from fairray.training.objective import cast, chunks, trained
+from fairray.training.objective import encoded
 from fairray.training.stage import TrainStage, View, error, featured
 
 __all__ = ["Mfd"]
@@ -55,7 +54,7 @@ class Distilled(TrainStage):
             membership(train["y"], len(setting.dataset.classes))[:, :, None]
             & membership(train["group"], len(setting.dataset.groups))[:, None, :]
         )
-        features = train_features(self.teacher, setting, before["teacher"])
+        features = encoded(self.teacher, setting, before["teacher"], "train")
         return View(torch.arange(len(train["y"])), {"teacher": features, "cells": cells})
 
     def order(self, rows, dataset, generator):
@@ -122,10 +121,3 @@ def balanced_order(dataset: Dataset, generator: torch.Generator) -> Tensor:
 def _repeated(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:
     rounds = -(-count // len(rows))
     return torch.cat([rows[torch.randperm(len(rows), generator=generator)] for _ in range(rounds)])[:count]
-
-
-@torch.no_grad()
-def train_features(stage: TrainStage, setting: Setting, artifact: Artifact) -> Tensor:
-    """The feature layer of a trained stage on the training split, with axes (example, feature)."""
-    model, train = trained(stage, setting, artifact).main, cast({"x": setting.dataset.train["x"]}, setting.numerics)
-    return torch.cat([model.encode(part["x"]).cpu() for part in chunks(setting.dataset, train)])

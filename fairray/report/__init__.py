@@ -7,6 +7,7 @@ from fairray.report.grid import grid_verdict, heatmap
 from fairray.report.page import write
 from fairray.report.section import Section
 from fairray.report.tables import table, verdict
+from fairray.report.trust import trust_matrices, trust_scores
 from fairray.results import Results
 
 __all__ = [
@@ -20,6 +21,8 @@ __all__ = [
     "sweep",
     "table",
     "tradeoff",
+    "trust_matrices",
+    "trust_scores",
     "verdict",
     "views",
     "write",

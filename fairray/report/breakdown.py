@@ -67,7 +67,7 @@ def _by_view(results: Results, task: str, arm: str, metric: str) -> dict[str, pd
 
 
 def _print_of(results: Results, task: str, arm: str, metric: str, view: str) -> float | None:
-    return results.print_of(task, arm, metric, view=view) if "view" in results.printed else None
+    return results.print_of(task, arm, metric, view=view)
 
 
 def _effects(results: Results, metric: str) -> Iterator[str]:

@@ -15,11 +15,12 @@ LOWER_IS_BETTER = {
     "deo_max",
     "equalized_odds_difference",
     "group_mse",
+    "leaked_accuracy",
     "mse",
     "mse_difference",
     "odds",
 }
-NAMES = {"odds": "Odds", "eacc": "EAcc", "mse": "MSE", "auc": "AUC"}
+NAMES = {"trust": "trust score", "odds": "Odds", "eacc": "EAcc", "mse": "MSE", "auc": "AUC"}
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from fairray.stages import Artifact, Replica, Setting
 from fairray.training.alone import Alone
 from fairray.training.distributed import Distributed, active
 from fairray.training.objective import cast, chunks, generator
-from fairray.training.selection import CURVES, best_epoch
+from fairray.training.selection import CURVES, best_epoch, ended
 from fairray.training.stacked import Stacked, can_stack
 from fairray.training.stage import TrainStage, View
 
@@ -139,10 +139,12 @@ def _train(pack: Pack, build: Build, progress: Progress) -> Iterator[tuple[Repli
         seen = Predictions(_logits(pack, engine, "val"), *_labels(pack, "val"))
         for name, metric in metrics.items():
             curves[name].append(metric(seen))
-        _keep(states, engine, training.selection, curves)
+        stacked = {name: torch.stack(values) for name, values in curves.items()}
+        kept = best_epoch(training.selection, stacked, training.patience).tolist()
+        _keep(states, engine, training.selection, epoch, kept)
         progress(f"{pack.stage.name} x{len(pack.replicas)}", (epoch + 1) / training.epochs)
-    stacked = {name: torch.stack(values) for name, values in curves.items()}
-    kept = best_epoch(training.selection, stacked).tolist()
+        if ended(training.selection, stacked, training.patience):
+            break
     engine.restore([states[r][epoch] for r, epoch in enumerate(kept)])
     logits = {f"{split}/logits": _logits(pack, engine, split) for split in SPLITS}
     for r, replica in enumerate(pack.replicas):
@@ -152,11 +154,9 @@ def _train(pack: Pack, build: Build, progress: Progress) -> Iterator[tuple[Repli
         yield replica, Artifact(model | own, records)
 
 
-def _keep(states: list[dict[int, Tensors]], engine: Engine, rule: str, curves: dict[str, list[Tensor]]) -> None:
+def _keep(states: list[dict[int, Tensors]], engine: Engine, rule: str, epoch: int, best: list[int]) -> None:
     """Keep the parameters of the epochs that can still be chosen: the best one so far, but all of them by `z`,
     whose order changes with what comes."""
-    best = best_epoch(rule, {name: torch.stack(values) for name, values in curves.items()}).tolist()
-    epoch = len(curves["loss"]) - 1
     if rule != "z" and epoch not in best:
         return
     for kept, state, b in zip(states, engine.state(), best, strict=True):

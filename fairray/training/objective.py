@@ -13,7 +13,18 @@ from fairray.networks import Network
 from fairray.stages import Artifact, Numerics, Replica, Setting
 from fairray.training.stage import TrainStage
 
-__all__ = ["Objective", "adam_groups", "cast", "chunks", "generator", "objective", "parameters", "trained"]
+__all__ = [
+    "Objective",
+    "adam_groups",
+    "autocast",
+    "cast",
+    "chunks",
+    "encoded",
+    "generator",
+    "objective",
+    "parameters",
+    "trained",
+]
 
 CHUNK = 2**20  # numbers of input that are predicted from at once
 
@@ -35,7 +46,7 @@ class Objective(nn.Module):
     def forward(self, batch: Tensors, floats: dict[str, Any], predict: bool = False) -> Tensor:
         """The loss of a batch, or its logits. floats: values for the stage's float fields."""
         stage = self.stage.with_floats(floats)
-        with torch.autocast(self.numerics.device, torch.bfloat16, enabled=self.numerics.dtype == "bfloat16"):
+        with autocast(self.numerics):
             outputs = stage.outputs(self.nets, batch)
         outputs = cast(outputs, self.numerics)
         return outputs["logits"] if predict else stage.loss(self.nets, self.gather(outputs), self.gather(batch))
@@ -75,6 +86,16 @@ def trained(stage: TrainStage, setting: Setting, artifact: Artifact) -> Objectiv
     return objective(Replica(stage, setting, 0), parameters(artifact)).eval()
 
 
+@torch.no_grad()
+def encoded(stage: TrainStage, setting: Setting, artifact: Artifact, split: str) -> Tensor:
+    """The feature layer of a trained stage on a split, with axes (example, feature)."""
+    one, numerics = trained(stage, setting, artifact), setting.numerics
+    examples = cast({"x": setting.dataset.split(split)["x"]}, numerics)
+    with autocast(numerics):
+        parts = [one.main.encode(part["x"]).cpu() for part in chunks(setting.dataset, examples)]
+    return cast({"features": torch.cat(parts)}, numerics)["features"].cpu()
+
+
 def parameters(artifact: Artifact) -> Tensors:
     """The kept parameters and buffers of a stage that was trained, by name such as main.head.weight."""
     return {name.removeprefix("model/"): t for name, t in artifact.tensors.items() if name.startswith("model/")}
@@ -100,6 +121,11 @@ def chunks(dataset: Dataset, batch: Tensors) -> Iterator[Tensors]:
 def generator(replica: Replica, purpose: str) -> torch.Generator:
     """The replica's own stream of random numbers, which no other replica or purpose shares."""
     return torch.Generator().manual_seed(_derived(replica, purpose))
+
+
+def autocast(numerics: Numerics) -> torch.autocast:
+    """Where products run in bfloat16, if the numeric mode says so."""
+    return torch.autocast(numerics.device, torch.bfloat16, enabled=numerics.dtype == "bfloat16")
 
 
 def cast(tensors: Tensors, numerics: Numerics) -> Tensors:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
 from fairray.data import Problem
@@ -12,7 +13,7 @@ from fairray.metrics.eacc import eacc as eacc_of
 from fairray.metrics.mse import balanced_mse, mse, mse_difference
 from fairray.metrics.odds import odds as odds_of
 
-__all__ = ["CURVES", "RULES", "best_epoch"]
+__all__ = ["CURVES", "RULES", "best_epoch", "ended"]
 
 Curves = dict[str, Tensor]
 
@@ -57,15 +58,35 @@ def last(curves: Curves) -> Tensor:
 RULES: dict[str, Callable[[Curves], Tensor]] = {f.__name__: f for f in (tradeoff, z, eacc, accuracy, auc, last)}
 
 
-def best_epoch(rule: str, curves: Curves) -> Tensor:
-    """The epoch kept of each replica, with axis (replica,).
+def best_epoch(rule: str, curves: Curves, patience: int = 0) -> Tensor:
+    """The epoch kept of each replica, with axis (replica,): the best one before patience ends.
 
     curves: those of `CURVES` on validation data, with axes (epoch, replica). In a regression the rules
     read EAcc as the negative mean of the groups' squared errors, and Odds as their difference.
     """
+    scores = _scores(rule, curves)
+    if patience:  # what a replica trains on for, only because others of its pack do, must not change what it keeps
+        over = (_waited(scores) >= patience).long()
+        scores = scores.masked_fill(over.cumsum(0) - over > 0, -torch.inf)
+    return scores.argmax(0)
+
+
+def ended(rule: str, curves: Curves, patience: int) -> bool:
+    """Whether every replica has gone `patience` epochs without a better one."""
+    return patience > 0 and bool((_waited(_scores(rule, curves)) >= patience).any(0).all())
+
+
+def _scores(rule: str, curves: Curves) -> Tensor:
     if "mse" in curves:
         curves = {"eacc": -curves["balanced_mse"], "odds": curves["mse_difference"], "accuracy": -curves["mse"]}
-    return RULES[rule](curves).argmax(0)
+    return RULES[rule](curves)
+
+
+def _waited(scores: Tensor) -> Tensor:
+    """Epochs since the best one so far, the first of several, with axes (epoch, replica)."""
+    epoch = torch.arange(len(scores))[:, None].expand_as(scores)
+    before = torch.cat([torch.full_like(scores[:1], -torch.inf), scores[:-1].cummax(0).values])
+    return epoch - torch.where(scores > before, epoch, 0).cummax(0).values
 
 
 def _standardised(curve: Tensor) -> Tensor:

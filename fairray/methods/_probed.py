@@ -1,0 +1,140 @@
+"""What methods share that end in probes: how the probes are set, and the stages that train them and draw a map."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+import torch
+from annotated_types import Ge, Gt, Lt
+from sklearn.manifold import TSNE
+
+from fairray.data import SPLITS, Dataset
+from fairray.errors import BadInput
+from fairray.stages import Artifact, Replica, Stage, Step
+from fairray.statistics.trust import row_trust
+from fairray.training.objective import encoded, generator
+from fairray.training.probes import Examples, Probing, train_probes
+from fairray.training.stage import TrainStage
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeSettings:
+    """Fields of methods that end in probes; the values are the paper's.
+
+    probe_lr, probe_batch, probe_epochs, probe_patience, probe_standardise: see `fairray.training.probes.Probing`.
+    tsne: how many test images are laid out in a plane by their features.
+    """
+
+    probe_lr: Annotated[float, Gt(0), Lt(1)] = 1e-4
+    probe_batch: Annotated[int, Ge(1)] = 32
+    probe_epochs: Annotated[int, Ge(1)] = 100
+    probe_patience: Annotated[int, Ge(1)] = 10
+    probe_standardise: bool = True
+    tsne: Annotated[int, Ge(0)] = 0
+
+    def probed(self, model: TrainStage, unwanted: tuple[str, ...] = ()) -> Stage:
+        """The last stage of a chain: probes of a model, and the map of its features where one is wanted."""
+        probing = Probing(
+            lr=self.probe_lr,
+            batch=self.probe_batch,
+            epochs=self.probe_epochs,
+            patience=self.probe_patience,
+            standardise=self.probe_standardise,
+        )
+        probe = Probe(model=model, unwanted=unwanted, probing=probing)
+        return Embedding(model=model, probe=probe, examples=self.tsne) if self.tsne else probe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe(Step):
+    """What a model's features tell of every task of the data set.
+
+    Records: accuracy of the model itself; probe_accuracy by task (in the column view); leaked_accuracy, the mean of the
+    probes of the unwanted tasks; trust, the model's row of the trust score.
+    """
+
+    measures = ("leaked_accuracy", "trust")
+
+    model: TrainStage
+    unwanted: tuple[str, ...]
+    probing: Probing
+
+    def compute(self, setting, seed, before):
+        dataset, replica = setting.dataset, Replica(self, setting, seed)
+        examples = {
+            split: Examples(
+                encoded(self.model, setting, before["model"], split),
+                torch.stack([dataset.split(split)[task.column] for task in dataset.tasks.values()]),
+            )
+            for split in SPLITS
+        }
+        probes = train_probes(
+            examples["train"],
+            examples["val"],
+            classes=[len(task.classes) for task in dataset.tasks.values()],
+            probing=self.probing,
+            order=generator(replica, "order"),
+            generators=[generator(replica, f"probe of {task}") for task in dataset.tasks],
+            numerics=setting.numerics,
+        )
+        tables = []
+        for split in SPLITS[1:]:
+            predicted = before["model"].tensors[f"{split}/logits"].argmax(-1)
+            accuracy = (predicted == dataset.split(split)["y"]).double().mean()
+            right = probes.predict(examples[split].features).cpu() == examples[split].labels
+            told = dict(zip(dataset.tasks, right.double().mean(1).tolist(), strict=True))
+            tables.append(self._records(dataset, float(accuracy), told).assign(split=split))
+        return Artifact({}, pd.concat(tables, ignore_index=True))
+
+    def _records(self, dataset: Dataset, accuracy: float, told: dict[str, float]) -> pd.DataFrame:
+        classes, target = [len(task.classes) for task in dataset.tasks.values()], list(told).index(dataset.target)
+        rows = [
+            ("accuracy", None, accuracy),
+            ("leaked_accuracy", None, float(np.mean([told[name] for name in unwanted(dataset, self.unwanted)]))),
+            ("trust", None, row_trust(np.array([*told.values()]), classes, target)),
+            *[("probe_accuracy", task, value) for task, value in told.items()],
+        ]
+        return pd.DataFrame(rows, columns=["metric", "view", "value"]).assign(group="all")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Embedding(Step):
+    """The features of the first test examples laid out in a plane: t-SNE (van der Maaten & Hinton, 2008).
+
+    Records: tsne_x and tsne_y of each example, whose id is in the column sample.
+    """
+
+    model: TrainStage
+    probe: Probe
+    examples: int
+
+    def compute(self, setting, seed, before):
+        features = encoded(self.model, setting, before["model"], "test")[: self.examples].numpy()
+        perplexity = min(30.0, (len(features) - 1) / 3)
+        plane = TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(features)
+        table = pd.DataFrame(plane, columns=["tsne_x", "tsne_y"]).assign(
+            sample=setting.dataset.test["id"][: self.examples].numpy()
+        )
+        rows = table.melt("sample", var_name="metric").assign(split="test", group="all")
+        return Artifact({}, rows.astype({"value": float}))
+
+
+def unwanted(dataset: Dataset, names: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The tasks of which a model should tell nothing: those named, else the protected attribute, else all others."""
+    if names:
+        return names
+    if dataset.protected in dataset.tasks:
+        return (dataset.protected,)
+    return tuple(name for name in dataset.tasks if name != dataset.target)
+
+
+def check_tasks(method: str, dataset: Dataset, names: tuple[str, ...] = ()) -> None:
+    """Raise BadInput where the target is no task of classes, or there is nothing beside it, or not what is named."""
+    where, known = f"method {method} on {dataset.name} ({dataset.task})", set(dataset.tasks) - {dataset.target}
+    if dataset.target not in dataset.tasks or not known:
+        problem = f"its tasks with classes are {', '.join(dataset.tasks) or 'none'}; a target and another are needed"
+        raise BadInput(where, problem, "choose a data set of several tasks, or a protected attribute")
+    for name in names:
+        if name not in known:
+            raise BadInput(where, f"{name} is none of its other tasks", f"choose of {', '.join(sorted(known))}")

@@ -1,0 +1,85 @@
+"""Keep a model from learning other tasks than its own (PreserveTask, section 4.2 and equation 1)."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import torch
+import torch.nn.functional as F
+from annotated_types import Ge, Le
+
+from fairray.data import Dataset
+from fairray.methods._probed import ProbeSettings, check_tasks, unwanted
+from fairray.networks._maps import two_hidden
+from fairray.training.reversal import reverse
+from fairray.training.stage import TrainStage, error, featured, weighted_mean
+
+__all__ = ["Suppress"]
+
+By = Literal["reversal", "negative", "added"]
+Labels = Literal["known", "random"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suppress(ProbeSettings):
+    """Train for the target and against other tasks, then probe the features for every task.
+
+    weight: lambda of equation 1, the weight of the target's loss; 1 - lambda is that of the others' sum.
+    by: "reversal" lets each head learn its task and turns its gradient round where it enters the features; "negative"
+        subtracts the heads' losses, as the equation is printed, so that the heads too learn to be wrong; "added" is
+        the control: the same heads, whose gradient arrives unreversed.
+    labels: of the suppressed tasks: known, or random ones, drawn anew for every batch.
+    suppressed: which tasks; without any, the protected attribute, or all others where none is protected.
+    """
+
+    weight: Annotated[float, Ge(0), Le(1)] = 0.5
+    by: By = "reversal"
+    labels: Labels = "known"
+    suppressed: tuple[str, ...] = ()
+
+    def chain(self):
+        model = Suppressed(weight=float(self.weight), by=self.by, labels=self.labels, tasks=self.suppressed)
+        return self.probed(model, self.suppressed)
+
+    def check(self, dataset):
+        check_tasks("suppress", dataset, self.suppressed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suppressed(TrainStage):
+    """lambda L_m(y) - (1 - lambda) sum L_0: a head for each suppressed task reads the feature layer."""
+
+    weight: float
+    by: By
+    labels: Labels
+    tasks: tuple[str, ...]
+
+    def heads(self, features, dataset):
+        return {column: two_hidden(features, classes) for column, classes in self._suppressed(dataset).items()}
+
+    def drawn(self, size, dataset, generator):
+        if self.labels == "known":
+            return {}
+        return {
+            f"random {column}": torch.randint(classes, (size,), generator=generator)
+            for column, classes in self._suppressed(dataset).items()
+        }
+
+    def outputs(self, nets, batch):
+        outputs = featured(nets["main"], self.inputs(batch))
+        read = outputs["features"]
+        if self.by == "reversal":
+            read = reverse(read, read.new_ones(()))
+        guesses = {f"guess {name}": head(read) for name, head in nets.items() if name != "main"}
+        return {"logits": outputs["logits"]} | guesses
+
+    def loss(self, nets, outputs, batch):
+        target = weighted_mean(error(outputs["logits"], batch["y"]), batch)
+        labels = {name: batch[f"random {name}" if self.labels == "random" else name] for name in nets if name != "main"}
+        others = sum(F.cross_entropy(outputs[f"guess {name}"], y) for name, y in labels.items())
+        sign = -1 if self.by == "negative" else 1
+        return self.weight * target + sign * (1 - self.weight) * others
+
+    def _suppressed(self, dataset: Dataset) -> dict[str, int]:
+        """How many classes each suppressed task has, by the column of its labels."""
+        tasks = [dataset.tasks[name] for name in unwanted(dataset, self.tasks)]
+        return {task.column: len(task.classes) for task in tasks}

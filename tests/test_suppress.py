@@ -1,0 +1,135 @@
+"""Suppression: equation 1 and its four arms, by gradients; what is suppressed; and that it suppresses."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from fairray import registry
+from fairray.errors import BadInput
+from fairray.methods.suppress import Suppress, Suppressed
+from fairray.store import Store
+from fairray.training.objective import objective
+from fairray.trial import dataset, execute, results
+
+TOY = {"name": "toy", "size": 256}
+WEIGHT = 0.7
+
+
+def made(trial, **arguments):
+    """The objective of the suppressing stage, in float64, and its first batch with random labels."""
+    one = trial({"name": "suppress", "weight": WEIGHT, **arguments}, seeds=[0], numerics={"dtype": "float64"})
+    replica = one.replicas[0].parents["model"]
+    train = {k: v[:64] for k, v in dataset(one.dataset).train.items()}
+    train["x"] = train["x"].double()
+    drawn = replica.stage.drawn(64, dataset(one.dataset), torch.Generator().manual_seed(0))
+    return objective(replica), train | drawn
+
+
+def gradients(model, loss):
+    model.zero_grad()
+    loss.backward()
+    return {name: p.grad.clone() for name, p in model.nets.named_parameters() if p.grad is not None}
+
+
+def losses(model, batch, labels):
+    """The target's and the suppressed task's, from the networks themselves."""
+    features = model.nets["main"].encode(batch["x"])
+    target = F.cross_entropy(model.nets["main"].head(features), batch["y"])
+    return target, F.cross_entropy(model.nets["group"](features), batch[labels])
+
+
+@pytest.mark.parametrize("labels", ["known", "random"])
+@pytest.mark.parametrize(("by", "encoder", "head"), [("reversal", -1, 1), ("negative", -1, -1), ("added", 1, 1)])
+def test_the_gradient_of_equation_1(by, encoder, head, labels, trial):
+    """lambda dL_m - (1 - lambda) dL_0 in the encoder; the head of a reversal learns its task."""
+    model, batch = made(trial, by=by, labels=labels)
+    column = "group" if labels == "known" else "random group"
+    of_target, of_other = (gradients(model, losses(model, batch, column)[i]) for i in (0, 1))
+    for name, gradient in gradients(model, model(batch, {})).items():
+        if name.startswith("main.head."):
+            expected = WEIGHT * of_target[name]
+        elif name.startswith("main."):
+            expected = WEIGHT * of_target[name] + encoder * (1 - WEIGHT) * of_other[name]
+        else:
+            expected = head * (1 - WEIGHT) * of_other[name]
+        torch.testing.assert_close(gradient, expected)
+
+
+def test_several_suppressed_tasks_are_summed(trial):
+    model, batch = made(trial, by="added")
+    other = {"name": "preservetask", "side": 32, "train": 2, "validation": 0.5, "test": 1, "target": "size"}
+    stage = Suppressed(weight=WEIGHT, by="added", labels="known", tasks=())
+    assert set(stage.heads(4, dataset(other))) == {"shape", "colour", "location", "background"}
+    one = Suppressed(weight=WEIGHT, by="added", labels="known", tasks=("colour", "shape"))
+    assert {name: net[-1].out_features for name, net in one.heads(4, dataset(other)).items()} == {
+        "colour": 7,
+        "shape": 5,
+    }
+    protected = Suppressed(weight=WEIGHT, by="added", labels="known", tasks=())
+    assert {*protected.heads(4, dataset(other | {"protected": "shape"}))} == {"group"}
+    target, group = losses(model, batch, "group")
+    torch.testing.assert_close(model(batch, {}), WEIGHT * target + (1 - WEIGHT) * group)
+
+
+def test_random_labels_are_drawn_anew_and_uniformly():
+    data = dataset({"name": "coloured_mnist"})
+    stage = Suppressed(weight=WEIGHT, by="reversal", labels="random", tasks=("foreground",))
+    generator = torch.Generator().manual_seed(0)
+    first, second = (stage.drawn(20_000, data, generator)["random foreground"] for _ in range(2))
+    assert not torch.equal(first, second)
+    assert torch.bincount(first, minlength=10).tolist() == pytest.approx([2000] * 10, rel=0.1)
+    assert Suppressed(weight=WEIGHT, by="reversal", labels="known", tasks=()).drawn(8, data, generator) == {}
+
+
+def test_a_head_at_its_optimum_on_random_labels_has_no_gradient_to_reverse(trial):
+    """Why there is a control: random labels are best answered by all classes alike, which tells the encoder nothing."""
+    model, batch = made(trial, by="reversal", labels="random")
+    last = model.nets["group"][-1]
+    last.weight.data += 1.0
+    assert reversed_into_encoder(model, batch) > 1e-4
+    last.weight.data[1], last.bias.data[1] = last.weight.data[0], last.bias.data[0]  # uniform, whatever it is given
+    assert reversed_into_encoder(model, batch) < 1e-12
+
+
+def reversed_into_encoder(model, batch):
+    """The largest derivative of the random labels' loss by the encoder's parameters."""
+    found = gradients(model, losses(model, batch, "random group")[1])
+    return max(gradient.abs().max() for name, gradient in found.items() if name.startswith("main.encoder"))
+
+
+@pytest.fixture
+def told(trial, tmp_path):
+    """Test values of a method on data whose group is easily read off and says nothing of the label."""
+
+    def run(method, **arguments):
+        spec = {"name": method, "probe_lr": 1e-3, "probe_epochs": 5, **arguments}
+        one = trial(spec, seeds=[0, 1], dataset={"bias": 0.5, "size": 2048}, epochs=10, lr=3e-3)
+        store = Store(str(tmp_path))
+        execute([one], store, "alone")
+        rows = results(one, store).query("split == 'test' and epoch.isna() and view.isna()")
+        return rows.groupby("metric")["value"].mean()
+
+    return run
+
+
+def test_reversal_with_known_labels_suppresses(told):
+    plain, suppressed = told("trust"), told("suppress", weight=0.2)
+    assert plain["leaked_accuracy"] > 0.9
+    assert suppressed["leaked_accuracy"] < plain["leaked_accuracy"] - 0.2
+    assert suppressed["accuracy"] > plain["accuracy"] - 0.04
+    assert suppressed["trust"] > plain["trust"] + 0.05
+
+
+def test_with_lambda_one_nothing_is_suppressed(told):
+    """The plain model's numbers but for its start: the heads draw from the same stream after it."""
+    plain, suppressed = told("trust"), told("suppress", weight=1.0)
+    assert suppressed["leaked_accuracy"] == pytest.approx(plain["leaked_accuracy"], abs=0.05)
+
+
+def test_what_cannot_be_suppressed_is_refused():
+    with pytest.raises(BadInput, match="colour is none of its other tasks"):
+        Suppress(suppressed=("colour",)).check(dataset(TOY))
+    with pytest.raises(BadInput, match="a target and another are needed"):
+        Suppress().check(dataset({"name": "digits5k"}))
+    with pytest.raises(BadInput, match="a target and another are needed"):
+        registry.load("methods", "trust")().check(dataset({"name": "adult", "target": "age"}))
