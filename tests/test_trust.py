@@ -70,6 +70,9 @@ def test_the_order_of_tasks_does_not_matter():
     assert trust_score(matrix[np.ix_(order, order)], [N[i] for i in order]) == pytest.approx(trust_score(matrix, N))
 
 
-@pytest.mark.parametrize(("score", "name"), [(1.0, "highly desirable"), (0.9, "highly desirable"), (0.899, "acceptable"), (0.8, "acceptable"), (0.753, "poor"), (-0.1, "poor")])  # fmt: skip
+BANDS = {1.0: "highly desirable", 0.9: "highly desirable", 0.899: "acceptable", 0.8: "acceptable", 0.753: "poor"}
+
+
+@pytest.mark.parametrize(("score", "name"), BANDS.items())
 def test_bands(score, name):
     assert band(score) == name

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from fairray.data import Tensors
+from fairray.datasets._images import pick, stratified
 from fairray.errors import BadInput
 
 
@@ -32,6 +34,24 @@ class Roles:
         y = labels[self.target]
         group = torch.zeros_like(y) if self.protected is None else labels[self.protected]
         return {"y": y, "group": group, **{name: labels[name] for name in self.others}}
+
+    def cells(self, labels: Tensors) -> np.ndarray:
+        """Which combination of the labels of all tasks each example has, as a number from 0, whatever their roles."""
+        sizes = tuple(map(len, self.classes.values()))
+        return np.ravel_multi_index(tuple(labels[name].numpy() for name in self.classes), sizes)
+
+    def splits(
+        self, columns: Tensors, labels: Tensors, kept: np.ndarray, shares: tuple[float, float], seed: int
+    ) -> tuple[Tensors, Tensors, Tensors]:
+        """The rows `kept` as train, val and test, which are the same ones whatever the roles.
+
+        columns: of all rows, but for those of the tasks. shares: of every combination of labels that validation and
+            test have; train has the rest.
+        """
+        whole = columns | self.columns(labels)
+        parts = stratified(self.cells(labels)[kept], shares, seed, f"{self.where} (validation, test)")
+        val, test, train = (pick(whole, kept[rows]) for rows in parts)
+        return train, val, test
 
     @property
     def others(self) -> dict[str, tuple[str, ...]]:

@@ -12,8 +12,7 @@ import torch
 from annotated_types import Ge, Le
 
 from fairray.data import Dataset, Tensors
-from fairray.datasets.digits5k import Digits5k
-from fairray.datasets.mnist import Mnist
+from fairray.datasets._digits import Source, load_digits, painted
 
 __all__ = ["BiasedMnist"]
 
@@ -27,6 +26,7 @@ COLOURS = {
     "colour": {"orange": (230, 140, 40), "green": (90, 200, 100)},
     "background": {"brown": (110, 75, 30), "teal": (30, 95, 85)},
 }
+BLACK, WHITE = torch.zeros(3), torch.full((3,), 255.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class BiasedMnist:
     noise: standard deviation of each image's colour, per channel, in steps of 0 to 255.
     """
 
-    source: Literal["digits5k", "mnist"] = "digits5k"
+    source: Source = "digits5k"
     folder: Path | None = None
     target: Literal["high", "odd", "loop", "prime", "digit"] = "high"
     attribute: Literal["colour", "background"] = "colour"
@@ -52,8 +52,7 @@ class BiasedMnist:
 
     def load(self) -> Dataset:
         """The tensors of the three splits."""
-        source = Digits5k(seed=self.seed) if self.source == "digits5k" else Mnist(folder=self.folder, seed=self.seed)
-        digits = source.load()
+        digits = load_digits(self.source, self.folder, self.seed)
         generator = torch.Generator().manual_seed(self.seed)
         return Dataset(
             name="biased_mnist",
@@ -72,10 +71,10 @@ class BiasedMnist:
         group = torch.where(_share(digits["y"], rho, generator), label, 1 - label)
         colour = torch.tensor(list(COLOURS[self.attribute].values()))[group].float()
         colour += self.noise * torch.randn(colour.shape, generator=generator)
-        paint = _ink if self.attribute == "colour" else _ground
-        x = paint(digits["x"].float() / 255, colour.clamp(0, 255)[..., None, None])
+        colour = colour.clamp(0, 255)
+        ink, ground = (colour, BLACK) if self.attribute == "colour" else (WHITE, colour)
         y = digits["y"] if self.target == "digit" else label
-        return {"x": x.round().to(torch.uint8), "y": y, "group": group, "id": digits["id"]}
+        return {"x": painted(digits["x"], ink, ground), "y": y, "group": group, "id": digits["id"]}
 
 
 def _share(digits: torch.Tensor, rho: float, generator: torch.Generator) -> torch.Tensor:
@@ -85,11 +84,3 @@ def _share(digits: torch.Tensor, rho: float, generator: torch.Generator) -> torc
         rows = (digits == digit).nonzero()[:, 0]
         chosen[rows[torch.randperm(len(rows), generator=generator)[: round(rho * len(rows))]]] = True
     return chosen
-
-
-def _ink(grey: torch.Tensor, colour: torch.Tensor) -> torch.Tensor:
-    return grey * colour
-
-
-def _ground(grey: torch.Tensor, colour: torch.Tensor) -> torch.Tensor:
-    return 255 * grey + (1 - grey) * colour

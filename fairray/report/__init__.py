@@ -2,9 +2,11 @@
 
 from fairray.report.breakdown import by_group, views
 from fairray.report.comparison import comparison
+from fairray.report.embedding import embedding
 from fairray.report.figures import scatter, sweep, tradeoff
 from fairray.report.grid import grid_verdict, heatmap
 from fairray.report.page import write
+from fairray.report.pareto import pareto
 from fairray.report.section import Section
 from fairray.report.tables import table, verdict
 from fairray.report.trust import trust_matrices, trust_scores
@@ -15,8 +17,10 @@ __all__ = [
     "Section",
     "by_group",
     "comparison",
+    "embedding",
     "grid_verdict",
     "heatmap",
+    "pareto",
     "scatter",
     "sweep",
     "table",

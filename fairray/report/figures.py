@@ -16,7 +16,7 @@ from fairray.results import Results
 from fairray.statistics.correlation import Correlation, correlation
 from fairray.statistics.intervals import mean_interval
 
-__all__ = ["figure_section", "legend_above", "scatter", "sweep", "tradeoff"]
+__all__ = ["directed", "figure_section", "legend_above", "scatter", "sweep", "tradeoff"]
 
 mpl.use("agg")  # reports are written where there is no screen
 
@@ -41,7 +41,7 @@ def tradeoff(results: Results, x: str, y: str) -> Section:
         for task, axes in zip(tasks, panels, strict=False):
             for arm in [arm for arm in arms if (task, arm) in pairs]:
                 _point(results, axes, task, arm, x, y, colours[arm])
-            axes.set(title=task, xlabel=_directed(x), ylabel=_directed(y))
+            axes.set(title=task, xlabel=directed(x), ylabel=directed(y))
         labelled = {k: v for axes in panels for v, k in zip(*axes.get_legend_handles_labels(), strict=True)}
         order = sorted(labelled, key=lambda label: [*arms, "printed"].index(label))
         figure.legend([labelled[k] for k in order], order, loc="outside right center", frameon=False)
@@ -123,7 +123,8 @@ def _measured(results: Results, *metrics: str) -> list[tuple[str, str]]:
     return [pair for pair in results.chosen if all(results.has(*pair, metric) for metric in metrics)]
 
 
-def _directed(metric: str) -> str:
+def directed(metric: str) -> str:
+    """How an axis is labelled."""
     return f"{with_unit(metric)}, {'lower' if metric in LOWER_IS_BETTER else 'higher'} is better"
 
 

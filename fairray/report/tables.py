@@ -12,7 +12,7 @@ from fairray.report.section import LOWER_IS_BETTER, Section, named, number, show
 from fairray.results import Results
 from fairray.statistics.intervals import Interval, mean_interval
 
-__all__ = ["Entry", "items", "laid_out", "stands_for", "table", "table_section", "verdict"]
+__all__ = ["Entry", "items", "laid_out", "pointed", "stands_for", "table", "table_section", "verdict"]
 
 FEWEST = 3  # tasks that an average is taken over; of one or two it says nothing that their own rows do not
 
@@ -37,7 +37,7 @@ def table(results: Results, metrics: Sequence[str]) -> Section:
     trials = [results.chosen.get(row) for row in zip(frame["task"], frame["method"], strict=True)]
     frame.insert(2, "seeds", [str(len(trial.seeds)) if trial else "" for trial in trials])
     if results.searched:
-        frame["chosen on validation"] = [_point(trial.point) if trial else "" for trial in trials]
+        frame["chosen on validation"] = [pointed(trial.point) if trial else "" for trial in trials]
     ways = [f"{with_unit(m)}: {'lower' if m in LOWER_IS_BETTER else 'higher'} is better." for m in metrics]
     note = f"Test set; mean over seeds [95 % t-interval]. {' '.join(ways)}"
     return table_section("Table", "table", frame, entries, [note, *stands_for(results)])
@@ -141,7 +141,8 @@ def _column(entry: Entry, across: str) -> str:
     return named(entry.metric) if across == "metric" else entry.key[across]
 
 
-def _point(point: Mapping[str, Any]) -> str:
+def pointed(point: Mapping[str, Any]) -> str:
+    """A point of a search in words."""
     names = {key.split(".")[-1]: value for key, value in point.items()}
     return ", ".join(f"{k} = {v:g}" if isinstance(v, int | float) else f"{k} = {v}" for k, v in names.items())
 

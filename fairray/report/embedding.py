@@ -1,0 +1,57 @@
+"""What features look like: t-SNE maps of test images, coloured by what they are."""
+
+from html import escape
+
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fairray.data import Dataset
+from fairray.report.figures import figure_section
+from fairray.report.section import Section
+from fairray.results import Results
+from fairray.trial import dataset
+
+__all__ = ["embedding"]
+
+
+def embedding(results: Results) -> Section:
+    """A row of maps for each method on each task, coloured by the classes of one task after the other; first seed."""
+    maps = {pair: found for pair in results.chosen if len(found := _map_of(results, *pair))}
+    if not maps:
+        return Section("Features", "<p>No features were laid out: set methods.*.tsne to a number of images.</p>")
+    data = {task: dataset(results.study.tasks[task]) for task, _ in maps}
+    across = max(len(one.tasks) for one in data.values())
+    with sns.axes_style("white"):
+        figure = Figure(figsize=(3.4 * across, 0.4 + 3.3 * len(maps)), layout="constrained")
+        panels = figure.subplots(len(maps), across, squeeze=False)
+        for ((task, arm), points), row in zip(maps.items(), panels, strict=True):
+            for axes, name in zip(row, data[task].tasks, strict=False):
+                _draw(axes, points, data[task], name)
+                axes.set(title=f"{task}, {arm}: by {name}", xticks=[], yticks=[])
+                axes.title.set_fontsize(9)
+            for axes in row[len(data[task].tasks) :]:
+                axes.set_visible(False)
+    counts = ", ".join(sorted({str(len(points)) for points in maps.values()}))
+    text = f"t-SNE of the feature layer on {escape(counts)} test images, first seed; a colour is a class."
+    return figure_section("Features", figure, "tsne.png", text)
+
+
+def _map_of(results: Results, task: str, arm: str) -> pd.DataFrame:
+    """The places of the examples, by their ids; empty where the method lays none out."""
+    records = results.records
+    if "sample" not in records:
+        return pd.DataFrame()
+    rows = records[(records["trial"] == results.chosen[task, arm].uid) & records["metric"].isin(["tsne_x", "tsne_y"])]
+    rows = rows[(rows["task"] == task) & (rows["arm"] == arm) & (rows["seed"] == rows["seed"].min())]
+    return rows.pivot(index="sample", columns="metric", values="value")
+
+
+def _draw(axes: Axes, points: pd.DataFrame, data: Dataset, name: str) -> None:
+    column, classes = data.tasks[name]
+    labels = pd.Series(data.test[column].numpy(), index=data.test["id"].numpy())[points.index.astype(int)]
+    colours = sns.color_palette("colorblind" if len(classes) <= 10 else "husl", len(classes))
+    for label, colour in enumerate(colours):
+        of = points[(labels == label).to_numpy()]
+        axes.scatter(of["tsne_x"], of["tsne_y"], s=9, color=colour, label=classes[label], linewidths=0)

@@ -1,0 +1,85 @@
+"""Two objectives of a search against each other: every point that was tried, and those that no other one beats."""
+
+from collections.abc import Iterator
+from html import escape
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fairray.evaluation import unit
+from fairray.report.figures import directed, figure_section, legend_above
+from fairray.report.section import LOWER_IS_BETTER, Section, named, shown
+from fairray.report.tables import items, pointed
+from fairray.results import Results
+from fairray.selection import final
+from fairray.statistics.intervals import Interval, mean_interval
+from fairray.statistics.pareto import pareto_front
+
+__all__ = ["pareto"]
+
+
+def pareto(results: Results, x: str, y: str) -> Section:
+    """Every point of every method, a panel per task; the front is of validation means, its values of test data."""
+    points = _points(results, x, y)
+    if points.empty:
+        return Section("Pareto front", "<p>Nothing was measured.</p>")
+    tasks, arms = (list(points[key].unique()) for key in ("task", "arm"))
+    colours = dict(zip(arms, sns.color_palette("colorblind", len(arms)), strict=True))
+    with sns.axes_style("whitegrid"):
+        figure = Figure(figsize=(1.0 + 6.4 * len(tasks), 5.4), layout="constrained")
+        for task, axes in zip(tasks, figure.subplots(1, len(tasks), squeeze=False)[0], strict=True):
+            of = points[points["task"] == task]
+            for arm in arms:
+                _scattered(axes, of[of["arm"] == arm], arm, colours[arm])
+            front = of[of["front"]].sort_values("x")
+            axes.plot(front["x"], front["y"], color="black", lw=1.2, ls="--", zorder=0, label="front")
+            axes.set(title=task, xlabel=directed(x), ylabel=directed(y))
+        legend_above(figure)
+    text = (
+        f"Means over seeds on the test set with their 95 % intervals. On the front are the points whose "
+        f"{named(x)} and {named(y)} no other point of the task beats on validation data:"
+    )
+    section = figure_section("Pareto front", figure, "pareto.png", text)
+    return Section(section.title, section.html + items(_said(points, x, y)), section.files)
+
+
+def _points(results: Results, x: str, y: str) -> pd.DataFrame:
+    """A row per trial: task, arm, its place in the search, test intervals of x and y, and whether it is on the front."""
+    rows = final(results.records).query("metric in [@x, @y]")
+    keys = ["task", "arm", "trial"]
+    values = {
+        split: part.groupby([*keys, "metric"], sort=False)["value"].agg(list).unstack("metric").dropna()
+        for split, part in rows.groupby("split")
+    }
+    places = {(trial.task, trial.arm, trial.uid): pointed(trial.point) for trial in results.trials}
+    table = values["test"].rename(columns={x: "x", y: "y"})
+    for axis, metric in (("x", x), ("y", y)):
+        table[f"interval {axis}"] = table[axis].map(lambda sample, metric=metric: _interval(sample, metric))
+        table[axis] = table[f"interval {axis}"].map(lambda interval: interval.mean)
+        sign = -1 if metric in LOWER_IS_BETTER else 1
+        table[f"val {axis}"] = sign * values["val"][metric].map(np.mean)
+    scores = table.groupby("task", sort=False)[["val x", "val y"]]
+    table["front"] = np.concatenate([pareto_front(part.to_numpy()) for _, part in scores])
+    return table.assign(place=[places[key] for key in table.index]).reset_index()
+
+
+def _interval(values: list[float], metric: str) -> Interval:
+    return mean_interval(value * unit(metric) for value in values)
+
+
+def _scattered(axes: Axes, points: pd.DataFrame, arm: str, colour) -> None:
+    half = {axis: points[f"interval {axis}"].map(lambda interval: interval.half) for axis in "xy"}
+    axes.errorbar(
+        points["x"], points["y"], xerr=half["x"], yerr=half["y"], color=colour, fmt="o", markersize=6, lw=0.8,
+        alpha=0.8, label=arm,
+    )  # fmt: skip
+
+
+def _said(points: pd.DataFrame, x: str, y: str) -> Iterator[str]:
+    for row in points[points["front"]].sort_values(["task", "x"]).to_dict("records"):
+        values = "; ".join(f"{named(m)} {shown(m, row[f'interval {axis}'])}" for axis, m in (("x", x), ("y", y)))
+        where = ", ".join(filter(None, [row["task"], row["arm"], row["place"]]))
+        yield f"<b>{escape(where)}</b>: {values}."
