@@ -1,5 +1,7 @@
 """Suppression: equation 1 and its four arms, by gradients; what is suppressed; and that it suppresses."""
 
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -8,11 +10,15 @@ from fairray import registry
 from fairray.errors import BadInput
 from fairray.methods.suppress import Suppress, Suppressed
 from fairray.store import Store
-from fairray.training.objective import objective
+from fairray.training.objective import objective, parameters
 from fairray.trial import dataset, execute, results
 
 TOY = {"name": "toy", "size": 256}
 WEIGHT = 0.7
+
+
+def suppressed(**arguments):
+    return Suppressed(**{"start": None, "weight": WEIGHT, "schedule": "constant", **arguments})
 
 
 def made(trial, **arguments):
@@ -58,14 +64,14 @@ def test_the_gradient_of_equation_1(by, encoder, head, labels, trial):
 def test_several_suppressed_tasks_are_summed(trial):
     model, batch = made(trial, by="added")
     other = {"name": "preservetask", "side": 32, "train": 2, "validation": 0.5, "test": 1, "target": "size"}
-    stage = Suppressed(weight=WEIGHT, by="added", labels="known", tasks=())
+    stage = suppressed(by="added", labels="known", tasks=())
     assert set(stage.heads(4, dataset(other))) == {"shape", "colour", "location", "background"}
-    one = Suppressed(weight=WEIGHT, by="added", labels="known", tasks=("colour", "shape"))
+    one = suppressed(by="added", labels="known", tasks=("colour", "shape"))
     assert {name: net[-1].out_features for name, net in one.heads(4, dataset(other)).items()} == {
         "colour": 7,
         "shape": 5,
     }
-    protected = Suppressed(weight=WEIGHT, by="added", labels="known", tasks=())
+    protected = suppressed(by="added", labels="known", tasks=())
     assert {*protected.heads(4, dataset(other | {"protected": "shape"}))} == {"group"}
     target, group = losses(model, batch, "group")
     torch.testing.assert_close(model(batch, {}), WEIGHT * target + (1 - WEIGHT) * group)
@@ -73,12 +79,12 @@ def test_several_suppressed_tasks_are_summed(trial):
 
 def test_random_labels_are_drawn_anew_and_uniformly():
     data = dataset({"name": "coloured_mnist"})
-    stage = Suppressed(weight=WEIGHT, by="reversal", labels="random", tasks=("foreground",))
+    stage = suppressed(by="reversal", labels="random", tasks=("foreground",))
     generator = torch.Generator().manual_seed(0)
     first, second = (stage.drawn(20_000, data, generator)["random foreground"] for _ in range(2))
     assert not torch.equal(first, second)
     assert torch.bincount(first, minlength=10).tolist() == pytest.approx([2000] * 10, rel=0.1)
-    assert Suppressed(weight=WEIGHT, by="reversal", labels="known", tasks=()).drawn(8, data, generator) == {}
+    assert suppressed(by="reversal", labels="known", tasks=()).drawn(8, data, generator) == {}
 
 
 def test_a_head_at_its_optimum_on_random_labels_has_no_gradient_to_reverse(trial):
@@ -95,6 +101,28 @@ def reversed_into_encoder(model, batch):
     """The largest derivative of the random labels' loss by the encoder's parameters."""
     found = gradients(model, losses(model, batch, "random group")[1])
     return max(gradient.abs().max() for name, gradient in found.items() if name.startswith("main.encoder"))
+
+
+def test_what_is_suppressed_rises_as_in_dann(trial):
+    model, batch = made(trial, schedule="dann")
+    target, group = losses(model, batch, "group")
+    for behind, risen in ((0.0, 0.0), (0.5, 2 / (1 + math.exp(-5)) - 1), (1.0, 2 / (1 + math.exp(-10)) - 1)):
+        batch["progress"] = torch.full((64,), behind).double()
+        torch.testing.assert_close(model(batch, {}), WEIGHT * target + risen * (1 - WEIGHT) * group)
+
+
+def test_from_the_standard_model_on(trial, store):
+    """The stage before is everybody's standard one, and training begins with its parameters and fresh heads."""
+    one = trial({"name": "suppress", "start": "standard", "probe_epochs": 1}, seeds=[0])
+    execute([one], store)
+    replica = one.replicas[0].parents["model"]
+    start = replica.parents["start"]
+    assert start.uid == trial("standard", seeds=[0]).replicas[0].parents["model"].uid
+    view = replica.stage.view(replica.setting, torch.Generator(), {"start": store.read(start.uid)})
+    began = objective(replica, view.start).nets.state_dict()
+    kept = parameters(store.read(start.uid))
+    assert all(torch.equal(began[name], tensor) for name, tensor in kept.items())
+    assert set(began) - set(kept) == {name for name in began if name.startswith("group.")}
 
 
 @pytest.fixture

@@ -63,6 +63,8 @@ def tabular(
     return Dataset(
         name=name,
         task=f"{target} ~ {protected}",
+        target=target,
+        protected=protected,
         classes=classes,
         groups=groups,
         train=split("train"),

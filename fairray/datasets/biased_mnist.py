@@ -57,6 +57,8 @@ class BiasedMnist:
         return Dataset(
             name="biased_mnist",
             task=f"{self.target} ~ {self.attribute}",
+            target=self.target,
+            protected=self.attribute,
             train=self._coloured(digits.train, self.rho, generator),
             val=self._coloured(digits.val, self.rho, generator),
             test=self._coloured(digits.test, 0.5, generator),

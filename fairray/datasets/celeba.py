@@ -54,6 +54,8 @@ class CelebA:
         return Dataset(
             name="celeba",
             task=f"{self.target} ~ {self.protected}",
+            target=self.target,
+            protected=self.protected,
             train=train,
             val=val,
             test=test,

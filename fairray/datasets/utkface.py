@@ -72,6 +72,8 @@ class UtkFace:
         return Dataset(
             name="utkface",
             task=f"{self.target} ~ {self.protected}",
+            target=self.target,
+            protected=self.protected,
             train=train,
             val=val,
             test=test,

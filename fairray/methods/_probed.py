@@ -105,6 +105,8 @@ class Embedding(Step):
     Records: tsne_x and tsne_y of each example, whose id is in the column sample.
     """
 
+    measures = Probe.measures
+
     model: TrainStage
     probe: Probe
     examples: int

@@ -9,14 +9,17 @@ from annotated_types import Ge, Le
 
 from fairray.data import Dataset
 from fairray.methods._probed import ProbeSettings, check_tasks, unwanted
+from fairray.methods.standard import Standard
 from fairray.networks._maps import two_hidden
-from fairray.training.reversal import reverse
-from fairray.training.stage import TrainStage, error, featured, weighted_mean
+from fairray.training.objective import parameters
+from fairray.training.reversal import reverse, schedule
+from fairray.training.stage import TrainStage, View, error, featured, weighted_mean
 
 __all__ = ["Suppress"]
 
 By = Literal["reversal", "negative", "added"]
 Labels = Literal["known", "random"]
+Schedule = Literal["dann", "constant"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,17 +30,28 @@ class Suppress(ProbeSettings):
     by: "reversal" lets each head learn its task and turns its gradient round where it enters the features; "negative"
         subtracts the heads' losses, as the equation is printed, so that the heads too learn to be wrong; "added" is
         the control: the same heads, whose gradient arrives unreversed.
+    start: from scratch, or from the standard model, whose training is then shared with every arm.
+    schedule: whether 1 - lambda is there from the start, or rises to itself as the strength of a reversal does in DANN.
     labels: of the suppressed tasks: known, or random ones, drawn anew for every batch.
     suppressed: which tasks; without any, the protected attribute, or all others where none is protected.
     """
 
     weight: Annotated[float, Ge(0), Le(1)] = 0.5
     by: By = "reversal"
+    start: Literal["scratch", "standard"] = "scratch"
+    schedule: Schedule = "constant"
     labels: Labels = "known"
     suppressed: tuple[str, ...] = ()
 
     def chain(self):
-        model = Suppressed(weight=float(self.weight), by=self.by, labels=self.labels, tasks=self.suppressed)
+        model = Suppressed(
+            start=Standard() if self.start == "standard" else None,
+            weight=float(self.weight),
+            by=self.by,
+            schedule=self.schedule,
+            labels=self.labels,
+            tasks=self.suppressed,
+        )
         return self.probed(model, self.suppressed)
 
     def check(self, dataset):
@@ -48,10 +62,16 @@ class Suppress(ProbeSettings):
 class Suppressed(TrainStage):
     """lambda L_m(y) - (1 - lambda) sum L_0: a head for each suppressed task reads the feature layer."""
 
+    start: Standard | None
     weight: float
     by: By
+    schedule: Schedule
     labels: Labels
     tasks: tuple[str, ...]
+
+    def view(self, setting, generator, before):
+        rows = torch.arange(len(setting.dataset.train["y"]))
+        return View(rows, start={} if self.start is None else parameters(before["start"]))
 
     def heads(self, features, dataset):
         return {column: two_hidden(features, classes) for column, classes in self._suppressed(dataset).items()}
@@ -76,8 +96,9 @@ class Suppressed(TrainStage):
         target = weighted_mean(error(outputs["logits"], batch["y"]), batch)
         labels = {name: batch[f"random {name}" if self.labels == "random" else name] for name in nets if name != "main"}
         others = sum(F.cross_entropy(outputs[f"guess {name}"], y) for name, y in labels.items())
+        risen = schedule(batch["progress"]).mean() if self.schedule == "dann" else 1
         sign = -1 if self.by == "negative" else 1
-        return self.weight * target + sign * (1 - self.weight) * others
+        return self.weight * target + sign * risen * (1 - self.weight) * others
 
     def _suppressed(self, dataset: Dataset) -> dict[str, int]:
         """How many classes each suppressed task has, by the column of its labels."""

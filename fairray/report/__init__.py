@@ -9,7 +9,7 @@ from fairray.report.page import write
 from fairray.report.pareto import pareto
 from fairray.report.section import Section
 from fairray.report.tables import table, verdict
-from fairray.report.trust import trust_matrices, trust_scores
+from fairray.report.trust import probed, trust_matrices, trust_scores
 from fairray.results import Results
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "grid_verdict",
     "heatmap",
     "pareto",
+    "probed",
     "scatter",
     "sweep",
     "table",

@@ -47,7 +47,7 @@ def pareto(results: Results, x: str, y: str) -> Section:
 
 
 def _points(results: Results, x: str, y: str) -> pd.DataFrame:
-    """A row per trial: task, arm, its place in the search, test intervals of x and y, and whether it is on the front."""
+    """A row per trial: task, arm, place in the search, test intervals of x and y, and whether it is on the front."""
     rows = final(results.records).query("metric in [@x, @y]")
     keys = ["task", "arm", "trial"]
     values = {
@@ -62,7 +62,7 @@ def _points(results: Results, x: str, y: str) -> pd.DataFrame:
         sign = -1 if metric in LOWER_IS_BETTER else 1
         table[f"val {axis}"] = sign * values["val"][metric].map(np.mean)
     scores = table.groupby("task", sort=False)[["val x", "val y"]]
-    table["front"] = np.concatenate([pareto_front(part.to_numpy()) for _, part in scores])
+    table["front"] = pd.concat([pd.Series(pareto_front(part.to_numpy()), index=part.index) for _, part in scores])
     return table.assign(place=[places[key] for key in table.index]).reset_index()
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,13 +14,13 @@ from matplotlib.figure import Figure
 
 from fairray.report.figures import figure_section
 from fairray.report.section import Section, shown
-from fairray.report.tables import Entry, items, laid_out, table_section
+from fairray.report.tables import Entry, items, laid_out, stands_for, table_section
 from fairray.results import Results
 from fairray.statistics.intervals import Interval, mean_interval
 from fairray.statistics.trust import band, trust_score
 from fairray.trial import dataset
 
-__all__ = ["trust_matrices", "trust_scores"]
+__all__ = ["probed", "trust_matrices", "trust_scores"]
 
 ACROSS = 3  # panels beside each other
 
@@ -85,6 +86,28 @@ def trust_scores(results: Results) -> Section:
     )
     section = table_section("Trust scores", "trust", frame, entries, [note])
     return Section(section.title, section.html + items(_changes(results, found)), section.files)
+
+
+def probed(results: Results) -> Section:
+    """What the probes of each method's models tell of every task."""
+    entries = [
+        Entry(
+            key={"task": task, "probed": str(name), "method": arm},
+            metric="probe_accuracy",
+            interval=mean_interval(values),
+            printed=results.print_of(task, arm, "probe_accuracy", view=str(name)),
+        )
+        for task, arm in results.chosen
+        for name, values in _told(results, task, arm)
+    ]
+    frame = laid_out(entries, rows=("task", "probed"), across="method")
+    note = "Accuracy (%) of a probe for each task on the test set; mean over seeds [95 % t-interval]."
+    return table_section("Probes", "probes", frame, entries, [note, *stands_for(results)])
+
+
+def _told(results: Results, task: str, arm: str) -> Iterator[tuple[Any, pd.Series]]:
+    rows = results.of(task, arm, results.views)
+    yield from rows[rows["metric"] == "probe_accuracy"].groupby("view", sort=False)["value"]
 
 
 def _matrices(results: Results) -> Iterator[Matrix]:

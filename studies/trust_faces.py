@@ -1,0 +1,22 @@
+"""What does a model of faces learn beyond its task, and can it be kept from it? (PreserveTask, section 5)
+
+Gender and pose in Diversity in Faces, gender and age in IMDB-WIKI, at paper scale; at small scale people of Adult, by
+their sex and whether they are married, stand in for the faces.
+"""
+
+from fairray import cli, report
+
+
+def sections(results: report.Results) -> list[report.Section]:
+    """What the report shows."""
+    metrics = ("accuracy", "leaked_accuracy")
+    return [
+        report.trust_scores(results),
+        report.trust_matrices(results),
+        report.verdict(results, metrics),
+        report.table(results, metrics),
+    ]
+
+
+if __name__ == "__main__":
+    cli.run_script(__file__)

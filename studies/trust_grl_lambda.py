@@ -1,0 +1,22 @@
+"""How much of its own accuracy does a model pay for forgetting another task? (PreserveTask, equation 1)
+
+Lambda weighs the preserved task against the suppressed one; it goes over a grid, and Optuna searches it for the front
+between preserved and leaked accuracy. The paper prints no value of it.
+"""
+
+from fairray import cli, report
+
+
+def sections(results: report.Results) -> list[report.Section]:
+    """What the report shows."""
+    metrics = ("accuracy", "leaked_accuracy")
+    return [
+        report.pareto(results, x="accuracy", y="leaked_accuracy"),
+        report.sweep(results, metrics),
+        report.verdict(results, metrics),
+        report.table(results, metrics=(*metrics, "trust")),
+    ]
+
+
+if __name__ == "__main__":
+    cli.run_script(__file__)

@@ -1,0 +1,21 @@
+"""How much do networks learn beyond the task that they are trained for? (PreserveTask, Figures 5 and 9-14)
+
+A model is trained for each of five tasks of generated images, and probed for all five; a method of this study is a
+network.
+"""
+
+from fairray import cli, report
+
+
+def sections(results: report.Results) -> list[report.Section]:
+    """What the report shows."""
+    return [
+        report.trust_scores(results),
+        report.trust_matrices(results),
+        report.probed(results),
+        report.samples(results),
+    ]
+
+
+if __name__ == "__main__":
+    cli.run_script(__file__)

@@ -1,0 +1,24 @@
+"""Can a model be kept from learning other tasks than its own? (PreserveTask, Figures 5, 6, 7 and 15-19)
+
+Gradient reversal and negative loss, each with the known labels of the suppressed tasks and with random ones; the control
+has the heads on random labels without any reversal. At small scale all other tasks are suppressed at once, at paper scale
+one at a time.
+"""
+
+from fairray import cli, report
+
+
+def sections(results: report.Results) -> list[report.Section]:
+    """What the report shows."""
+    metrics = ("accuracy", "leaked_accuracy")
+    return [
+        report.trust_scores(results),
+        report.trust_matrices(results),
+        report.verdict(results, metrics),
+        report.table(results, metrics),
+        report.probed(results),
+    ]
+
+
+if __name__ == "__main__":
+    cli.run_script(__file__)
