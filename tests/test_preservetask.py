@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from fairray import config, registry
+from fairray import registry
 from fairray.data import SPLITS
 from fairray.errors import BadInput
 from fairray.report.samples import contact_sheet
@@ -68,8 +68,8 @@ def made():
 
 @pytest.fixture(scope="module")
 def drawn(made):
-    """400 images of 256 px with their labels."""
-    few = some(made.train, 400)
+    """200 images of 256 px with their labels."""
+    few = some(made.train, 200)
     return made.shown(few)["x"], labels(made, few), few["x"]
 
 
@@ -111,9 +111,9 @@ def test_roles(made):
 
 def seen(x):
     """Area, centroid x and y, and largest distance from it, of each image's shape, in pixels."""
-    shape = (x != x[:, :, :1, :1]).any(1)
-    area = shape.sum((1, 2)).double()
-    place = torch.arange(x.shape[-1]).double()
+    shape = (x != x[:, :, :1, :1]).any(1).float()
+    area = shape.sum((1, 2))
+    place = torch.arange(x.shape[-1]).float()
     across, down = (shape.sum(1) * place).sum(1) / area, (shape.sum(2) * place).sum(1) / area
     distance = ((place - down[:, None])[:, :, None] ** 2 + (place - across[:, None])[:, None] ** 2).sqrt()
     return area, across, down, (distance * shape).amax((1, 2))
@@ -159,7 +159,7 @@ def shape_of(x):
 
 
 @pytest.mark.parametrize("antialias", [True, False])
-@pytest.mark.parametrize(("side", "images"), [(256, 400), (64, 400), (96, 200)])
+@pytest.mark.parametrize(("side", "images"), [(256, 150), (64, 400), (96, 200)])
 def test_every_label_but_the_shape_can_be_read_from_pixels(side, images, antialias):
     data = load(side=side, antialias=antialias)
     few = some(data.val, images)
@@ -173,11 +173,11 @@ def test_every_label_but_the_shape_can_be_read_from_pixels(side, images, antiali
 
 def test_shapes_can_be_read_from_pixels():
     data = load(antialias=False)
-    few = some(data.test, 400)
+    few = some(data.test, 200)
     x, of = data.shown(few)["x"], labels(data, few)
     large = of["size"] > 0  # a pixel on the edge is too much of small shapes
     assert torch.equal(shape_of(x[large]), of["shape"][large])
-    assert (shape_of(x) == of["shape"]).double().mean() > 0.95
+    assert (shape_of(x) == of["shape"]).double().mean() > 0.9
 
 
 def test_a_black_background_is_zero_for_every_shape(drawn):
@@ -256,7 +256,6 @@ def test_an_image_is_the_same_whatever_is_drawn_beside_it(side, antialias):
     assert torch.equal(torch.cat([data.render(part) for part in described.split(7)]), together)
     assert torch.equal(data.render(described.view(3, 10, 5, -1)), together.view(3, 10, 5, 3, side, side))
     assert torch.equal(data.render(described[:1].expand(2, 3, -1))[1, 2], together[0])
-    assert data.render(described[:0]).shape == (0, 3, side, side)
 
 
 def digest(data):
@@ -271,11 +270,11 @@ def digest(data):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ({}, "@0"),
-        ({"antialias": False}, "@1"),
-        ({"side": 64}, "@2"),
-        ({"side": 100, "antialias": False}, "@3"),
-        ({"seed": 1}, "@4"),
+        ({}, "8894dd43320ed0c3"),
+        ({"antialias": False}, "1aeb59ff5e149196"),
+        ({"side": 64}, "2ee4ff5176681e2e"),
+        ({"side": 100, "antialias": False}, "22371123f0ee5575"),
+        ({"seed": 1}, "8c7e030b7838a885"),
     ],
 )
 def test_images_are_these_on_every_machine(arguments, expected):
@@ -296,15 +295,27 @@ def test_images_stay_as_they_are_when_there_are_more():
 def covered(description, side, finer):
     """How much of each pixel is shape, by `finer` x `finer` points in each, straight from the definition."""
     shape, _, _, _, cx, cy, r, *_ = description.tolist()
-    place = (np.arange(side * finer) + 0.5) * 256 / (side * finer) - 0.5
-    x, y = place[None, :] - cx, place[:, None] - cy
+    x, y = (_points(centre, r, side, finer) for centre in (cx, cy))
+    places = np.ix_(*(np.unique(n // finer) for n in (y[0], x[0])))
+    x, y = x[1][None, :], y[1][:, None]
     if CORNERS[shape]:
         n = CORNERS[shape]
         turns = [(2 * i + 1) * pi / n for i in range(n)]
-        inside = np.all([x * sin(t) + y * cos(t) < r * cos(pi / n) for t in turns], axis=0)
+        distance = np.max([x * sin(t) + y * cos(t) for t in turns], axis=0) - r * cos(pi / n)
     else:
-        inside = x**2 + y**2 < r**2
-    return inside.reshape(side, finer, side, finer).mean((1, 3))
+        distance = np.hypot(x, y) - r
+    inside = (distance < -1e-9) + 0.5 * (np.abs(distance) <= 1e-9)  # points on the edge are half inside
+    whole = np.zeros((side, side))
+    whole[places] = inside.reshape(len(places[0]), finer, -1, finer).mean((1, 3))
+    return whole
+
+
+def _points(centre, radius, side, finer):
+    """Which points lie in the shape's pixels, by number, and how far they are from its centre."""
+    place = ((np.arange(side * finer) + 0.5) * 256 / (side * finer) - 0.5) - centre
+    first, last = np.abs(place).__le__(radius + 256 / side).nonzero()[0][[0, -1]]
+    number = np.arange(first // finer * finer, (last // finer + 1) * finer)
+    return number, place[number]
 
 
 def cover(x, description):
@@ -314,19 +325,21 @@ def cover(x, description):
     return ((x[channel].double() - ground[channel]) / (ink - ground)[channel]).numpy()
 
 
-@pytest.mark.parametrize(("side", "at_most"), [(256, 0.06), (100, 0.08), (64, 0.1)])
-def test_antialiased_edges_are_nearly_the_mean_of_finer_pixels(side, at_most):
-    """Half minus the distance is off by up to .04 on a straight edge at 45 degrees, and by more at corners."""
+@pytest.mark.parametrize("side", [256, 100, 64])
+def test_antialiased_edges_are_nearly_the_mean_of_finer_pixels(side):
+    """Straight edges at 45 degrees are off by up to .043, where half minus the distance is 0 and the truth is not.
+
+    The rest is corners, of a few pixels each, and rounding to 1/128 and to bytes.
+    """
     data = load(side=side)
     few = some(data.train, 24)
     for x, description in zip(data.shown(few)["x"], few["x"], strict=True):
-        ours, true = cover(x, description), covered(description, side, 8)
+        ours, true = cover(x, description), covered(description, side, 16)
         apart = np.abs(ours - true)
         edge = (true > 0) & (true < 1)
-        assert apart[edge].mean() < 0.03
-        assert np.quantile(apart[edge], 0.95) < at_most
-        assert apart[~edge].max() < 0.06
-        assert apart.max() < 0.4  # a corner's one pixel
+        assert apart[edge].mean() < 0.035
+        assert (apart > 0.06).sum() <= 12
+        assert apart.max() < 0.4
 
 
 @pytest.mark.parametrize("side", [256, 100])
@@ -336,20 +349,29 @@ def test_aliased_pixels_are_those_whose_middle_is_inside(side):
     for x, description in zip(data.shown(few)["x"], few["x"], strict=True):
         ours, true = cover(x, description), covered(description, side, 1)
         assert set(np.unique(ours)) == {0, 1}
-        assert np.abs(ours - true).sum() <= 8
+        assert np.array_equal(ours, np.floor(true))
+
+
+def test_aliased_shapes_are_their_own_mirror_images():
+    """Pixels on the edge are all outside, and not as rounding has it: or edges were ragged, each machine's its own."""
+    shape, radius = (n.flatten() for n in torch.meshgrid(torch.arange(5), torch.arange(14, 89), indexing="ij"))
+    described = torch.full((len(shape), 10), 128, dtype=torch.int16)
+    described[:, 0], described[:, 6], described[:, 7:] = shape, radius, 0
+    x = load(antialias=False).render(described)[:, 0, 1:, 1:]
+    assert torch.equal(x, x.flip(2))
+    assert torch.equal(x[shape == 1], x[shape == 1].transpose(1, 2))
 
 
 def test_areas_are_the_closed_forms(drawn):
+    """Distances are exact along straight edges; a circle's coverage is too large by half of 1/12 of a pixel's turn."""
     x, of, described = drawn
-    for one, description, shape in zip(x[:100], described[:100], of["shape"][:100], strict=True):
+    for one, description, shape in zip(x, described, of["shape"], strict=True):
         radius = float(description[6])
-        assert cover(one, description).sum() == pytest.approx(AREAS[shape] * radius**2, abs=0.02 * radius + 1)
+        assert cover(one, description).sum() == pytest.approx(float(AREAS[shape]) * radius**2, rel=0.004, abs=2)
 
 
 def test_shapes_lie_whole_inside_the_image(drawn):
     x, _, _ = drawn
-    ground = x[:, :, :1, :1]
-    assert (x[:, :, 0] == ground[:, :, 0]).all(1).double().mean() > 0.9  # y = 0 is reached by few
     _, across, down, reach = seen(x)
     assert (torch.minimum(across, down) - reach > -2).all()
     assert (torch.maximum(across, down) + reach < 257).all()
@@ -378,17 +400,11 @@ def test_the_fingerprint_tells_what_is_shown_and_asked(made):
     assert load().fingerprint == made.fingerprint
 
 
-def test_it_can_be_chosen_by_its_name():
-    study = config.load("bade_artificial_bias", "smoke", ["tasks={Shapes: {name: preservetask, side: 32}}"])
-    assert study.tasks["Shapes"]["name"] == "preservetask"
-
-
 # The sheet of samples
 
 
 def texts(figure: Figure):
-    of = [text.get_text() for axes in figure.axes for text in (axes._left_title, axes.title, *axes.texts)]
-    return [*of, *(text.get_text() for text in figure.texts)]
+    return [*(text.get_text() for text in figure.texts), *(axes.get_title("left") for axes in figure.axes)]
 
 
 def test_a_sheet_shows_each_class_of_each_task():
@@ -400,9 +416,8 @@ def test_a_sheet_shows_each_class_of_each_task():
 
 
 def test_a_sheet_of_stored_images_with_two_classes():
-    data = registry.build("datasets", {"name": "biased_mnist"}).load()
-    sheet = contact_sheet(data, columns=6)
-    assert {*data.classes, *data.groups} <= set(texts(sheet))
+    data = registry.build("datasets", {"name": "toy", "side": 16, "size": 64}).load()
+    assert sorted(texts(contact_sheet(data, columns=1))) == sorted([*data.tasks, *data.classes, *data.groups])
 
 
 def test_a_sheet_is_of_images():

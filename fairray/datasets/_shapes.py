@@ -70,8 +70,8 @@ def _cover(
     h = (torch.arange(width, dtype=torch.float64) * 512 + 256 - x)[None, :] / 512
     v = (torch.arange(height, dtype=torch.float64) * 512 + 256 - y)[:, None] / 512
     distance = _distance(CORNERS[shape], h, v, radius / 512)
-    if not antialias:
-        return (distance < 0).to(device, torch.uint8)
+    if not antialias:  # a pixel on the edge is outside, and not as rounding has it
+        return (distance < -1e-9).to(device, torch.uint8)
     return (FULL * (0.5 - distance).clamp(0, 1)).round().to(device, torch.int16)
 
 

@@ -16,7 +16,7 @@ __all__ = ["StridedCnn"]
 
 @dataclass(frozen=True, kw_only=True)
 class StridedCnn:
-    """A 7x7 convolution of stride 2 with `channels`, then two 3x3 ones with 2 and 4 times as many, each with ReLU and
+    """A 5x5 convolution of stride 2 with `channels`, then two 3x3 ones with 2 and 4 times as many, each with ReLU and
     2x2 max-pooling; the flattened map is the feature layer, and the head is that of the trust study's networks.
 
     Without batch normalisation and dropout it is a pure function of its parameters, so that replicas can be stacked.
@@ -28,7 +28,7 @@ class StridedCnn:
         """A network for images of `shape` (3, height, width) and `outputs` logits. Raises BadInput for other inputs."""
         side(shape)
         channels = [self.channels, 2 * self.channels, 4 * self.channels]
-        layers = [nn.Conv2d(3, self.channels, 7, stride=2, padding=3), *_activated()]
+        layers = [nn.Conv2d(3, self.channels, 5, stride=2, padding=2), *_activated()]
         for inputs, out in pairwise(channels):
             layers += [nn.Conv2d(inputs, out, 3, padding=1), *_activated()]
         return flattened(nn.Sequential(*layers).apply(initialise), shape, outputs)
