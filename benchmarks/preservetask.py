@@ -50,14 +50,15 @@ def arrays(images: list[Image.Image]) -> np.ndarray:
     return np.stack([np.asarray(image).transpose(2, 0, 1) for image in images])
 
 
-def data(side: int, antialias: bool) -> Dataset:
-    spec = {"name": "preservetask", "side": side, "antialias": antialias, "train": 2, "test": 1}
+def data(side: int, antialias: bool, images: int) -> Dataset:
+    """With at least so many images to train on."""
+    spec = {"name": "preservetask", "side": side, "antialias": antialias, "train": 2 + images // 1000, "test": 1}
     return registry.build("datasets", spec).load()
 
 
 def compared(side: int, antialias: bool, images: int) -> tuple[float, float, float]:
     """Images a second: ours, Pillow's, and Pillow's as arrays."""
-    made, finer = data(side, antialias), 4 if antialias else 1
+    made, finer = data(side, antialias, images), 4 if antialias else 1
     rows = made.train["x"][torch.randperm(len(made.train["x"]), generator=torch.Generator().manual_seed(0))]
     batches = rows[: max(BATCH, images // BATCH * BATCH)].split(BATCH)
     ours, theirs = made.shown({"x": batches[0]})["x"].numpy(), arrays(pillow(batches[0], side, finer))

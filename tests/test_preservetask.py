@@ -329,7 +329,7 @@ def cover(x, description):
 def test_antialiased_edges_are_nearly_the_mean_of_finer_pixels(side):
     """Straight edges at 45 degrees are off by up to .043, where half minus the distance is 0 and the truth is not.
 
-    The rest is corners, of a few pixels each, and rounding to 1/128 and to bytes.
+    The rest is a pixel or two at each corner, and rounding to 1/128 and to bytes.
     """
     data = load(side=side)
     few = some(data.train, 24)
@@ -337,8 +337,8 @@ def test_antialiased_edges_are_nearly_the_mean_of_finer_pixels(side):
         ours, true = cover(x, description), covered(description, side, 16)
         apart = np.abs(ours - true)
         edge = (true > 0) & (true < 1)
-        assert apart[edge].mean() < 0.035
-        assert (apart > 0.06).sum() <= 12
+        assert apart[edge].mean() < 0.045
+        assert (apart > 0.06).sum() <= 8
         assert apart.max() < 0.4
 
 
@@ -363,11 +363,11 @@ def test_aliased_shapes_are_their_own_mirror_images():
 
 
 def test_areas_are_the_closed_forms(drawn):
-    """Distances are exact along straight edges; a circle's coverage is too large by half of 1/12 of a pixel's turn."""
+    """To 2.5 pixels, which is what corners add and rounding may: the smallest shape has 400."""
     x, of, described = drawn
     for one, description, shape in zip(x, described, of["shape"], strict=True):
         radius = float(description[6])
-        assert cover(one, description).sum() == pytest.approx(float(AREAS[shape]) * radius**2, rel=0.004, abs=2)
+        assert cover(one, description).sum() == pytest.approx(float(AREAS[shape]) * radius**2, abs=2.5)
 
 
 def test_shapes_lie_whole_inside_the_image(drawn):

@@ -18,12 +18,12 @@ FULL = 128  # what a pixel that is covered counts
 class Render:
     """Images of one shape each.
 
-    side: of the images in px. antialias: a pixel is covered by .5 minus its centre's signed distance to the shape in px,
-    cut to [0, 1]; otherwise by 1 where its centre is inside.
+    side: of the images in px. antialias: a pixel is covered by .5 minus its centre's signed distance to the shape in
+    px, cut to [0, 1]; otherwise by 1 where its centre is inside.
 
     Corners lie at (x + r sin(2 pi i / n), y + r cos(2 pi i / n)), as those of the published generator, but are not
-    rounded; y points down. Only the window about the shape is drawn on. What a shape covers is rounded to 128ths once, and
-    all else is done in whole numbers, so that an image is the same on any device and in any batch.
+    rounded; y points down. Only the window about the shape is drawn on. What a shape covers is rounded to 128ths once,
+    and all else is done in whole numbers, so that an image is the same on any device and in any batch.
     """
 
     side: int = CANVAS
@@ -32,8 +32,8 @@ class Render:
     def __call__(self, described: Tensor) -> Tensor:
         """Bytes with axes (..., RGB, y, x).
 
-        described: whole numbers with axes (..., 10): shape, red, green and blue, x and y of the centre and radius in px of
-        an image of 256 px, red, green and blue of the ground.
+        described: whole numbers with axes (..., 10): shape, red, green and blue, x and y of the centre and radius in px
+        of an image of 256 px, red, green and blue of the ground.
         """
         flat = described.reshape(-1, described.shape[-1])
         images = torch.empty(len(flat), 3, self.side, self.side, dtype=torch.uint8, device=flat.device)
@@ -46,7 +46,7 @@ class Render:
         images.copy_(ground[..., None, None].to(torch.uint8).expand_as(images))
         change = (colour - ground)[..., None, None].to(torch.int16 if self.antialias else torch.uint8)
         windows = self._windows(shape, centre, radius).tolist()
-        size, strides = images[0].numel(), images.stride()[1:]
+        size, strides = 3 * self.side**2, images.stride()[1:]
         for i, (to, (x, y, *of)) in enumerate(zip(change.unbind(), windows, strict=True)):
             added = _cover(*of, self.antialias, images.device) * to  # modulo 256, as bytes are
             if self.antialias:
@@ -62,7 +62,7 @@ class Render:
         return torch.cat([first, shape, reach, middle - 512 * first, last - first + 1], dim=1)
 
 
-@lru_cache(maxsize=2**16)
+@lru_cache(maxsize=2**14)
 def _cover(
     shape: int, radius: int, x: int, y: int, width: int, height: int, antialias: bool, device: torch.device
 ) -> Tensor:

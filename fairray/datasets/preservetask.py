@@ -1,6 +1,7 @@
 """PreserveTask: generated images of a coloured shape, with five tasks that say nothing of each other.
 
-Is my Deep Learning Model Learning more than I want it to? (PreserveTask), section 3; numbers as in its authors' generator.
+Is my Deep Learning Model Learning more than I want it to? (PreserveTask); numbers as in its authors'
+generator.
 """
 
 from dataclasses import dataclass
@@ -114,7 +115,7 @@ def drawn(seed: int, ids: np.ndarray, purpose: int, low, high) -> np.ndarray:
 
 
 def _mixed(word: np.ndarray) -> np.ndarray:
-    """SplitMix64: Steele, Lea & Flood, Fast Splittable Pseudorandom Number Generators (OOPSLA 2014), figure 17."""
+    """SplitMix64: Steele, Lea & Flood, Fast Splittable Pseudorandom Number Generators (OOPSLA 2014)."""
     word = word + np.uint64(0x9E3779B97F4A7C15)
     word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -36,7 +36,7 @@ class Suppress(ProbeSettings):
     suppressed: which tasks; without any, the protected attribute, or all others where none is protected.
     """
 
-    weight: Annotated[float, Ge(0), Le(1)] = 0.5
+    weight: Annotated[float, Ge(0), Le(1)] = 0.9
     by: By = "reversal"
     start: Literal["scratch", "standard"] = "scratch"
     schedule: Schedule = "constant"

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from fairray.data import Tensors
 from fairray.stages import Replica
-from fairray.training.objective import adam_groups, objective
+from fairray.training.objective import adam_groups, laid_out, objective
 
 __all__ = ["Alone"]
 
@@ -17,7 +17,6 @@ class Alone:
 
     def __init__(self, replicas: Sequence[Replica], starts: Sequence[Tensors]):
         (replica,), (start,) = replicas, starts
-        # channels last: on a CPU a small convolutional network takes its steps 1.6 times as fast
         self.objective = objective(replica, start).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.model: torch.nn.Module = self.objective
         self.trained = {name: p for name, p in self.objective.nets.named_parameters() if p.requires_grad}
@@ -26,7 +25,7 @@ class Alone:
     def step(self, batch: Tensors) -> Tensor:
         """One step of Adam; the first loss before it."""
         self.model.train()
-        losses = self.model({name: _laid_out(tensor[0]) for name, tensor in batch.items()}, {})
+        losses = self.model({name: laid_out(tensor[0]) for name, tensor in batch.items()}, {})
         self.optimizer.zero_grad()
         if self.objective.stage.losses == 1:
             losses.backward()
@@ -39,7 +38,7 @@ class Alone:
     def predict(self, batch: Tensors) -> Tensor:
         """Logits with axes (replica, example, class); the batch has no axis of replicas."""
         self.model.eval()
-        batch = {name: _laid_out(tensor) for name, tensor in batch.items()}
+        batch = {name: laid_out(tensor) for name, tensor in batch.items()}
         return self.objective(batch, {}, predict=True)[None]
 
     def state(self) -> list[Tensors]:
@@ -61,7 +60,3 @@ class Alone:
     def _whole(self, gradients: Tensor) -> Tensor:
         """The gradients of the whole batch."""
         return gradients
-
-
-def _laid_out(tensor: Tensor) -> Tensor:
-    return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
