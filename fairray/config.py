@@ -126,6 +126,9 @@ class Draft:
 
     def takes(self, item: tuple[str, Any, str]) -> bool:
         """Whether a scale's item means anything here: a width does only to a network that has one."""
+        group, *rest = item[0].split(".")
+        if group in MEMBERS and len(rest) > 1 and rest[0] in self.labels - {*self.values[group]}:
+            return False  # an argument has taken it away
         part, _, name = item[0].replace("methods.*", "methods").partition(".")
         if part not in ("network", "methods"):
             return True

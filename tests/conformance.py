@@ -31,10 +31,11 @@ def served(method, kind):
 def varied(method, trial, seeds=(0, 1), kind="table"):
     """Trials of a method that differ in every float: hyperparameters and learning rate."""
     default = registry.load("methods", method)()
+    few = {"probe_epochs": 2} if hasattr(default, "probe_epochs") else {}
     floats = {name: value for name, value in vars(default).items() if isinstance(value, float)}
     return [
         trial(
-            {"name": method, **{name: value * (1 - 0.1 * i) for name, value in floats.items()}},
+            {"name": method, **few, **{name: value * (1 - 0.1 * i) for name, value in floats.items()}},
             seeds=seeds,
             numerics={"dtype": "float64"},
             dataset=KINDS[kind],

@@ -83,3 +83,38 @@ def test_a_wrong_trigger_is_named(value, says):
     with pytest.raises(BadInput, match="trigger") as raised:
         config.load("bade_triggers", "small", [f"methods={{bade: {{name: bade, trigger: {value}}}}}", "baseline=null"])
     assert says in str(raised.value)
+
+
+def test_a_method_can_have_a_network_of_its_own():
+    study = config.load("trust_networks", "small", ["methods=[VGG16, MobileNet]", "baseline=VGG16"])
+    names = {(arm.name, arm.closed.network["name"]) for arm in study.arms()}
+    assert names == {("VGG16", "vgg16"), ("MobileNet", "mobilenet")}
+
+
+def test_a_network_of_a_list_of_targets_is_that_of_all_its_tasks(tmp_path):
+    study = config.load("trust_faces", "paper", [f"tasks.*.folder={tmp_path}"])
+    networks = {arm.task: arm.closed.network["name"] for arm in study.arms()}
+    assert networks == dict.fromkeys(["DiF gender", "DiF pose"], "inception_v1") | dict.fromkeys(
+        ["Wiki gender", "Wiki age"], "densenet121"
+    )
+    assert study.families["Wiki age"] == "Wiki"
+
+
+def test_a_method_can_be_searched_in_a_way_of_its_own():
+    study = config.load("trust_grl_lambda", "small")
+    assert {name: search.name for name, search in study.searches.items()} == {"grl_optuna": "nsga2"}
+    assert study.search.name == "grid"
+    with pytest.raises(BadInput, match="a grid search needs a grid"):
+        config.load("trust_grl_lambda", "small", ["searches={grl_optuna: grid}"])
+    with pytest.raises(BadInput, match=r"searches\.grl"):
+        config.load("trust_grl_lambda", "small", ["searches={grl: nsga2}"])
+    with pytest.raises(BadInput, match="pints"):
+        config.load("trust_grl_lambda", "small", ["searches={grl_optuna: {name: nsga2, pints: 3}}"])
+
+
+def test_a_scale_sets_probes_where_there_are_any():
+    probes = config.load("trust_networks", "small").methods["VGG16"]
+    assert probes["probe_epochs"] < registry.load("methods", "trust")().probe_epochs
+    assert "probe_epochs" not in config.load("bade_celeba", "small").methods["standard"]
+    with pytest.raises(BadInput, match="none of the methods has prob_lr"):
+        config.load("trust_networks", "small", ["methods.*.prob_lr=1"])

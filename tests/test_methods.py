@@ -35,11 +35,14 @@ def test_stacking_changes_nothing(method, kind, trial, tmp_path):
         {"name": "mfd", "kernel": "poly"},
         {"name": "rnf", "attributes": "gce"},
         {"name": "bade", "mse": 0.3, "tar_negative": 0.2, "tar_positive": 0.6},
+        {"name": "suppress", "by": "negative", "labels": "random", "start": "standard", "probe_epochs": 1},
+        {"name": "suppress", "by": "added", "schedule": "dann", "probe_epochs": 1},
     ],
     ids=lambda spec: " ".join(map(str, spec.values())),
 )
 def test_stacking_changes_nothing_whatever_the_options(spec, kind, trial, tmp_path):
-    weight, double = "smoothing" if spec["name"] == "rnf" else "strength", {"dtype": "float64"}
+    weight = {"rnf": "smoothing", "suppress": "weight"}.get(spec["name"], "strength")
+    double = {"dtype": "float64"}
     trials = [trial(spec | {weight: v}, dataset=KINDS[kind], numerics=double, epochs=3) for v in (0.5, 0.9)]
     assert_engines_agree(trials, tmp_path)
 

@@ -7,7 +7,8 @@ from scipy import stats
 from fairray.selection import best_trials
 from fairray.statistics.correlation import correlation
 from fairray.statistics.intervals import mean_interval
-from fairray.training.selection import RULES, best_epoch
+from fairray.statistics.pareto import pareto_front
+from fairray.training.selection import RULES, best_epoch, ended
 
 
 def test_the_interval_is_scipys():
@@ -95,3 +96,23 @@ def test_points_are_chosen_on_validation_data_alone():
     table = pd.concat([records("test", test), records("val", val)])
     assert best_trials(table, {"odds": "minimize", "eacc": "maximize"}) == {("t", "a"): "q"}
     assert best_trials(table, {"eacc": "maximize"}) == {("t", "a"): "p"}
+
+
+def test_patience_ends_what_no_longer_gets_better():
+    """Two replicas of one pack: what the first trains on for the second's sake changes nothing of it."""
+    accuracy = torch.tensor([[0.5, 0.1], [0.7, 0.2], [0.7, 0.3], [0.6, 0.4], [0.9, 0.5]])
+    curves = {"accuracy": accuracy}
+    assert best_epoch("accuracy", curves).tolist() == [4, 4]
+    assert best_epoch("accuracy", curves, patience=2).tolist() == [1, 4]
+    assert best_epoch("accuracy", curves, patience=3).tolist() == [4, 4]
+    assert [ended("accuracy", {"accuracy": accuracy[:n]}, 2) for n in (3, 4, 5)] == [False, False, False]
+    assert [ended("accuracy", {"accuracy": accuracy[:n, :1]}, 2) for n in (3, 4, 5)] == [False, True, True]
+    assert not ended("accuracy", curves, 0)
+
+
+def test_the_front_of_points_that_none_beats():
+    points = np.array([[1.0, 5.0], [2.0, 4.0], [2.0, 3.0], [3.0, 1.0], [0.5, 5.0], [3.0, 1.0]])
+    assert pareto_front(points).tolist() == [True, True, False, True, False, True]
+    random = np.random.default_rng(0).random((50, 3))
+    beaten = [any((q >= p).all() and (q > p).any() for q in random) for p in random]
+    assert pareto_front(random).tolist() == [not b for b in beaten]

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import torch
 from annotated_types import Ge, Gt, Lt
-from sklearn.manifold import TSNE
 
 from fairray.data import SPLITS, Dataset
 from fairray.errors import BadInput
@@ -112,6 +111,8 @@ class Embedding(Step):
     examples: int
 
     def compute(self, setting, seed, before):
+        from sklearn.manifold import TSNE  # slow to import, and most studies draw no map
+
         features = encoded(self.model, setting, before["model"], "test")[: self.examples].numpy()
         perplexity = min(30.0, (len(features) - 1) / 3)
         plane = TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(features)

@@ -7,6 +7,7 @@ from fairray.report.figures import scatter, sweep, tradeoff
 from fairray.report.grid import grid_verdict, heatmap
 from fairray.report.page import write
 from fairray.report.pareto import pareto
+from fairray.report.samples import samples
 from fairray.report.section import Section
 from fairray.report.tables import table, verdict
 from fairray.report.trust import probed, trust_matrices, trust_scores
@@ -22,6 +23,7 @@ __all__ = [
     "heatmap",
     "pareto",
     "probed",
+    "samples",
     "scatter",
     "sweep",
     "table",

@@ -6,12 +6,24 @@ from matplotlib.figure import Figure
 
 from fairray.data import Dataset
 from fairray.errors import BadInput
+from fairray.report.figures import figure_section
+from fairray.report.section import Section
+from fairray.results import Results
+from fairray.trial import dataset
 
-__all__ = ["contact_sheet"]
+__all__ = ["contact_sheet", "samples"]
 
 ROWS = 2  # of images in a class
 CELL, GAP, LINE, HEADING, MARGIN = 0.85, 0.2, 0.24, 0.26, 0.25  # inches
 FRAME = 160  # grey, as white images have to be told from the page
+
+
+def samples(results: Results) -> Section:
+    """A contact sheet of the study's first data set."""
+    data = dataset(next(iter(results.study.tasks.values())))
+    if data.kind != "image":
+        return Section("Data", "<p>The data are no images.</p>")
+    return figure_section("Data", contact_sheet(data), "samples.png", "Test images of each class of each task.")
 
 
 def contact_sheet(dataset: Dataset, columns: int = 14) -> Figure:

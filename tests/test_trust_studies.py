@@ -1,0 +1,85 @@
+"""The trust studies from the command line to the report, at smoke scale."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fairray.cli import main
+from fairray.statistics.trust import trust_score
+from fairray.trial import dataset
+
+QUICK = ["--scale", "smoke", "launch=local", "launch.threads=1"]
+TASKS = ["shape", "colour", "size", "location", "background"]
+CLASSES = [5, 7, 3, 4, 3]
+
+
+def reports(tmp_path_factory, study, *arguments):
+    folder = tmp_path_factory.mktemp(study)
+    assert main(["run", study, *QUICK, *arguments, f"launch.output={folder}"]) == 0
+    return folder / "reports" / study / "smoke"
+
+
+@pytest.fixture(scope="module")
+def suppression(tmp_path_factory):
+    return reports(tmp_path_factory, "trust_suppression")
+
+
+def told(folder, task, arm, seed):
+    """What the probes say of each task, by the records."""
+    records = pd.read_csv(folder / "records.csv").query("metric == 'probe_accuracy' and split == 'test'")
+    rows = records.query("task == @task and arm == @arm and seed == @seed")
+    return rows.set_index("view")["value"]
+
+
+def test_the_score_is_that_of_the_records(suppression):
+    table = pd.read_csv(suppression / "trust.csv").set_index(["tasks", "method"])
+    for arm in ("standard", "grl_random"):
+        scores = [
+            trust_score(np.array([told(suppression, f"At once {t}", arm, seed)[TASKS] for t in TASKS]), CLASSES)
+            for seed in (0, 1)
+        ]
+        assert table.loc[("At once", arm), "mean"] == pytest.approx(np.mean(scores))
+    assert table.loc[("At once", "standard"), "printed"] == 0.7530
+    assert set(table.index.get_level_values("tasks")) == {"At once"}  # of the pairs there are not all rows
+    page = (suppression / "report.html").read_text()
+    assert "At once, grl_random" in page
+    assert (suppression / "matrices.png").stat().st_size > 10_000
+
+
+def test_a_model_s_own_score_is_its_row_s(suppression):
+    """The mean over the rows of a seed is the matrix's score."""
+    records = pd.read_csv(suppression / "records.csv").query("metric == 'trust' and split == 'test'")
+    rows = records[records["task"].str.startswith("At once")].query("arm == 'standard'")
+    table = pd.read_csv(suppression / "trust.csv").set_index(["tasks", "method"])
+    assert rows["value"].mean() == pytest.approx(table.loc[("At once", "standard"), "mean"])
+
+
+def test_leaked_accuracy_is_that_of_what_is_suppressed(suppression):
+    records = pd.read_csv(suppression / "records.csv").query("split == 'test' and arm == 'grl_random' and seed == 0")
+    leaked = records.query("metric == 'leaked_accuracy'").set_index("task")["value"]
+    pair, once = (told(suppression, task, "grl_random", 0) for task in ("Pairs shape/colour", "At once shape"))
+    assert leaked["Pairs shape/colour"] == pair["colour"]
+    assert leaked["At once shape"] == pytest.approx(once[TASKS[1:]].mean())
+
+
+def test_features_are_laid_out_in_a_plane(tmp_path_factory):
+    folder = reports(tmp_path_factory, "trust_coloured_mnist", "seeds=1", "tasks.Digits.target=digit")
+    records = pd.read_csv(folder / "records.csv")
+    places = records[records["metric"].isin(["tsne_x", "tsne_y"])]
+    first = dataset({"name": "coloured_mnist"}).test["id"][:24].tolist()
+    for _, of in places.groupby(["arm", "metric"]):
+        assert of["sample"].tolist() == first
+        assert of["value"].std() > 0
+    assert places.groupby(["arm", "metric"]).ngroups == 4
+    assert (folder / "tsne.png").stat().st_size > 10_000
+    assert (folder / "samples.png").stat().st_size > 10_000
+
+
+def test_the_front_is_in_the_report(tmp_path_factory):
+    folder = reports(tmp_path_factory, "trust_grl_lambda", "seeds=1", "methods=[standard, grl_known, grl_optuna]")
+    records = pd.read_csv(folder / "records.csv")
+    assert records.query("arm == 'grl_optuna'")["trial"].nunique() == 4
+    assert records.query("arm == 'grl_known'")["trial"].nunique() == 2
+    assert (folder / "pareto.png").stat().st_size > 10_000
+    assert "Pareto front" in (folder / "report.html").read_text()
+    assert set(records.query("arm == 'grl_known'")["method.weight"]) == {0.5, 0.9}
