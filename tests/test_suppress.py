@@ -5,13 +5,14 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
+from conformance import assert_engines_agree
 
 from fairray import registry
 from fairray.errors import BadInput
 from fairray.methods.suppress import Suppress, Suppressed
 from fairray.store import Store
 from fairray.training.objective import objective, parameters
-from fairray.trial import dataset, execute, results
+from fairray.trial import Trial, dataset, execute, results
 
 TOY = {"name": "toy", "size": 256}
 WEIGHT = 0.7
@@ -152,6 +153,20 @@ def test_with_lambda_one_nothing_is_suppressed(told):
     """The plain model's numbers but for its start: the heads draw from the same stream after it."""
     plain, suppressed = told("trust"), told("suppress", weight=1.0)
     assert suppressed["leaked_accuracy"] == pytest.approx(plain["leaked_accuracy"], abs=0.05)
+
+
+def test_the_engines_agree_on_images_that_are_drawn_when_they_are_needed(tmp_path):
+    """And on random labels, which are drawn for every batch."""
+    spec = {"name": "preservetask", "side": 16, "train": 2, "validation": 0.5, "test": 1, "protected": "size"}
+    trials = [
+        Trial(
+            task="drawn", arm="suppress", dataset=spec, network={"name": "strided_cnn", "channels": 1},
+            method={"name": "suppress", "labels": "random", "weight": weight, "probe_epochs": 1, "probe_batch": 256},
+            training={"epochs": 1, "batch": 200}, numerics={"dtype": "float64"}, seeds=(0, 1),
+        )
+        for weight in (0.5, 0.9)
+    ]  # fmt: skip
+    assert_engines_agree(trials, tmp_path)
 
 
 def test_what_cannot_be_suppressed_is_refused():
