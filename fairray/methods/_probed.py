@@ -81,7 +81,7 @@ class Probe(Step):
         for split in SPLITS[1:]:
             predicted = before["model"].tensors[f"{split}/logits"].argmax(-1)
             accuracy = (predicted == dataset.split(split)["y"]).double().mean()
-            right = probes.predict(examples[split].features).cpu() == examples[split].labels
+            right = probes.predict(examples[split].features) == examples[split].labels
             told = dict(zip(dataset.tasks, right.double().mean(1).tolist(), strict=True))
             tables.append(self._records(dataset, float(accuracy), told).assign(split=split))
         return Artifact({}, pd.concat(tables, ignore_index=True))

@@ -80,9 +80,9 @@ class Probes(nn.Module):
 
     @torch.no_grad()
     def predict(self, x: Tensor) -> Tensor:
-        """Labels with axes (task, example)."""
+        """Labels with axes (task, example), on the host."""
         self.eval()
-        return torch.cat([self(part).argmax(-1) for part in x.split(CHUNK)], dim=1)
+        return torch.cat([self(part.to(self.mean)).argmax(-1).cpu() for part in x.split(CHUNK)], dim=1)
 
     def _dropped(self, x: Tensor, share: float) -> Tensor:
         if not self.training:
