@@ -37,6 +37,7 @@ def pareto(results: Results, x: str, y: str) -> Section:
             front = of[of["front"]].sort_values("x")
             axes.plot(front["x"], front["y"], color="black", lw=1.2, ls="--", zorder=0, label="front")
             axes.set(title=task, xlabel=directed(x), ylabel=directed(y))
+            axes.set(xlim=_around(of["x"]), ylim=_around(of["y"]))
         legend_above(figure)
     text = (
         f"Means over seeds on the test set with their 95 % intervals. On the front are the points whose "
@@ -72,10 +73,14 @@ def _interval(values: list[float], metric: str) -> Interval:
 
 def _scattered(axes: Axes, points: pd.DataFrame, arm: str, colour) -> None:
     half = {axis: points[f"interval {axis}"].map(lambda interval: interval.half) for axis in "xy"}
-    axes.errorbar(
-        points["x"], points["y"], xerr=half["x"], yerr=half["y"], color=colour, fmt="o", markersize=6, lw=0.8,
-        alpha=0.8, label=arm,
-    )  # fmt: skip
+    axes.errorbar(points["x"], points["y"], xerr=half["x"], yerr=half["y"], color=colour, fmt="none", lw=0.8, alpha=0.2)
+    axes.scatter(points["x"], points["y"], color=colour, s=45, linewidths=0, label=arm)
+
+
+def _around(values: pd.Series) -> tuple[float, float]:
+    """Limits of an axis that show the means well; wide intervals may reach beyond."""
+    margin = 0.15 * max(float(values.max() - values.min()), 1e-3)
+    return float(values.min()) - margin, float(values.max()) + margin
 
 
 def _said(points: pd.DataFrame, x: str, y: str) -> Iterator[str]:
