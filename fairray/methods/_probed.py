@@ -99,7 +99,7 @@ class Probe(Step):
 
 @dataclass(frozen=True, kw_only=True)
 class Embedding(Step):
-    """The features of the first test examples laid out in a plane: t-SNE (van der Maaten & Hinton, 2008).
+    """The features of test examples, evenly spaced over the split, laid out in a plane: t-SNE (van der Maaten & Hinton, 2008).
 
     Records: tsne_x and tsne_y of each example, whose id is in the column sample.
     """
@@ -113,12 +113,12 @@ class Embedding(Step):
     def compute(self, setting, seed, before):
         from sklearn.manifold import TSNE  # slow to import, and most studies draw no map
 
-        features = encoded(self.model, setting, before["model"], "test")[: self.examples].numpy()
+        ids = setting.dataset.test["id"]
+        spread = torch.linspace(0, len(ids) - 1, min(self.examples, len(ids))).long()  # they may be sorted by label
+        features = encoded(self.model, setting, before["model"], "test")[spread].numpy()
         perplexity = min(30.0, (len(features) - 1) / 3)
         plane = TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(features)
-        table = pd.DataFrame(plane, columns=["tsne_x", "tsne_y"]).assign(
-            sample=setting.dataset.test["id"][: self.examples].numpy()
-        )
+        table = pd.DataFrame(plane, columns=["tsne_x", "tsne_y"]).assign(sample=ids[spread].numpy())
         rows = table.melt("sample", var_name="metric").assign(split="test", group="all")
         return Artifact({}, rows.astype({"value": float}))
 
