@@ -16,7 +16,9 @@ def test_the_example_runs(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "runs" / "store").is_dir()
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/design.md", "docs/decisions.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "CONTRIBUTING.md", "docs/design.md", "docs/decisions.md", "docs/bade.md", "docs/trust.md"]
+)
 def test_links_lead_somewhere(name):
     page = ROOT / name
     for target in re.findall(r"\]\((?!http)([^)]+)\)", page.read_text()):

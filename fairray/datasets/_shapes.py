@@ -45,21 +45,22 @@ class Render:
         shape, colour, centre, radius, ground = numbers.long().split(NUMBERS, dim=1)
         images.copy_(ground[..., None, None].to(torch.uint8).expand_as(images))
         change = (colour - ground)[..., None, None].to(torch.int16 if self.antialias else torch.uint8)
-        windows = self._windows(shape, centre, radius).tolist()
-        size, strides = 3 * self.side**2, images.stride()[1:]
-        for i, (to, (x, y, *of)) in enumerate(zip(change.unbind(), windows, strict=True)):
-            added = _cover(*of, self.antialias, images.device) * to  # modulo 256, as bytes are
+        starts, windows = self._windows(shape, centre, radius)
+        starts, strides = (images.storage_offset() + starts).tolist(), images.stride()[1:]
+        for start, to, window in zip(starts, change.unbind(), windows.tolist(), strict=True):
+            added = _cover(*window, self.antialias, images.device) * to  # modulo 256, as bytes are
             if self.antialias:
                 added = added.add_(FULL // 2).bitwise_right_shift_(7).to(torch.uint8)
-            start = images.storage_offset() + i * size + y * self.side + x
             images.as_strided(added.shape, strides, start).add_(added)
 
-    def _windows(self, shape: Tensor, centre: Tensor, radius: Tensor) -> Tensor:
-        """Of each image: the window's first x and y, and the arguments of `_cover`; lengths in 512ths of a pixel."""
+    def _windows(self, shape: Tensor, centre: Tensor, radius: Tensor) -> tuple[Tensor, Tensor]:
+        """Where the window of each image begins in memory, and the arguments of `_cover`; lengths in 512ths of a px."""
         middle, reach = (2 * centre + 1) * self.side, 2 * radius * self.side
         first = (middle - reach) >> 9
         last = (middle + reach - 1) >> 9
-        return torch.cat([first, shape, reach, middle - 512 * first, last - first + 1], dim=1)
+        image = torch.arange(len(shape), device=shape.device) * 3 * self.side**2
+        start = image + first[:, 1] * self.side + first[:, 0]
+        return start, torch.cat([shape, reach, middle - 512 * first, last - first + 1], dim=1)
 
 
 @lru_cache(maxsize=2**14)

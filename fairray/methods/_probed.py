@@ -99,7 +99,7 @@ class Probe(Step):
 
 @dataclass(frozen=True, kw_only=True)
 class Embedding(Step):
-    """The features of test examples, evenly spaced over the split, laid out in a plane: t-SNE (van der Maaten & Hinton, 2008).
+    """The features of test examples, evenly spaced, laid out in a plane: t-SNE (van der Maaten & Hinton, 2008).
 
     Records: tsne_x and tsne_y of each example, whose id is in the column sample.
     """
