@@ -46,12 +46,12 @@ class Render:
         images.copy_(ground[..., None, None].to(torch.uint8).expand_as(images))
         change = (colour - ground)[..., None, None].to(torch.int16 if self.antialias else torch.uint8)
         starts, windows = self._windows(shape, centre, radius)
-        starts, strides = (images.storage_offset() + starts).tolist(), images.stride()[1:]
-        for start, to, window in zip(starts, change.unbind(), windows.tolist(), strict=True):
+        begin, strides = images.storage_offset(), images.stride()[1:]
+        for start, to, window in zip(starts.tolist(), change.unbind(), windows.tolist(), strict=True):
             added = _cover(*window, self.antialias, images.device) * to  # modulo 256, as bytes are
             if self.antialias:
                 added = added.add_(FULL // 2).bitwise_right_shift_(7).to(torch.uint8)
-            images.as_strided(added.shape, strides, start).add_(added)
+            images.as_strided(added.shape, strides, begin + start).add_(added)
 
     def _windows(self, shape: Tensor, centre: Tensor, radius: Tensor) -> tuple[Tensor, Tensor]:
         """Where the window of each image begins in memory, and the arguments of `_cover`; lengths in 512ths of a px."""
