@@ -1,0 +1,14 @@
+"""Saliency maps, one file each: a frozen dataclass that tells where in an image one looks."""
+
+from typing import Protocol
+
+from torch import Tensor
+
+__all__ = ["Saliency"]
+
+
+class Saliency(Protocol):
+    """A member of fairray/saliency."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Maps in [0, 1] with axes (image, height, width), of images x: floats in [0, 1], RGB, (image, 3, height, width)."""
