@@ -46,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="fairray", description="A distributed hyperparameter-study system for fairness"
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    families = ("studies", "methods", "datasets", "networks", "triggers", "metrics")
+    families = ("studies", *registry.FAMILIES)
     listing = commands.add_parser("list", help="what there is")
     listing.add_argument("family", nargs="?", choices=families)
     listing.set_defaults(command=_list)
@@ -74,6 +74,9 @@ def _list(options: argparse.Namespace) -> int:
         "datasets": lambda: _first_lines("datasets"),
         "networks": lambda: _first_lines("networks"),
         "triggers": lambda: _first_lines("triggers"),
+        "attacks": lambda: _first_lines("attacks"),
+        "perceptual": lambda: _first_lines("perceptual"),
+        "saliency": lambda: _first_lines("saliency"),
         "metrics": lambda: {name: _first(function.__doc__) for name, function in evaluation.metrics().items()},
     }
     for family in [options.family] if options.family else shown:
@@ -166,7 +169,7 @@ def _results(study: Study) -> Results | None:
         return None
     store = Store(study.launch.store_root)
     uids = stages(replica for trial in trials for replica in trial.replicas)
-    return Results(study, records, trials, {uid: store.spec(uid)["made"] for uid in uids})
+    return Results(study, records, trials, {uid: store.spec(uid)["made"] for uid in uids}, store.read)
 
 
 def _written(results: Results) -> list[Path]:

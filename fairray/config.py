@@ -17,13 +17,13 @@ from pydantic import TypeAdapter, ValidationError
 from fairray import evaluation, registry
 from fairray.errors import BadInput, unknown
 from fairray.stages import Numerics, Training
-from fairray.study import Direction, Grid, Launch, Range, Search, Study
+from fairray.study import Direction, Grid, Launch, Range, Search, Study, space
 
 __all__ = ["conf_file", "load", "scales", "script", "studies"]
 
 Tree = dict[str, Any]
 
-FAMILIES = {"dataset": "datasets", "method": "methods", "network": "networks", "trigger": "triggers"}
+FAMILIES = {"dataset": "datasets", "method": "methods", "network": "networks", **registry.TAKEN}
 MEMBERS = {"tasks": "dataset", "methods": "method", "networks": "network", "searches": "search"}
 COMMAND_LINE = "command line"
 ROOTS = (Path.cwd(), Path(__file__).parents[1], Path(__file__).parent)
@@ -216,7 +216,7 @@ def _study(draft: Draft, name: str, scale: str) -> Study:
     _check_names(draft, study)
     searched = [(study.searches.get(label, study.search), spec) for label, spec in methods.items()]
     for way, spec in [*searched, (study.search, study.network), (study.search, study.training)]:
-        for key, value in spec.items():
+        for key, value in space(spec).items():
             if isinstance(value, Range) and way.name == "grid":
                 raise BadInput(
                     f"{draft.file} ({key})", "a grid search needs a grid", "set search=tpe or give grid: [...]"
@@ -300,18 +300,19 @@ def _checked(draft: Draft, key: str, cls: Any, spec: Tree | None = None) -> Tree
             raise unknown(draft.where(f"{key}.{name}"), "key", name, names)
     inner = {name: _inner(draft, f"{key}.{name}", name) for name in spec if name in FAMILIES and spec[name] is not None}
     spec = spec | inner
-    space = {
+    searched = {
         name: _space(draft, f"{key}.{name}", value)
         for name, value in spec.items()
         if isinstance(value, dict) and name not in inner
     }
-    closed = {name: value for name, value in spec.items() if name not in space}
-    start = {name: next(iter(_ends(choice))) for name, choice in space.items()}
+    closed = {name: value for name, value in spec.items() if name not in searched}
+    start = {name: next(iter(_ends(choice))) for name, choice in searched.items()}
     valid = _validated(draft, key, cls, closed | start)
-    for name, choice in space.items():
+    for name, choice in searched.items():
         for value in _ends(choice):
             _validated(draft, key, cls, closed | start | {name: value})
-    return {name: space.get(name, valid[name]) for name in names}
+    # a member that is an argument's default needs no spec
+    return {name: searched.get(name, valid[name]) for name in names if not is_dataclass(valid[name])}
 
 
 def _validated(draft: Draft, key: str, cls: Any, values: Tree) -> Tree:

@@ -12,7 +12,12 @@ from fairray.data import Problem
 from fairray.metrics import Metric, Predictions, is_fraction, suits
 from fairray.stages import Artifact, Stage, Step
 
-MEASURES = ("trust", "tsne_x", "tsne_y")  # of a method's own, that are no fractions in percent
+# what the measures of methods are multiplied by before they are printed, where they are no fractions in percent
+UNITS = {
+    **dict.fromkeys(("trust", "tsne_x", "tsne_y", "l1", "l2", "linf", "ssim"), 1.0),
+    **dict.fromkeys(("saliency_l1", "saliency_l2", "saliency_linf", "saliency_ssim"), 1.0),
+    **dict.fromkeys(("lpips", "dists", "pieapp"), 1000.0),
+}
 
 __all__ = ["Evaluation", "measured", "metrics", "unit"]
 
@@ -49,10 +54,11 @@ def metrics(problem: Problem | None = None) -> dict[str, Metric]:
 
 @cache  # a report asks for each of its cells, and the registry looks for installed packages
 def unit(metric: str) -> float:
-    """What a metric is multiplied by before it is printed: fractions are printed in percent, but the trust score."""
+    """What a metric is multiplied by before it is printed: fractions are printed in percent, costs as papers do."""
     known = metrics()
-    fraction = is_fraction(known[metric]) if metric in known else metric not in MEASURES
-    return 100.0 if fraction else 1.0
+    if metric in known:
+        return 100.0 if is_fraction(known[metric]) else 1.0
+    return UNITS.get(metric, 100.0)
 
 
 def measured(seen: Predictions, functions: Mapping[str, Metric], groups: tuple[str, ...]) -> pd.DataFrame:

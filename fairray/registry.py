@@ -17,9 +17,17 @@ from typing import Any
 
 from fairray.errors import BadInput, unknown
 
-__all__ = ["FAMILIES", "arguments", "build", "file", "load", "module", "names", "public"]
+__all__ = ["FAMILIES", "TAKEN", "arguments", "build", "file", "load", "module", "names", "public"]
 
-FAMILIES = ("datasets", "methods", "networks", "metrics", "triggers")
+FAMILIES = ("datasets", "methods", "networks", "metrics", "triggers", "attacks", "perceptual", "saliency")
+# of the members that are arguments of others
+TAKEN = {
+    "attack": "attacks",
+    "cost": "perceptual",
+    "judge": "networks",
+    "saliency": "saliency",
+    "trigger": "triggers",
+}
 
 
 def names(family: str) -> list[str]:
@@ -50,14 +58,8 @@ def module(family: str, name: str) -> ModuleType:
 
 def build(family: str, spec: dict[str, Any]) -> Any:
     """The member that `spec` names, with the rest of `spec` as its arguments; `trigger: {name: ...}` is built too."""
-    inner = {key: family_of(key) for key, value in spec.items() if isinstance(value, dict)}
-    arguments = {key: build(inner[key], value) if key in inner else value for key, value in spec.items()}
+    arguments = {key: build(TAKEN[key], value) if isinstance(value, dict) else value for key, value in spec.items()}
     return load(family, spec["name"])(**{key: value for key, value in arguments.items() if key != "name"})
-
-
-def family_of(key: str) -> str:
-    """The family whose member an argument of this name takes."""
-    return f"{key}s"
 
 
 def public(where: ModuleType) -> Any:

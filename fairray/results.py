@@ -1,13 +1,15 @@
 """What a study found: the records of its trials, the points that validation data choose, the printed values."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import pandas as pd
 
+from fairray.data import Tensors
 from fairray.evaluation import unit
 from fairray.selection import best_trials, final
+from fairray.stages import Artifact
 from fairray.statistics.intervals import Interval, mean_interval
 from fairray.study import Study
 from fairray.trial import Trial
@@ -19,13 +21,14 @@ __all__ = ["Results"]
 class Results:
     """A study, the tidy records of its trials, and what they cost.
 
-    made: by uid, how each stored stage came to be (its spec's "made").
+    made: by uid, how each stored stage came to be (its spec's "made"). read: gives what is stored, by uid.
     """
 
     study: Study
     records: pd.DataFrame
     trials: list[Trial]
     made: Mapping[str, Mapping[str, object]]
+    read: Callable[[str], Artifact] = lambda uid: Artifact()
 
     @cached_property
     def chosen(self) -> dict[tuple[str, str], Trial]:
@@ -52,7 +55,21 @@ class Results:
         if "view" not in self.records:
             return pd.DataFrame(columns=["task", "arm", "trial", "seed", "view", "metric", "value"])
         rows = self.records[self.records["view"].notna()].query("split == 'test'")
+        if "sample" in rows:
+            rows = rows[rows["sample"].isna()]
         return self._of_chosen(_as_printed(rows))
+
+    @cached_property
+    def per_image(self) -> pd.DataFrame:
+        """Test results of chosen trials, a row for each image and measure, where a method measures single images."""
+        if "sample" not in self.records:
+            return pd.DataFrame(columns=["task", "arm", "trial", "seed", "sample", "view", "metric", "value"])
+        rows = self.records[self.records["sample"].notna()].query("split == 'test'")
+        return self._of_chosen(_as_printed(rows))
+
+    def tensors(self, task: str, arm: str) -> Tensors:
+        """What the chosen trial's last stage leaves besides records, of its first seed."""
+        return self.read(self.chosen[task, arm].replicas[0].uid).tensors
 
     @cached_property
     def by_group(self) -> pd.DataFrame:

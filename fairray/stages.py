@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
@@ -98,11 +98,22 @@ class Stage:
 
     @property
     def parents(self) -> dict[str, "Stage"]:
-        return {f.name: value for f in fields(self) if isinstance(value := getattr(self, f.name), Stage)}
+        """The stages before this one by field, and those of a tuple of stages by field and place."""
+        found: dict[str, Stage] = {}
+        for name, value in _fields(self).items():
+            if isinstance(value, Stage):
+                found[name] = value
+            elif _are_stages(value):
+                found |= {f"{name}.{i}": stage for i, stage in enumerate(value)}
+        return found
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in self.parents}
+        return {
+            name: value
+            for name, value in _fields(self).items()
+            if not isinstance(value, Stage) and not _are_stages(value)
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +124,11 @@ class Step(Stage, ABC):
     """
 
     measures: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def shards(self) -> tuple[Stage, ...]:
+        """Stages before this one that other workers can compute, each on its own; then this one has little to do."""
+        return ()
 
     @abstractmethod
     def compute(self, setting: Setting, seed: int, before: dict[str, Artifact]) -> Artifact:
@@ -165,8 +181,19 @@ class Replica:
 
 def digest(key: Any) -> str:
     """The name of a value: a hash of its JSON."""
-    return hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()[:20]
+    return hashlib.sha256(json.dumps(key, sort_keys=True, default=_described).encode()).hexdigest()[:20]
 
 
-def _described(member: Any) -> dict[str, Any]:
-    return {"name": type(member).__name__, **asdict(member)}
+def _described(value: Any) -> Any:
+    """What is hashed of a member: its `key` where it has one, which says of files what is in them, else its fields."""
+    if not is_dataclass(value):
+        return str(value)
+    return {"name": type(value).__name__, **getattr(value, "key", _fields(value))}
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    return {field.name: getattr(value, field.name) for field in fields(value)}
+
+
+def _are_stages(value: Any) -> bool:
+    return isinstance(value, tuple) and len(value) > 0 and all(isinstance(item, Stage) for item in value)

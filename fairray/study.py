@@ -1,6 +1,7 @@
 """A study is a declared question: tasks x methods x search space x seeds, as plain values."""
 
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -16,7 +17,7 @@ from fairray.metrics import suits
 from fairray.stages import Stage, digest
 from fairray.trial import Trial, dataset
 
-__all__ = ["Arm", "Direction", "Grid", "Launch", "Range", "Search", "Study"]
+__all__ = ["Arm", "Direction", "Grid", "Launch", "Range", "Search", "Study", "space"]
 
 Spec = dict[str, Any]
 Value = bool | int | float | str
@@ -101,10 +102,13 @@ class Arm:
 
     def at(self, point: Spec) -> Trial:
         """The trial at a point of the space."""
-        parts = {part: dict(getattr(self.closed, part)) for part in ("method", "network", "training")}
+        parts = deepcopy({part: getattr(self.closed, part) for part in ("method", "network", "training")})
         for key, value in point.items():
-            part, name = key.split(".", 1)
-            parts[part][name] = value
+            *path, name = key.split(".")
+            spec = parts
+            for part in path:
+                spec = spec[part]
+            spec[name] = value
         old = self.closed
         return Trial(old.task, old.arm, old.dataset, **parts, numerics=old.numerics, seeds=old.seeds, point=point)
 
@@ -161,20 +165,10 @@ class Study:
         """Every method on every task."""
         for (task, data), (name, method) in product(self.tasks.items(), self.methods.items()):
             specs = {"method": method, "network": self._network(task, name), "training": self.training}
-            space = {
-                f"{part}.{key}": value
-                for part, spec in specs.items()
-                for key, value in spec.items()
-                if isinstance(value, Grid | Range)
-            }
-            closed = {
-                part: {key: value for key, value in spec.items() if f"{part}.{key}" not in space}
-                for part, spec in specs.items()
-            }
-            seeds = tuple(range(self.seeds))
-            yield Arm(
-                task, name, space, Trial(task, name, data, **closed, numerics=self.numerics, seeds=seeds, point={})
+            closed = Trial(
+                task, name, data, **_closed(specs), numerics=self.numerics, seeds=tuple(range(self.seeds)), point={}
             )
+            yield Arm(task, name, space(specs), closed)
 
     def _network(self, task: str, method: str) -> Spec:
         """The one given for the method, else for the task, else for what stands for the task, else for all."""
@@ -208,7 +202,10 @@ class Study:
                     "training.selection", f"auc needs two labels; {task} is {data.problem}", "set it to eacc"
                 )
         for arm in self.arms():
-            registry.build("methods", arm.corner.method).check(dataset(arm.closed.dataset))
+            data, corner = dataset(arm.closed.dataset), arm.corner
+            if fits := getattr(registry.build("networks", corner.network), "check", None):
+                fits(data.shape, data.outputs)
+            registry.build("methods", corner.method).check(data)
 
     def _check_batch_norm(self) -> None:
         for arm in self.arms():
@@ -226,3 +223,23 @@ class Study:
         """Of the question, the data and the code, not of where it runs."""
         spaces = [(arm.task, arm.name, repr(arm.space), arm.corner.uid) for arm in self.arms()]
         return digest([self.name, self.scale, spaces, repr((self.search, self.searches)), self.objectives])
+
+
+def space(spec: Spec) -> dict[str, Grid | Range]:
+    """The open values of a spec and of the members in it, by dotted name."""
+    found: dict[str, Grid | Range] = {}
+    for key, value in spec.items():
+        if isinstance(value, Grid | Range):
+            found[key] = value
+        elif isinstance(value, dict):
+            found |= {f"{key}.{inner}": choice for inner, choice in space(value).items()}
+    return found
+
+
+def _closed(spec: Spec) -> Spec:
+    """The spec without its open values."""
+    return {
+        key: _closed(value) if isinstance(value, dict) else value
+        for key, value in spec.items()
+        if not isinstance(value, Grid | Range)
+    }

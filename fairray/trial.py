@@ -6,7 +6,7 @@ import platform
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from importlib.metadata import version
 from itertools import groupby
@@ -36,6 +36,7 @@ class Trial:
     """Everything a result depends on, as plain values that any worker can rebuild it from.
 
     task, arm: what the study calls the data set and the method. point: the values that the search chose.
+    shard: only this one of the stages that the last stage can leave to other workers, where it can.
     """
 
     task: str
@@ -47,13 +48,16 @@ class Trial:
     numerics: Spec = field(default_factory=dict)
     seeds: tuple[int, ...] = (0,)
     point: Spec = field(default_factory=dict)
+    shard: int | None = None
 
     @cached_property
     def replicas(self) -> list[Replica]:
-        """The last stage of the method, once per seed."""
+        """The last stage of the method, or the shard of it, once per seed."""
         stage, data = registry.build("methods", self.method).chain(), dataset(self.dataset)
         if isinstance(stage, TrainStage):
             stage = evaluation.Evaluation(model=stage, metrics=tuple(evaluation.metrics(data.problem)))
+        if self.shard is not None:
+            stage = stage.shards[self.shard]
         setting = Setting(
             data,
             registry.build("networks", self.network),
@@ -61,6 +65,13 @@ class Trial:
             Numerics(**self.numerics),
         )
         return [Replica(stage, setting, seed) for seed in self.seeds]
+
+    @property
+    def shards(self) -> list["Trial"]:
+        """The parts of it that are trials for other workers; this one is to run after them."""
+        stage = self.replicas[0].stage
+        assert isinstance(stage, Step)
+        return [replace(self, shard=i) for i in range(len(stage.shards))]
 
     @cached_property
     def uid(self) -> str:

@@ -36,7 +36,7 @@ class Progress:
     def done(self, pack: Pack) -> None:
         self._ended(pack)
         for trial in pack:
-            self._say(f"done {label([trial])}  {self.finished(trial)}")
+            self._say(f"done {label([trial])}  {self.finished(trial) if trial.shard is None else ''}".rstrip())
 
     def failed(self, pack: Pack, error: str) -> None:
         self._ended(pack)
@@ -60,8 +60,9 @@ def label(pack: Pack) -> str:
     first = pack[0]
     if len(pack) > 1:
         return f"{first.task} {first.arm} ({len(pack)} points)"
-    values = " ".join(f"{key.split('.')[-1]}={_short(value)}" for key, value in first.point.items())
-    return f"{first.task} {first.arm} {values}".strip()
+    values = [f"{key.split('.')[-1]}={_short(value)}" for key, value in first.point.items()]
+    shard = [] if first.shard is None else [f"shard {first.shard + 1}"]
+    return " ".join([first.task, first.arm, *values, *shard])
 
 
 def _short(value: object) -> str:

@@ -33,6 +33,7 @@ def rounds(
 ) -> Iterator[list[Pack]]:
     """Packs of trials that are not stored; all of a round must have run before the next is asked for.
 
+    The shards of trials that have such are a round before the trials, and the unit in which they fail and are redone.
     slots: how many packs can run at once. found: told of each trial whose result was there already.
     """
     asking = askers(study)
@@ -44,8 +45,12 @@ def rounds(
         for trial in trials:
             if trial.uid not in missing:
                 found(trial)
-        if missing:
-            yield packed(list(missing.values()), slots(), study.launch.pack)
+        shards = [shard for trial in missing.values() for shard in trial.shards if not shard.stored(store)]
+        if shards:
+            yield packed(shards, len(shards), 1)
+        ready = [trial for trial in missing.values() if all(shard.stored(store) for shard in trial.shards)]
+        if ready:
+            yield packed(ready, slots(), study.launch.pack)
         for trial in trials:  # two arms can ask for the same trial, which then ran for one of them
             if trial.uid in missing and trial is not missing[trial.uid] and trial.stored(store):
                 found(trial)

@@ -1,11 +1,12 @@
 """What a report is made of, and how it writes metrics and their values."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from fairray.evaluation import unit
 from fairray.statistics.intervals import Interval
 
-__all__ = ["LOWER_IS_BETTER", "Section", "named", "number", "shown", "with_unit"]
+__all__ = ["LOWER_IS_BETTER", "Section", "joined", "named", "number", "shown", "with_unit"]
 
 LOWER_IS_BETTER = {
     "artificial_bias",
@@ -13,14 +14,40 @@ LOWER_IS_BETTER = {
     "data_bias",
     "demographic_parity_difference",
     "deo_max",
+    "dists",
     "equalized_odds_difference",
     "group_mse",
+    "l1",
+    "l2",
     "leaked_accuracy",
+    "linf",
+    "lpips",
     "mse",
     "mse_difference",
     "odds",
+    "pieapp",
+    "saliency_l1",
+    "saliency_l2",
+    "saliency_linf",
+    "saliency_ssim",
+    "ssim",
 }
-NAMES = {"trust": "trust score", "odds": "Odds", "eacc": "EAcc", "mse": "MSE", "auc": "AUC"}
+DISTANCES = {"l1": "L1", "l2": "L2", "linf": "L∞", "ssim": "1 - SSIM"}
+NAMES = {
+    "auc": "AUC",
+    "dists": "DISTS",
+    "eacc": "EAcc",
+    "judged": "still read right",
+    "lpips": "LPIPS",
+    "mse": "MSE",
+    "odds": "Odds",
+    "pieapp": "PieAPP",
+    "trust": "trust score",
+    **DISTANCES,
+    **{f"saliency_{metric}": f"saliency {name}" for metric, name in DISTANCES.items()},
+}
+UNITS = {100: " (%)", 1000: " (×1000)"}
+SUMS = {"l1", "l2", "saliency_l1", "saliency_l2"}  # over all pixels: their numbers are not small
 
 
 @dataclass(frozen=True)
@@ -38,16 +65,25 @@ def named(metric: str) -> str:
 
 
 def with_unit(metric: str) -> str:
-    """How a metric is printed, with the unit of its values where they are fractions."""
-    return f"{named(metric)} (%)" if unit(metric) == 100 else named(metric)
+    """How a metric is printed, with what its values are multiplied by."""
+    return named(metric) + UNITS.get(int(unit(metric)), "")
 
 
 def number(metric: str, value: float, sign: str = "") -> str:
-    """A value as printed: percents with two decimals, other numbers with four. sign: "+" shows a plus too."""
-    return f"{value:{sign}.{2 if unit(metric) == 100 else 4}f}"
+    """A value as printed: percents, thousandths and sums over pixels with two decimals, other numbers with four.
+
+    sign: "+" shows a plus too.
+    """
+    return f"{value:{sign}.{2 if unit(metric) > 1 or metric in SUMS else 4}f}"
 
 
 def shown(metric: str, interval: Interval, sign: str = "") -> str:
     """A mean with its 95 % interval."""
     mean, low, high = (number(metric, value, sign) for value in (interval.mean, interval.low, interval.high))
     return mean if interval.n < 2 else f"{mean} [{low}, {high}]"
+
+
+def joined(title: str, sections: Sequence[Section], text: str) -> Section:
+    """Several sections as one, with a paragraph under them."""
+    files = {name: content for section in sections for name, content in section.files.items()}
+    return Section(title, "".join(section.html for section in sections) + f"<p>{text}</p>", files)

@@ -1,0 +1,110 @@
+"""Adversarial images of one shard of a data set: what the attacks compute, and nothing that is measured of it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from fairray.attacks import Model
+from fairray.data import Dataset, Tensors
+from fairray.methods.standard import Standard
+from fairray.stages import Artifact, Setting, Step
+from fairray.training.objective import trained
+from fairray.training.stage import TrainStage
+
+EVALUATED = ("val", "test")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Victim:
+    """The classifier that is attacked.
+
+    grey: images whose three channels are equal are attacked as images of one channel.
+    """
+
+    grey: bool
+
+    def images(self, bytes_: Tensor, setting: Setting) -> Tensor:
+        """What attacks are given: floats in [0, 1] with axes (image, channel, height, width), on the device."""
+        numerics = setting.numerics
+        dtype = torch.float64 if numerics.dtype == "float64" else torch.float32
+        channels = bytes_[:, :1] if self.grey else bytes_
+        return channels.to(numerics.device, dtype) / 255
+
+    def model(self, stage: TrainStage | None, setting: Setting, artifact: Artifact) -> Model:
+        """The network of a stage as a callable on such images; without a stage, as the network is built."""
+        network = trained(stage or Standard(), setting, artifact).main.requires_grad_(False)
+        return lambda x: network(2 * (x.expand(-1, 3, -1, -1) if self.grey else x) - 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attacked(Step):
+    """Attack every image of a shard that the classifier reads correctly.
+
+    Tensors, by split: row, the places of those images in it, and attacked, their adversarial images as bytes with axes
+    (image, channel, height, width). Records: accuracy of each image of the shard before the attack, 0 or 1.
+    model: the classifier's stage; a network that comes with its weights needs none. shard: which, and of how many.
+    """
+
+    model: TrainStage | None
+    victim: Victim
+    attack: Any
+    batch: int
+    shard: tuple[int, int]
+
+    def modules(self):
+        return __name__, *member_modules(self.attack)
+
+    def compute(self, setting, seed, before):
+        model = self.victim.model(self.model, setting, before.get("model", Artifact()))
+        tensors, tables = {}, []
+        for split in EVALUATED:
+            found, table = self._attacked(setting, split, model, seed)
+            tensors |= {f"{split}/{name}": tensor for name, tensor in found.items()}
+            tables.append(table.assign(split=split))
+        return Artifact(tensors, pd.concat(tables, ignore_index=True))
+
+    def _attacked(self, setting: Setting, split: str, model: Model, seed: int) -> tuple[Tensors, pd.DataFrame]:
+        data, (first, step) = setting.dataset.split(split), self.shard
+        own, kept, made = torch.arange(len(data["y"]))[first::step], [], []
+        right = torch.zeros(len(own), dtype=torch.bool)
+        for i, rows in enumerate(own.split(self.batch)):
+            x, y = self.victim.images(data["x"][rows], setting), data["y"][rows].to(setting.numerics.device)
+            good = predicted(model, x) == y
+            right[i * self.batch : i * self.batch + len(rows)] = good.cpu()
+            kept.append(rows[good.cpu()])
+            if good.any():
+                made.append(as_bytes(self.attack(model, x[good], y[good], seed)))
+        blank = as_bytes(self.victim.images(data["x"][:0], setting))
+        records = pd.DataFrame({"metric": "accuracy", "value": right.double(), "sample": data["id"][own], "group": "all"})
+        return {"row": torch.cat([own[:0], *kept]), "attacked": torch.cat([blank, *made])}, records
+
+
+def batches(dataset: Dataset, split: str, tensors: Tensors, size: int) -> Iterator[Tensors]:
+    """Of the attacked images of a split: row, x (bytes, as the data set has them), y, attacked."""
+    data, rows = dataset.split(split), tensors[f"{split}/row"]
+    for part, attacked in zip(rows.split(size), tensors[f"{split}/attacked"].split(size), strict=True):
+        if len(part):
+            yield {"row": part, "x": data["x"][part], "y": data["y"][part], "attacked": attacked}
+
+
+@torch.no_grad()
+def predicted(model: Model, x: Tensor) -> Tensor:
+    """The most likely class of each image."""
+    return model(x).argmax(-1)
+
+
+def as_bytes(x: Tensor) -> Tensor:
+    """Images in [0, 1] as bytes on the host, rounded once: rounding within an attack would kill its small steps."""
+    return (x.detach() * 255).round().to(torch.uint8).cpu()
+
+
+def member_modules(member: Any) -> tuple[str, ...]:
+    """The modules of a member and of the members in it, whose code decides results too."""
+    if not is_dataclass(member):
+        return ()
+    inner = [module for field in fields(member) for module in member_modules(getattr(member, field.name))]
+    return (type(member).__module__, *inner)

@@ -1,0 +1,105 @@
+"""Fool a classifier with adversarial images, and measure how far they are from the images (Imperceptible Attacks,
+section 3)."""
+
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+
+import torch
+from annotated_types import Ge, Le
+
+from fairray import registry
+from fairray.attacks.pgd_l2 import PgdL2
+from fairray.errors import BadInput
+from fairray.methods._attacked import Attacked, Victim
+from fairray.methods._measured import Measured, Summary
+from fairray.methods.standard import Standard
+from fairray.training.stage import TrainStage
+
+__all__ = ["Attack"]
+
+Quality = Annotated[int, Ge(1), Le(95)]
+Depth = Annotated[int, Ge(1), Le(8)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attack:
+    """Attack the validation and test images that a classifier reads correctly; the records are image by image.
+
+    attack: of fairray/attacks. pretrained: attack the network with the weights it comes with, instead of training it.
+    grey: attack images whose three channels are equal as images of one channel.
+    distances: costs of fairray/perceptual that are measured. saliency: of fairray/saliency, if maps are compared.
+    judge: a second network, trained on the same data, that reads the adversarial images too.
+    jpeg, depths: JPEG qualities, and bits of a channel, of the defences (Figure 3.5).
+    shards: parts of the images, which workers share out. batch: images attacked at once. gallery: images to be shown.
+    """
+
+    attack: Any = PgdL2()
+    pretrained: bool = False
+    grey: bool = False
+    distances: tuple[str, ...] = ("ssim",)
+    saliency: Any = None
+    judge: Any = None
+    jpeg: tuple[Quality, ...] = ()
+    depths: tuple[Depth, ...] = ()
+    shards: Annotated[int, Ge(1)] = 8
+    batch: Annotated[int, Ge(1)] = 32
+    gallery: Annotated[int, Ge(0)] = 4
+
+    def chain(self):
+        model = None if self.pretrained else Standard()
+        attacked = tuple(
+            Attacked(
+                model=model,
+                victim=Victim(grey=self.grey),
+                attack=self.attack,
+                batch=self.batch,
+                shard=(i, self.shards),
+            )
+            for i in range(self.shards)
+        )
+        measured = tuple(
+            Measured(
+                attacked=shard,
+                model=model,
+                judge=None if self.judge is None else Judge(network=self.judge),
+                costs=self._costs(),
+                names=self.distances,
+                saliency=self.saliency,
+                jpeg=self.jpeg,
+                depths=self.depths,
+            )
+            for shard in attacked
+        )
+        return Summary(model=model, measured=measured, attacked=attacked, gallery=self.gallery)
+
+    def check(self, dataset):
+        where = f"method attack on {dataset.name} ({dataset.task})"
+        if dataset.kind != "image" or not dataset.classes:
+            raise BadInput(where, "images with classes were expected", "choose another data set")
+        if not self.pretrained and not len(dataset.train["y"]):
+            cure = "set pretrained: true and a network that comes with its weights, such as efficientnet_lite0"
+            raise BadInput(where, "it has no images to train the classifier on", cure)
+        if self.grey and not (dataset.test["x"] == dataset.test["x"][:, :1]).all():
+            raise BadInput(f"{where} (grey)", "the images have colours", "set grey: false")
+        blank = torch.zeros(1, 1 if self.grey else 3, *dataset.shape[1:])
+        for cost in (*self._costs(), getattr(self.attack, "cost", None)):
+            if cost is not None:
+                cost.prepare(blank)  # finds the weights it needs, or says how to get them
+        if self.saliency is not None:
+            self.saliency(blank)
+
+    def _costs(self) -> tuple[Any, ...]:
+        return tuple(registry.build("perceptual", {"name": name}) for name in self.distances)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judge(TrainStage):
+    """Standard training of another network."""
+
+    network: Any
+
+    def build(self, setting):
+        return TrainStage.build(self, replace(setting, network=self.network))
+
+    def modules(self):
+        return (*TrainStage.modules(self), type(self.network).__module__)

@@ -1,0 +1,74 @@
+"""Networks of other packages, with weights from a file: cut at the last linear layer, and given the input they expect."""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fairray.errors import BadInput
+from fairray.networks import Network
+from fairray.networks._images import side
+
+IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+class Normalised(nn.Module):
+    """Images in [-1, 1], as `Network` gives them, to the mean and deviation of each channel that a model wants."""
+
+    def __init__(self, mean: tuple[float, ...], std: tuple[float, ...]):
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean)[:, None, None], persistent=False)
+        self.register_buffer("std", torch.tensor(std)[:, None, None], persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return ((x + 1) / 2 - self.mean) / self.std
+
+
+def network(model: nn.Module, shape: tuple[int, ...], mean: tuple[float, ...], std: tuple[float, ...]) -> Network:
+    """The model as an encoder, whose output is what its last linear layer reads, and that layer as the head."""
+    side(shape)
+    linear = [(name, module) for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+    if not linear:
+        raise BadInput("network", f"{type(model).__name__} has no linear layer", "choose another model")
+    name, head = linear[-1]
+    model.set_submodule(name, nn.Identity())
+    return Network(nn.Sequential(Normalised(mean, std), model), head, head.in_features, name)
+
+
+def loaded(model: nn.Module, weights: Path) -> nn.Module:
+    """The model with the parameters of a file. Raises BadInput where they are not its own."""
+    state = parameters(weights)
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        problem = f"it has not the weights of {type(model).__name__}: {' '.join(str(error).split())[:300]}"
+        raise BadInput(str(weights), problem, "give the file of this model, and a data set of as many classes") from error
+    return model
+
+
+def parameters(weights: Path) -> dict[str, Tensor]:
+    """Tensors by name, of a state dict in a .pth or .safetensors file."""
+    try:
+        if weights.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(weights)
+        state: Any = torch.load(weights, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise BadInput(str(weights), "there is no such file", "set network.weights: FILE") from error
+    except Exception as error:  # whatever unpickling and safetensors raise
+        problem = f"it holds no weights: {' '.join(str(error).split())[:200]}"
+        raise BadInput(str(weights), problem, "give a state dict that torch.save or safetensors wrote") from error
+    return state.get("state_dict", state)
+
+
+@cache
+def content(weights: Path) -> str:
+    """What is in a file, as a hash, so that no result depends on where it lies."""
+    if not weights.is_file():
+        raise BadInput(str(weights), "there is no such file", "set network.weights: FILE")
+    with weights.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]

@@ -1,0 +1,19 @@
+"""What do lambda, the step and the confidence of the perceptual attack buy? (Imperceptible Attacks, Algorithm 3.1)
+
+Success against LPIPS, over a grid and searched by Optuna, beside PGD with steps of several lengths.
+"""
+
+from fairray import cli, report
+
+
+def sections(results: report.Results) -> list[report.Section]:
+    """What the report shows."""
+    return [
+        report.pareto(results, x="lpips", y="success"),
+        report.attack_table(results, ("success", "lpips", "dists", "l2")),
+        report.sweep(results, ("success", "lpips")),
+    ]
+
+
+if __name__ == "__main__":
+    cli.run_script(__file__)

@@ -1,0 +1,25 @@
+"""Which attack fools a classifier with the change that people see least?
+
+Imperceptible Attacks, Tables 3.1 and 3.2, Figures 3.2 to 3.4: distances of the adversarial images and of their saliency
+maps, image by image.
+"""
+
+from fairray import cli, report
+
+DISTANCES = ("success", "l1", "l2", "linf", "lpips", "dists")
+SALIENCY = ("saliency_l1", "saliency_l2", "saliency_linf", "saliency_ssim")
+
+
+def sections(results: report.Results) -> list[report.Section]:
+    """What the report shows."""
+    return [
+        report.attack_verdict(results, ours="ours_a0"),
+        report.attack_table(results, DISTANCES),
+        report.attack_table(results, SALIENCY),
+        report.distributions(results, ("dists", "lpips")),
+        report.gallery(results),
+    ]
+
+
+if __name__ == "__main__":
+    cli.run_script(__file__)
