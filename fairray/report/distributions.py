@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
 from fairray.report.attacks import attacked, counted, of_images
-from fairray.report.figures import directed, figure_section
+from fairray.report.figures import directed, figure_section, legend_above
 from fairray.report.section import Section, joined
 from fairray.results import Results
 
@@ -55,16 +55,16 @@ def _drawn(task: str, arms: Sequence[str], measured: dict[str, dict[str, pd.Seri
             _scale(boxes, values)
             for axes in (boxes, shares):
                 axes.set(xlabel=directed(metric))
-        panels[0, 1].legend(loc="lower right", frameon=False)
-        figure.suptitle(task)
+        for axes in panels[0]:
+            axes.set_title(task)
+        legend_above(figure)
     return figure
 
 
 def _boxes(axes: Axes, values: dict[str, pd.Series], colours: dict) -> None:
     rows = pd.concat(values, names=["method"]).rename("value").reset_index()
-    sns.boxplot(
-        rows, x="value", y="method", hue="method", palette=colours, ax=axes, width=0.65, linewidth=1, fliersize=2.5
-    )
+    style = {"width": 0.65, "linewidth": 1, "fliersize": 2.5}
+    sns.boxplot(rows, x="value", y="method", hue="method", palette=colours, legend=False, ax=axes, **style)
     axes.set_ylabel("")
 
 

@@ -11,4 +11,7 @@ class Saliency(Protocol):
     """A member of fairray/saliency."""
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Maps in [0, 1] with axes (image, height, width), of images x: floats in [0, 1], RGB, (image, 3, height, width)."""
+        """Maps in [0, 1] with axes (image, height, width).
+
+        x: RGB images, floats in [0, 1] with axes (image, 3, height, width).
+        """

@@ -1,0 +1,267 @@
+"""What the report says and draws of attacked images, against numbers that were worked out by hand."""
+
+import re
+from importlib import import_module
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from fairray import report
+from fairray.report.gallery import Exhibit
+from fairray.report.section import Section, named, number, with_unit
+from fairray.stages import Artifact
+
+GALLERY, DISTRIBUTIONS, DEFENCES = (
+    import_module(f"fairray.report.{name}") for name in ("gallery", "distributions", "defences")
+)
+FOOLED = "#b3261e"
+
+
+def attack(arm, success, views=None, seeds=(0, 1), **metrics):
+    """An attack's trial and records. success, metrics: a value per image; seeds lie 0.1 % around a metric's value.
+
+    views: of defences, the success and the accuracy per image.
+    """
+    made = SimpleNamespace(task="t", arm=arm, uid=arm, point={}, method={"name": "attack"}, seeds=seeds)
+    made.replicas = [SimpleNamespace(uid=arm)]
+    kept = {"task": "t", "arm": arm, "trial": arm, "group": "all", "epoch": np.nan}
+    apart = {seed: 1 + 0.001 * place - 0.0005 * (len(seeds) - 1) for place, seed in enumerate(seeds)}
+    found = [(None, "success", value, image, seed) for seed in seeds for image, value in enumerate(success)]
+    found += [
+        (None, metric, value * apart[seed], image, seed)
+        for metric, values in metrics.items()
+        for seed in seeds
+        for image, value in enumerate(values)
+    ]
+    for view, measured in (views or {}).items():
+        for metric, values in zip(("success", "accuracy"), measured, strict=True):
+            found += [(view, metric, value, image, seed) for seed in seeds for image, value in enumerate(values)]
+    columns = ["view", "metric", "value", "sample", "seed"]
+    images = pd.DataFrame(found, columns=columns).assign(split="test", **kept)
+    means = images.groupby(["metric", "view", "seed"], dropna=False)["value"].mean().reset_index()
+    return made, [images, *(means.assign(split=split, sample=np.nan, **kept) for split in ("val", "test"))]
+
+
+def results_of(*runs, stored=None, **study):
+    said = {"baseline": None, "printed": None, "printed_tasks": {}, "left_out": {}, "tasks": {"t": {"name": "some"}}}
+    records = pd.concat([table for _, tables in runs for table in tables], ignore_index=True)
+    read = {uid: Artifact(tensors) for uid, tensors in (stored or {}).items()}
+    study = SimpleNamespace(**said | {"objectives": {"success": "maximize"}} | study)
+    return report.Results(study, records, [trial for trial, _ in runs], {}, lambda uid: read.get(uid, Artifact()))
+
+
+def text_of(section):
+    return re.sub(r"<img[^>]*>|</?(b|span)[^>]*>", "", section.html)
+
+
+def lines_of(section, name):
+    return [line.strip("| ").split(" | ") for line in section.files[name].decode().splitlines()]
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The figures that sections are made of."""
+    figures = []
+
+    def keep(title, figure, name, *rest):
+        figures.append(figure)
+        return Section(title, "<img>", {name: b""})
+
+    for module in (GALLERY, DISTRIBUTIONS, DEFENCES):
+        monkeypatch.setattr(module, "figure_section", keep)
+    return figures
+
+
+@pytest.fixture
+def classes(monkeypatch):
+    """The classes of the data set that is attacked."""
+    names = ("tabby, tabby cat", "crane", "crane")
+    monkeypatch.setattr(GALLERY, "dataset", lambda spec: SimpleNamespace(classes=names))
+    return names
+
+
+def test_distances_are_printed_as_in_the_papers():
+    assert [with_unit(m) for m in ("lpips", "linf", "success", "ssim")] == [
+        "LPIPS (×1000)", "L∞", "success (%)", "1 - SSIM"
+    ]  # fmt: skip
+    assert named("saliency_l1") == "saliency L1"
+    assert [number(m, v) for m, v in (("lpips", 7.3), ("l1", 783.86), ("linf", 0.006), ("success", 99.78))] == [
+        "7.30", "783.86", "0.0060", "99.78"
+    ]  # fmt: skip
+
+
+def test_the_table_is_over_images_of_their_means_over_seeds(tmp_path):
+    """Of 1, 2, 3 the mean is 2 and half the interval 4.3027 / sqrt(3); seeds do not count as further images."""
+    printed = tmp_path / "printed.csv"
+    printed.write_text("# a source\ntask,arm,metric,value\nt,a,lpips,7.30\n")
+    a = attack("a", [1, 1, 1], l1=[1, 2, 3], lpips=[0.001, 0.002, 0.003], linf=[0.1, 0.1, 0.1])
+    section = report.attack_table(results_of(a, attack("b", [0, 0, 0], l1=[5, 5, 5]), printed=printed))
+    head, _, *rows = lines_of(section, "attacks.md")
+    assert head == ["task", "method", "images", "success", "L1", "L∞", "LPIPS", "LPIPS printed"]
+    assert rows[0] == [
+        *("t", "a", "3", "100.00 [100.00, 100.00]", "2.00 [-0.48, 4.48]", "0.1000 [0.1000, 0.1000]"),
+        *("2.00 [-0.48, 4.48]", "7.30"),
+    ]
+    assert [cell for cell in rows[1] if cell.strip()] == ["t", "b", "3", "0.00 [0.00, 0.00]", "5.00 [5.00, 5.00]"]
+    assert "95 % t-interval over images" in section.html
+    assert "LPIPS (×1000), lower is better" in section.html
+    assert b"t,a,lpips,2.0" in section.files["attacks.csv"]
+
+
+OURS = {"success": [1, 1, 1, 0], "lpips": [0.001, 0.002, 0.003, 0.9]}
+
+
+@pytest.mark.parametrize(
+    ("rival", "said"),
+    [
+        ([0.005, 0.007, 0.009, 0.0], "yes, ours has the smallest LPIPS of 2 methods: -5.00 [-7.48, -2.52] against b"),
+        (
+            [0.002, 0.004, 0.006, 0.0],
+            "not distinguishable: whether ours or b has the smallest LPIPS is not clear: -2",
+        ),
+        ([0.0, 0.0005, 0.001, 0.9], "no, ours has not the smallest LPIPS; smaller is that of b: +1.50 [+0.26, +2.74]"),
+    ],
+)
+def test_the_verdict_is_of_images_that_both_methods_fool(rival, said):
+    """The differences on the first three images; half an interval is 4.3027 / sqrt(3) times their deviation."""
+    runs = attack("ours", seeds=(0,), **OURS), attack("b", [1, 1, 1, 1], seeds=(0,), lpips=rival)
+    text = text_of(report.attack_verdict(results_of(*runs), "ours", metrics=("lpips",), success=75.0))
+    assert f"t: {said}" in text
+    assert "on 3 images" in text
+
+
+def test_a_smaller_rival_is_named_beside_one_that_is_not_clear():
+    rivals = {"b": [0.002, 0.004, 0.006, 0], "c": [0.0, 0.0005, 0.001, 0], "d": [0.5, 0.6, 0.7, 0]}
+    runs = [attack(arm, [1, 1, 1, 1], lpips=values) for arm, values in rivals.items()]
+    results = results_of(attack("ours", **OURS), *runs)
+    text = text_of(report.attack_verdict(results, "ours", metrics=("lpips", "dists"), success=75.0))
+    assert "no, ours has not the smallest LPIPS; smaller is that of c: " in text
+    assert "no verdict on DISTS" in text
+
+
+def test_methods_that_fool_too_few_images_are_not_compared():
+    few, all_ = attack("few", [1, 1, 1, 0], lpips=[0.0, 0, 0, 0]), attack("all", [1, 1, 1, 1], lpips=[0.1] * 4)
+    rate = "fools 75.00 %"
+    ours_below = text_of(report.attack_verdict(results_of(few, all_), "few"))
+    assert f"it has not, as few {rate}, and the methods compared fool at least 99 % of the images." in ours_below
+    assert "smallest LPIPS" not in ours_below
+    alone = text_of(report.attack_verdict(results_of(few, all_), "all"))
+    assert "no verdict, as no method but all fools at least 99 % of the images." in alone
+    assert f"left out, as they fool less than 99 % of the images: few {rate}." in alone
+    assert "nothing is stored of other" in text_of(report.attack_verdict(results_of(few, all_), "other"))
+
+
+def test_the_share_of_images_rises_by_one_at_each_value(drawn):
+    a = attack("a", [1, 1, 0, 1], lpips=[0.004, 0.001, 0.002, 0.003])
+    section = report.distributions(results_of(a, attack("b", [1] * 4, lpips=[0.002] * 4), attack("c", [1] * 4)))
+    boxes, shares = drawn[0].axes
+    curve = {line.get_label(): line for line in shares.get_lines()}["a"]
+    assert curve.get_xydata() == pytest.approx(np.array([[1, 25], [2, 50], [3, 75], [4, 100]]))
+    assert [label.get_text() for label in boxes.get_yticklabels()] == ["a", "b"]
+    assert shares.get_xscale() == "linear"
+    assert "t: 4 images" in section.html
+
+
+@pytest.mark.parametrize(("smallest", "scale"), [(0.001, "log"), (0.0, "linear")])
+def test_distances_that_lie_far_apart_are_drawn_by_ratio(drawn, smallest, scale):
+    report.distributions(results_of(attack("a", [1, 1], lpips=[smallest, 0.5])))
+    assert [axes.get_xscale() for axes in drawn[0].axes] == [scale, scale]
+
+
+def test_changes_are_amplified_until_the_middle_method_reaches_black_and_white():
+    """Changes of 1, 8 and 64 steps: 128 / 8 = 16, which takes the first to 128 +- 16 and the last to 0 and 255."""
+    original = np.full((8, 8, 1), 100, np.uint8)
+    images = {arm: original + np.uint8(step) for arm, step in {"weak": 1, "middle": 8, "strong": 64}.items()}
+    images["weak"][0, 0] = 99
+    same = dict.fromkeys(["original", *images], 0)
+    exhibit = Exhibit(images={"original": original, **images}, classes=same, saliency={}, names=["tabby"])
+    assert exhibit.factor == 16
+    title, weak = exhibit.panel("weak", "change")
+    assert title == "change × 16"
+    assert (weak[0, 0], weak[1, 1]) == (112, 144)
+    assert (exhibit.panel("strong", "change")[1] == 255).all()
+    assert exhibit.panel("original", "change") is None
+    unchanged = Exhibit(images={"original": original, "a": original}, classes=same, saliency={}, names=["tabby"])
+    assert unchanged.factor == 1
+
+
+@pytest.mark.parametrize(("top", "left"), [(0, 0), (37, 52), (80, 80)])
+def test_the_detail_is_where_methods_change_most(top, left):
+    """A weak method changes that part alone, and a strong one everything alike."""
+    original = np.full((100, 100, 3), 100, np.uint8)
+    weak = original.copy()
+    weak[top : top + 20, left : left + 20] += 1
+    images = {"original": original, "weak": weak, "strong": original + np.uint8(50)}
+    exhibit = Exhibit(images=images, classes=dict.fromkeys(images, 0), saliency={}, names=["tabby"])
+    assert exhibit.detail == (slice(top, top + 20), slice(left, left + 20))
+    assert (exhibit.panel("weak", "detail")[1] == 101).all()
+
+
+def pictures(ids, predicted, side, channels=3, saliency=False):
+    """What a method keeps of its first images: the first label is 0, the others are 1."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randint(0, 200, (10, channels, side, side), dtype=torch.uint8, generator=generator)[ids]
+    found = {"id": torch.tensor(ids), "x": x, "attacked": x + 5, "predicted": torch.tensor(predicted)}
+    found["label"] = torch.tensor([0, *[1] * (len(ids) - 1)])
+    maps = {"saliency": x[:, 0], "saliency_attacked": x[:, 0] + 9} if saliency else {}
+    return {f"gallery/{name}": tensor for name, tensor in (found | maps).items()}
+
+
+def titles(figure):
+    return [axes.get_title() for axes in figure.axes]
+
+
+def test_a_gallery_shows_what_all_methods_have_kept(drawn, classes):
+    """Image 5 is missing from b; "crane" is the name of two classes, so that a reader cannot tell who is fooled."""
+    stored = {"a": pictures([3, 5, 7], [0, 1, 2], 80), "b": pictures([3, 7], [1, 1], 80, saliency=True)}
+    section = report.gallery(results_of(attack("a", [1]), attack("b", [1]), stored=stored))
+    assert list(section.files) == ["gallery_1.png", "gallery_2.png"]
+    first, second = drawn
+    assert titles(first)[:4] == ["tabby", "", "detail", "saliency"]
+    assert titles(first)[4::4] == ["tabby", "crane"]
+    assert titles(second)[::4] == ["crane", "crane", "crane"]
+    assert [first.axes[i].title.get_color() for i in (0, 4, 8)] == ["black", "black", FOOLED]
+    assert [second.axes[i].title.get_color() for i in (0, 4, 8)] == ["black", FOOLED, "black"]
+    assert [len(axes.get_images()) for axes in first.axes] == [1, 0, 1, 1, 1, 1, 1, 0, 1, 1, 1, 1]
+    assert [axes.get_ylabel() for axes in first.axes[::4]] == ["original", "a", "b"]
+    assert (first.axes[11].get_images()[0].get_array() == stored["b"]["gallery/saliency_attacked"][0].numpy()).all()
+    assert "Details show" in section.html
+
+
+def test_digits_stand_beside_each_other_in_grey(drawn, classes):
+    stored = {"a": pictures([0, 1, 2, 3], [1, 1, 1, 1], 28, channels=1)}
+    section = report.gallery(results_of(attack("a", [1]), stored=stored), images=3)
+    assert list(section.files) == ["gallery_1.png"]
+    assert titles(drawn[0])[6:] == ["crane", "change × 25"] * 3
+    image = drawn[0].axes[0].get_images()[0]
+    assert (image.get_array().shape, image.get_cmap().name, image.get_clim()) == ((28, 28), "gray", (0, 255))
+    assert "Details" not in section.html
+
+
+def test_defences_run_from_none_to_the_strongest(drawn):
+    views = {"jpeg 30": ([0, 0], [1, 0]), "depth 2": ([1, 1], [0, 0]), "jpeg 90": ([1, 0], [1, 1])}
+    section = report.defences(results_of(attack("a", [1, 1], views=views), attack("b", [0, 1])))
+    jpeg, depth = drawn[0].axes
+    assert [label.get_text() for label in jpeg.get_xticklabels()] == ["none", "90", "30"]
+    assert [label.get_text() for label in depth.get_xticklabels()] == ["none", "2"]
+    lines = {line.get_label(): line.get_xydata().tolist() for line in jpeg.get_lines()}
+    assert lines == {"a": [[0, 100], [1, 50], [2, 0]], "b": [[0, 50]], "clean images misread": [[1, 0], [2, 50]]}
+    head, _, *rows = lines_of(section, "defences.md")
+    assert head == ["task", "defence", "a", "b", "clean images misread"]
+    assert [row[1] for row in rows] == ["none", "jpeg 90", "jpeg 30", "depth 2"]
+    assert rows[3][-1] == "100.00 [100.00, 100.00]"
+    assert {"defences.png", "defences.csv"} <= set(section.files)
+
+
+def test_what_was_not_measured_is_said_so():
+    results = results_of(attack("a", [], lpips=[]), attack("b", [1, 1]))
+    assert lines_of(report.attack_table(results, ("lpips",)), "attacks.md") == [
+        ["task", "method", "images"],
+        ["---"] * 3,
+    ]
+    assert "No distance was measured" in report.distributions(results).html
+    assert "No images were kept" in report.gallery(results).html
+    assert "No defence was tried" in report.defences(results).html
