@@ -7,8 +7,8 @@ this one. Beside it the same with vectorize=True, and the dense Hessian in close
 Ways are taken by turns, the best of several rounds of each.
 
 The perceptual attack (Algorithm 3.1) on real digits, a network's time included, against the algorithm as it is printed:
-image by image, the gradient of our SSIM by automatic differentiation (by two-dimensional convolutions it would take
-three times as long). Both give the same images.
+image by image, the gradient of our SSIM by automatic differentiation (by two-dimensional convolutions it takes
+more than three times as long). Both give the same images.
 
     python benchmarks/ssim_attack.py [--rounds 3]
 """
@@ -30,9 +30,9 @@ from fairray.perceptual.ssim import Ssim
 SIDES = {28: 256, 64: 64, 224: 8, 299: 8}  # and images in a batch
 DENSE = 2  # images
 EPS = 10.0
+ATTACKED = 128  # digits
 
 Way = Callable[[Tensor, Tensor], Tensor]
-ATTACKED = 128  # digits
 
 
 def images(side: int, count: int) -> Tensor:

@@ -15,7 +15,7 @@ def sections(results: report.Results) -> list[report.Section]:
     return [
         report.attack_verdict(results, ours="ours_a0"),
         report.attack_table(results, DISTANCES),
-        report.attack_table(results, SALIENCY),
+        report.attack_table(results, SALIENCY, title="Saliency"),
         report.distributions(results, ("dists", "lpips")),
         report.gallery(results),
     ]

@@ -94,7 +94,7 @@ def test_distances_are_printed_as_in_the_papers():
 
 
 def test_the_table_is_over_images_of_their_means_over_seeds(tmp_path):
-    """Of 1, 2, 3 the mean is 2 and half the interval 4.3027 / sqrt(3); seeds do not count as further images."""
+    """Of 1, 2, 3 the mean is 2 and half the interval 4.3027 / sqrt(3), of 3 of 3 it begins at 3 / (3 + 1.96 ** 2); seeds do not count as further images."""
     printed = tmp_path / "printed.csv"
     printed.write_text("# a source\ntask,arm,metric,value\nt,a,lpips,7.30\n")
     a = attack("a", [1, 1, 1], l1=[1, 2, 3], lpips=[0.001, 0.002, 0.003], linf=[0.1, 0.1, 0.1])
@@ -102,7 +102,7 @@ def test_the_table_is_over_images_of_their_means_over_seeds(tmp_path):
     head, _, *rows = lines_of(section, "attacks.md")
     assert head == ["task", "method", "images", "success", "L1", "L∞", "LPIPS", "LPIPS printed"]
     assert rows[0] == [
-        *("t", "a", "3", "100.00 [100.00, 100.00]", "2.00 [-0.48, 4.48]", "0.1000 [0.1000, 0.1000]"),
+        *("t", "a", "3", "100.00 [43.85, 100.00]", "2.00 [-0.48, 4.48]", "0.1000 [0.1000, 0.1000]"),
         *("2.00 [-0.48, 4.48]", "7.30"),
     ]
     assert [cell for cell in rows[1] if cell.strip()] == ["t", "b", "3", "0.00 [0.00, 0.00]", "5.00 [5.00, 5.00]"]
@@ -252,7 +252,7 @@ def test_defences_run_from_none_to_the_strongest(drawn):
     head, _, *rows = lines_of(section, "defences.md")
     assert head == ["task", "defence", "a", "b", "clean images misread"]
     assert [row[1] for row in rows] == ["none", "jpeg 90", "jpeg 30", "depth 2"]
-    assert rows[3][-1] == "100.00 [100.00, 100.00]"
+    assert rows[3][-1] == "100.00 [34.24, 100.00]"  # n / (n + 1.96 ** 2)
     assert {"defences.png", "defences.csv"} <= set(section.files)
 
 

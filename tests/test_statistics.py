@@ -6,7 +6,7 @@ from scipy import stats
 
 from fairray.selection import best_trials
 from fairray.statistics.correlation import correlation
-from fairray.statistics.intervals import mean_interval
+from fairray.statistics.intervals import mean_interval, share_interval
 from fairray.statistics.pareto import pareto_front
 from fairray.training.selection import RULES, best_epoch, ended
 
@@ -23,6 +23,14 @@ def test_the_interval_covers_as_often_as_it_says():
     samples = np.random.default_rng(1).normal(size=(2000, 5))
     covered = np.mean([(i := mean_interval(sample)).low <= 0 <= i.high for sample in samples])
     assert covered == pytest.approx(0.95, abs=0.015)
+
+
+@pytest.mark.parametrize(("ones", "n"), [(0, 10), (3, 10), (97, 100), (100, 100)])
+def test_the_interval_of_a_share_is_scipys(ones, n):
+    expected = stats.binomtest(ones, n).proportion_ci(0.95, method="wilson")
+    ours = share_interval([1] * ones + [0] * (n - ones))
+    assert ours.mean == ones / n
+    assert (ours.low, ours.high, ours.n) == (pytest.approx(expected.low), pytest.approx(expected.high), n)
 
 
 def test_one_value_has_no_interval():

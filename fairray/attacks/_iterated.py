@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from hashlib import blake2b
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -87,7 +87,7 @@ def fooling(model: Model, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def compacted(
-    steps: int, look: Callable[[Rows], tuple[Tensor, Any]], move: Callable[[int, Rows, Rows], Rows], rows: Rows
+    steps: int, look: Callable[[Rows], tuple[Tensor, Rows]], move: Callable[[int, Rows, Rows], Rows], rows: Rows
 ) -> Tensor:
     """The images after at most `steps` steps, each out of the batch from when it is done.
 

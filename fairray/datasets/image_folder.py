@@ -40,9 +40,7 @@ class ImageFolder:
     def load(self) -> Dataset:
         """The tensors of the three splits."""
         folder = given(self.folder, "image_folder", "folders of images, one for each class,")
-        names = sorted(
-            str(path.relative_to(folder)) for path in folder.glob("*/*") if path.suffix.lower() in SUFFIXES
-        )
+        names = sorted(str(path.relative_to(folder)) for path in folder.glob("*/*") if path.suffix.lower() in SUFFIXES)
         if not names:
             problem = f"it has no folders with images ({', '.join(SUFFIXES)})"
             raise BadInput(str(folder), problem, "put the images of each class into a folder of its name")
@@ -76,7 +74,9 @@ class ImageFolder:
         if self.classes is None:
             return tuple(folders)
         if not Path(self.classes).is_file():
-            raise BadInput(f"data set image_folder (classes: {self.classes})", "there is no such file", "give a text file")
+            raise BadInput(
+                f"data set image_folder (classes: {self.classes})", "there is no such file", "give a text file"
+            )
         known = tuple(Path(self.classes).read_text().splitlines())
         for name in folders:
             if name not in known:

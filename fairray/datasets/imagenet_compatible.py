@@ -10,8 +10,8 @@ import torch
 from annotated_types import Ge, Lt
 
 from fairray.data import Dataset
-from fairray.datasets._images import Corrupt, Pixels, given, images, pick, stratified
 from fairray.datasets._imagenet import CLASSES
+from fairray.datasets._images import Corrupt, Pixels, given, images, pick, stratified
 from fairray.errors import BadInput
 
 __all__ = ["ImageNetCompatible"]
@@ -44,7 +44,9 @@ class ImageNetCompatible:
         first, end = self.rows or (0, len(table))
         if not first < min(end, len(table)):
             problem = f"rows {first} to {end} of {len(table)} were asked for"
-            raise BadInput(f"{folder / 'images.csv'} (rows)", problem, "let the first be below the second, and in the file")
+            raise BadInput(
+                f"{folder / 'images.csv'} (rows)", problem, "let the first be below the second, and in the file"
+            )
         table = table[first:end]
         x, kept = images(folder / "images", [f"{name}.png" for name in table["ImageId"]], self.size, self.corrupt)
         whole = {

@@ -79,7 +79,9 @@ class Attacked(Step):
             if good.any():
                 made.append(as_bytes(self.attack(model, x[good], y[good], seed)))
         blank = as_bytes(self.victim.images(data["x"][:0], setting))
-        records = pd.DataFrame({"metric": "accuracy", "value": right.double(), "sample": data["id"][own], "group": "all"})
+        records = pd.DataFrame(
+            {"metric": "accuracy", "value": right.double(), "sample": data["id"][own], "group": "all"}
+        )
         return {"row": torch.cat([own[:0], *kept]), "attacked": torch.cat([blank, *made])}, records
 
 

@@ -13,7 +13,7 @@ from fairray.attacks import Model
 from fairray.data import Tensors
 from fairray.defences import bit_depth, jpeg
 from fairray.methods._attacked import EVALUATED, Attacked, Victim, as_bytes, batches, member_modules, predicted
-from fairray.perceptual import Cost, between
+from fairray.perceptual import between
 from fairray.perceptual.ssim import Ssim
 from fairray.saliency import Saliency
 from fairray.stages import Artifact, Setting, Stage, Step

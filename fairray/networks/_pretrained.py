@@ -43,7 +43,9 @@ def loaded(model: nn.Module, weights: Path) -> nn.Module:
         model.load_state_dict(state)
     except RuntimeError as error:
         problem = f"it has not the weights of {type(model).__name__}: {' '.join(str(error).split())[:300]}"
-        raise BadInput(str(weights), problem, "give the file of this model, and a data set of as many classes") from error
+        raise BadInput(
+            str(weights), problem, "give the file of this model, and a data set of as many classes"
+        ) from error
     return model
 
 

@@ -5,24 +5,25 @@ from html import escape
 
 import pandas as pd
 
+from fairray.evaluation import unit
 from fairray.report.figures import directed
 from fairray.report.section import Section, named, number, shown
 from fairray.report.tables import Entry, items, laid_out, stands_for, table_section
 from fairray.results import Results
-from fairray.statistics.intervals import Interval, mean_interval
+from fairray.statistics.intervals import Interval, mean_interval, share_interval
 
-__all__ = ["attack_table", "attack_verdict", "attacked", "counted", "of_images"]
+__all__ = ["attack_table", "attack_verdict", "attacked", "counted", "of_images", "over_images"]
 
 METRICS = ("success", "l1", "l2", "linf", "lpips", "dists")
 
 
-def attack_table(results: Results, metrics: Sequence[str] = METRICS) -> Section:
+def attack_table(results: Results, metrics: Sequence[str] = METRICS, title: str = "Attacks") -> Section:
     """What each attack does to the images that the model reads right: means over images, beside the printed ones."""
     entries = [
         Entry(
             key={"task": task, "method": arm},
             metric=metric,
-            interval=mean_interval(values),
+            interval=over_images(metric, values),
             printed=results.print_of(task, arm, metric),
         )
         for task, arms in attacked(results).items()
@@ -34,10 +35,10 @@ def attack_table(results: Results, metrics: Sequence[str] = METRICS) -> Section:
     images = {(entry.key["task"], entry.key["method"]): entry.interval.n for entry in entries}
     frame.insert(2, "images", [str(images[row]) for row in zip(frame["task"], frame["method"], strict=True)])
     note = (
-        "Of the test images that the model classifies correctly, fooled or not: mean over images [95 % t-interval over "
-        f"images]. {'. '.join(map(directed, metrics))}."
+        "Of the test images that the model classifies correctly, fooled or not: mean over images [95 % interval over "
+        f"images, Wilson's of shares and t of others]. {'. '.join(map(directed, metrics))}."
     )
-    return table_section("Attacks", "attacks", frame, entries, [note, *stands_for(results)])
+    return table_section(title, title.lower().replace(" ", "_"), frame, entries, [note, *stands_for(results)])
 
 
 def attack_verdict(
@@ -73,6 +74,14 @@ def of_images(results: Results, task: str, arm: str, metric: str, view: str | No
     rows = results.of(task, arm, results.per_image)
     rows = rows[(rows["metric"] == metric) & (rows["view"].isna() if view is None else rows["view"] == view)]
     return rows.groupby("sample")["value"].mean()
+
+
+def over_images(metric: str, values: pd.Series) -> Interval:
+    """The mean over images of values as printed, with the interval that suits them."""
+    if unit(metric) != 100:
+        return mean_interval(values)
+    mean, low, high, n = share_interval(values / 100)
+    return Interval(100 * mean, 100 * low, 100 * high, n)
 
 
 def counted(results: Results, arms: Mapping[str, Sequence[str]]) -> str:

@@ -6,12 +6,12 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fairray.report.attacks import attacked, counted, of_images
+from fairray.report.attacks import attacked, counted, of_images, over_images
 from fairray.report.figures import figure_section, legend_above
 from fairray.report.section import Section, joined
 from fairray.report.tables import Entry, laid_out, table_section
 from fairray.results import Results
-from fairray.statistics.intervals import Interval, mean_interval
+from fairray.statistics.intervals import Interval
 
 __all__ = ["defences"]
 
@@ -30,7 +30,7 @@ def defences(results: Results) -> Section:
         return Section(title, "<p>No defence was tried.</p>")
     text = (
         "Percent of the test images that the model reads right without attack and defence, and misreads after attack "
-        "and defence; mean over images with the 95 % t-interval over images "
+        "and defence; share of images with the 95 % interval (Wilson) "
         f'({counted(results, {task: arms[task] for task in tried})}). "{CLEAN}": after the defence alone.'
     )
     figure = figure_section(title, _drawn(entries, list(tried)), "defences.png")
@@ -44,9 +44,9 @@ def _entries(results: Results, task: str, arms: Sequence[str]) -> Iterator[Entry
         key = {"task": task, "defence": view or NONE}
         for arm in arms:
             if len(values := of_images(results, task, arm, "success", view)):
-                yield Entry(key={**key, "method": arm}, metric="success", interval=mean_interval(values))
+                yield Entry(key={**key, "method": arm}, metric="success", interval=over_images("success", values))
         if view and len(accuracy := of_images(results, task, arms[0], "accuracy", view)):
-            yield Entry(key={**key, "method": CLEAN}, metric="success", interval=mean_interval(100 - accuracy))
+            yield Entry(key={**key, "method": CLEAN}, metric="success", interval=over_images("success", 100 - accuracy))
 
 
 def _views(results: Results, task: str) -> list[str]:

@@ -162,7 +162,14 @@ def _latex(frame: pd.DataFrame) -> str:
 
 
 def _tex(text: str) -> str:
-    return text.replace("\\", r"\textbackslash{}").replace("_", r"\_").replace("%", r"\%").replace("&", r"\&")
+    return (
+        text.replace("\\", r"\textbackslash{}")
+        .replace("_", r"\_")
+        .replace("%", r"\%")
+        .replace("&", r"\&")
+        .replace("∞", r"$\infty$")
+        .replace("×", r"$\times$")
+    )
 
 
 def _paired(results: Results, task: str, arm: str, baseline: str, metric: str) -> Interval:

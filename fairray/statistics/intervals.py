@@ -1,4 +1,4 @@
-"""Means over seeds, with Student's t intervals."""
+"""Means with Student's t intervals, and shares with Wilson's."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-__all__ = ["Interval", "mean_interval"]
+__all__ = ["Interval", "mean_interval", "share_interval"]
 
 
 class Interval(NamedTuple):
@@ -34,3 +34,12 @@ def mean_interval(values: Iterable[float], confidence: float = 0.95) -> Interval
         return Interval(mean, float("nan"), float("nan"), n)
     half = float(stats.t.ppf((1 + confidence) / 2, n - 1) * sample.std(ddof=1) / np.sqrt(n))
     return Interval(mean, mean - half, mean + half, n)
+
+
+def share_interval(values: Iterable[float], confidence: float = 0.95) -> Interval:
+    """The mean of n values in [0, 1], most of them 0 or 1, and its score interval (Wilson, 1927), which stays there."""
+    sample = np.asarray(list(values), dtype=float)
+    n, share = len(sample), float(sample.mean())
+    z = float(stats.norm.ppf((1 + confidence) / 2))
+    middle, half = share + z**2 / (2 * n), z * float(np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)))
+    return Interval(share, max(0.0, (middle - half) / (1 + z**2 / n)), min(1.0, (middle + half) / (1 + z**2 / n)), n)
