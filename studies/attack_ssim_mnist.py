@@ -1,7 +1,7 @@
 """Does one step that is bent by the Hessian of SSIM keep a digit's structure better than one step of PGD?
 
-Imperceptible Attacks, equation 3.4 and Figure 3.1: original, one-step SSIM and one-step PGD of equal length. Structure is
-measured by SSIM, and by a second network that reads the digits.
+Imperceptible Attacks, equation 3.4 and Figure 3.1: original, one-step SSIM and one-step PGD of equal length. Structure
+is measured by SSIM, and by a second network that reads the digits.
 """
 
 from fairray import cli, report

@@ -1,6 +1,6 @@
 """Networks of other packages with weights from a file, against those packages' own models."""
 
-from collections import OrderedDict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -224,28 +224,38 @@ def test_efficientnet_lite0_has_every_weight_where_it_belongs(lite0):
     """The file's names and timm's are different, their order is the same: so every name's last part must agree."""
     module = registry.module("networks", "efficientnet_lite0")
     stored = _pretrained.parameters(module._file())
-    own = OrderedDict({**lite0.encoder[1].state_dict(), **lite0.head.state_dict()})
+    own = {**lite0.encoder[1].state_dict(), **lite0.head.state_dict()}
     assert [name.split(".")[-1] for name in stored] == [name.split(".")[-1] for name in own]
     assert all(torch.equal(a, b) for a, b in zip(stored.values(), own.values(), strict=True))
     assert lite0.features == 1280
 
 
-def test_efficientnet_lite0_sees_a_flower_and_a_temple(lite0):
-    """scikit-learn's two photographs: a dahlia, the kind of flower that is nearest to ImageNet's daisy, and a
-    Chinese palace by a lake."""
+BUILDINGS = {"bell cote", "boathouse", "castle", "church", "monastery", "mosque", "palace", "stupa"}
+
+
+def test_efficientnet_lite0_sees_a_flower_and_a_building(lite0):
+    """scikit-learn's photographs: a dahlia, whose nearest class is the daisy; the tower of a palace above a lake."""
     found = {}
     for file, image in zip(load_sample_images().filenames, load_sample_images().images, strict=True):
         small = np.asarray(Image.fromarray(image).resize((224, 224), Image.Resampling.BICUBIC)).transpose(2, 0, 1)
-        best = lite0(torch.tensor(small)[None]).topk(5).indices[0]
-        found[file.rsplit("/", 1)[-1]] = [CLASSES[i] for i in best]
+        best = lite0(torch.tensor(small)[None])[0].topk(5).indices.tolist()
+        found[Path(file).name] = [CLASSES[i] for i in best]
     assert found["flower.jpg"][0] == "daisy"
-    assert {"palace", "monastery", "boathouse"} <= set(found["china.jpg"])
+    assert set(found["china.jpg"]) <= BUILDINGS
+    assert "palace" in found["china.jpg"]
 
 
-def test_efficientnet_lite0_reads_photographs_of_imagenet(lite0, photographs_folder, tmp_path, monkeypatch):
-    """Of the first 120 it reads 89.2 %."""
+@pytest.fixture
+def imagenet_compatible(tmp_path, monkeypatch):
+    folder = Path(__file__).parents[2] / "shared" / "data" / "imagenet_compatible"
+    if not folder.is_dir():
+        pytest.skip(f"ImageNet-Compatible is not shipped with the project, and is not in {folder}")
     monkeypatch.setenv("FAIRRAY_CACHE", str(tmp_path))
-    spec = {"name": "imagenet_compatible", "folder": str(photographs_folder), "rows": (0, 40), "size": (224, 224)}
+    return folder
+
+
+def test_efficientnet_lite0_reads_most_photographs_of_imagenet(lite0, imagenet_compatible):
+    spec = {"name": "imagenet_compatible", "folder": str(imagenet_compatible), "rows": (0, 40), "size": (224, 224)}
     test = registry.build("datasets", spec).load().test
     assert len(test["y"]) == 40
     assert (lite0(test["x"]).argmax(1) == test["y"]).double().mean().item() >= 0.85

@@ -79,7 +79,7 @@ def _read(path: Path) -> pd.DataFrame:
         raise BadInput(str(path), f"it is no csv: {error}", cure) from error
     missing = [column for column in COLUMNS[:2] if column not in table]
     if missing:
-        raise BadInput(str(path), f"it has no column {missing[0]}; there are {', '.join(table)}", cure)
+        raise BadInput(str(path), f"it has no column {missing[0]}; there are {', '.join(table.columns)}", cure)
     labels = pd.to_numeric(table["TrueLabel"], errors="coerce")
     wrong = table.index[~labels.isin(range(1, len(CLASSES) + 1)) | table["ImageId"].isna()]
     if len(wrong):

@@ -60,7 +60,8 @@ class Attacked(Step):
 
     def compute(self, setting, seed, before):
         model = self.victim.model(self.model, setting, before.get("model", Artifact()))
-        tensors, tables = {}, []
+        tensors: Tensors = {}
+        tables = []
         for split in EVALUATED:
             found, table = self._attacked(setting, split, model, seed)
             tensors |= {f"{split}/{name}": tensor for name, tensor in found.items()}

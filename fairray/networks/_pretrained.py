@@ -1,4 +1,4 @@
-"""Networks of other packages, with weights from a file: cut at the last linear layer, and given the input they expect."""
+"""Networks of other packages, with weights from a file, cut at the last linear layer."""
 
 import hashlib
 from functools import cache
@@ -16,6 +16,9 @@ IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 class Normalised(nn.Module):
     """Images in [-1, 1], as `Network` gives them, to the mean and deviation of each channel that a model wants."""
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, mean: tuple[float, ...], std: tuple[float, ...]):
         super().__init__()
