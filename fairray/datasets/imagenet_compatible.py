@@ -23,8 +23,8 @@ COLUMNS = ("ImageId", "TrueLabel", "TargetClass")
 class ImageNetCompatible:
     """Photographs with labels of ImageNet, for networks that are trained already. Sample ids are rows of the csv.
 
-    folder: where images/ and images.csv lie; the csv counts classes from 1. rows: the first of its rows and the one after the last
-        that are taken; none takes all.
+    folder: where images/ and images.csv lie; the csv counts classes from 1.
+    rows: the first of its rows that is taken, and the one after the last; none takes all.
     size: height and width that the images are resized to; as published they are 299 x 299.
     validation: share of the images, drawn with `seed`, on which attacks are chosen; the others are the test split.
     corrupt: what to do about files that are no image.

@@ -1,7 +1,7 @@
 """Fool a classifier with adversarial images, and measure how far they are from the images (Imperceptible Attacks,
 section 3)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 import torch
@@ -33,7 +33,7 @@ class Attack:
     shards: parts of the images, which workers share out. batch: images attacked at once. gallery: images to be shown.
     """
 
-    attack: Any = PgdL2()
+    attack: Any = field(default_factory=PgdL2)
     pretrained: bool = False
     grey: bool = False
     distances: tuple[str, ...] = ("ssim",)

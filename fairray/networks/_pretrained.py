@@ -60,18 +60,22 @@ def parameters(weights: Path) -> dict[str, Tensor]:
 
             return load_file(weights)
         state: Any = torch.load(weights, map_location="cpu", weights_only=True)
+        return state.get("state_dict", state)
     except FileNotFoundError as error:
         raise BadInput(str(weights), "there is no such file", "set network.weights: FILE") from error
     except Exception as error:  # whatever unpickling and safetensors raise
         problem = f"it holds no weights: {' '.join(str(error).split())[:200]}"
         raise BadInput(str(weights), problem, "give a state dict that torch.save or safetensors wrote") from error
-    return state.get("state_dict", state)
 
 
-@cache
 def content(weights: Path) -> str:
     """What is in a file, as a hash, so that no result depends on where it lies."""
     if not weights.is_file():
         raise BadInput(str(weights), "there is no such file", "set network.weights: FILE")
+    return _hashed(weights, weights.stat().st_mtime_ns)
+
+
+@cache
+def _hashed(weights: Path, changed: int) -> str:
     with weights.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
