@@ -16,7 +16,7 @@ def jpeg(x: Tensor, quality: int) -> Tensor:
 
 
 def bit_depth(x: Tensor, depth: int) -> Tensor:
-    """Images, bytes, with each channel rounded to 2 ** depth levels: round(x / r) * r of r = 256 / 2 ** depth.
+    """Images, bytes, with each channel rounded to a multiple of r = 256 / 2 ** depth: round(x / r) * r.
 
     The highest level is 255, not 256 (the defence of Zhao, Liu & Larson, 2020).
     """

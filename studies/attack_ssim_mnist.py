@@ -11,7 +11,7 @@ def sections(results: report.Results) -> list[report.Section]:
     """What the report shows."""
     metrics = ("success", "judged", "ssim", "l2")
     return [
-        report.gallery(results, images=4),
+        report.gallery(results, images=6, methods=("ssim_one_step", "pgd_one_step")),
         report.attack_table(results, metrics),
         report.pareto(results, x="ssim", y="success"),
         report.sweep(results, metrics),

@@ -198,6 +198,14 @@ def test_two_steps_of_the_perceptual_attack_are_algorithm_3_1():
     torch.testing.assert_close(found, x2, rtol=0, atol=1e-12)
 
 
+def test_normalised_and_without_its_cost_the_perceptual_attack_is_pgd():
+    model, x = linear(3), images()
+    y = model(x).argmax(1)
+    found = Perceptual(cost=Squared(), lam=0, eps=0.05, normalised=True)(model, x, y)
+    assert not torch.equal(found, x)
+    assert torch.equal(found, PgdL2(eps=0.05)(model, x, y))
+
+
 @every_early_stopping_attack
 @pytest.mark.parametrize("a", [0.0, 1.0, 5.0])
 @pytest.mark.parametrize("bits", [8, None])

@@ -129,6 +129,23 @@ def test_a_model_without_a_linear_layer_is_refused():
         made("torchvision", model="squeezenet1_1")
 
 
+@pytest.mark.parametrize(
+    ("name", "model", "says"),
+    [
+        ("timm", "levit_128s", "must match"),  # two heads
+        ("timm", "vit_tiny_patch16_224", "doesn't match model"),
+        ("torchvision", "vit_b_32", "Wrong image height"),
+        ("torchvision", "alexnet", "too small"),
+    ],
+)
+def test_a_model_that_cannot_read_the_images_is_refused_before_anything_runs(name, model, says):
+    network = registry.build("networks", {"name": name, "model": model})
+    with pytest.raises(BadInput, match=rf"cannot be used for images of \(3, 32, 32\): .*{says}") as error:
+        network.check((3, 32, 32), OUTPUTS)
+    assert error.value.where == "network.model"
+    registry.build("networks", {"name": name, "model": "resnet18"}).check((3, 32, 32), OUTPUTS)
+
+
 @pytest.mark.parametrize("name", ["timm", "torchvision", "efficientnet_lite0"])
 def test_what_is_no_rgb_image_is_refused(name):
     with pytest.raises(BadInput, match="RGB images"):

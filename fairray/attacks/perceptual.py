@@ -8,7 +8,7 @@ from annotated_types import Ge, Gt
 from torch import Tensor
 
 from fairray.attacks import Model
-from fairray.attacks._iterated import ascended
+from fairray.attacks._iterated import ascended, unit
 from fairray.perceptual import Reference, gradient
 
 __all__ = ["Perceptual"]
@@ -16,11 +16,12 @@ __all__ = ["Perceptual"]
 
 @dataclass(frozen=True, kw_only=True)
 class Perceptual:
-    """Steps along grad l - lam grad c, which is not normalised, l the cross-entropy and c the cost.
+    """Steps along grad l - lam grad c, l the cross-entropy and c the cost.
 
     cost: a member of fairray/perceptual.
     lam: weight of the cost.
-    eps: length of a step over that of the gradient.
+    eps: length of a step over that of the gradient; of the step itself, where it is normalised.
+    normalised: take steps of equal length, as PGD does; as printed they are as long as the gradient.
     N: steps at most.
     a: confidence; an image stops, before a step, where max_{i != y} z_i - z_y > a.
     bits: logits and gradients are those of the image rounded to so many bits a channel, and so is the result;
@@ -30,6 +31,7 @@ class Perceptual:
     cost: Any
     lam: Annotated[float, Ge(0)] = 1.0
     eps: Annotated[float, Gt(0)] = 0.1
+    normalised: bool = False
     N: Annotated[int, Ge(1)] = 100
     a: Annotated[float, Ge(0)] = 0.0
     bits: Annotated[int, Ge(1)] | None = 8
@@ -39,7 +41,8 @@ class Perceptual:
         """Images where the margin exceeds a, or those after N steps; nothing is drawn."""
 
         def direction(x: Tensor, g: Tensor, reference: Reference) -> Tensor:
-            return g - self.lam * gradient(self.cost, reference, x)
+            delta = g - self.lam * gradient(self.cost, reference, x)
+            return unit(delta) if self.normalised else delta
 
         reference = self.cost.prepare(x)
         return ascended(model, x, y, reference, direction, eps=self.eps, N=self.N, a=self.a, bits=self.bits)

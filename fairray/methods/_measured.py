@@ -92,7 +92,7 @@ class Measured(Step):
 class Summary(Step):
     """The means of all shards' records, and some pictures.
 
-    Tensors, of the first attacked test images: gallery/id, gallery/label, gallery/predicted, gallery/x and
+    Tensors, of some attacked test images, evenly spaced: gallery/id, gallery/label, gallery/predicted, gallery/x and
     gallery/attacked as bytes, gallery/saliency and gallery/saliency_attacked as bytes with axes (image, height, width).
     """
 
@@ -120,7 +120,8 @@ class Summary(Step):
     def _pictures(self, setting: Setting, before: dict[str, Artifact]) -> Tensors:
         tensors = [before[f"attacked.{i}"].tensors for i in range(len(self.attacked))]
         rows, attacked = (torch.cat([t[f"test/{name}"] for t in tensors]) for name in ("row", "attacked"))
-        first = rows.argsort()[: self.gallery]
+        order = rows.argsort()
+        first = order[torch.linspace(0, len(order) - 1, min(self.gallery, len(order))).long()]  # they may be sorted
         rows, attacked, test, victim = rows[first], attacked[first], setting.dataset.test, self.attacked[0].victim
         if not len(rows):
             return {}

@@ -39,6 +39,16 @@ def network(model: nn.Module, mean: tuple[float, ...], std: tuple[float, ...]) -
     return Network(nn.Sequential(Normalised(mean, std), model), head, head.in_features, name)
 
 
+@torch.no_grad()
+def tried(network: Network, shape: tuple[int, ...]) -> None:
+    """Raise BadInput where it cannot read an image of `shape`: some models want one size, some have two heads."""
+    try:
+        network.eval()(torch.zeros(1, *shape))
+    except (AssertionError, RuntimeError, ValueError) as error:
+        problem = f"it cannot be used for images of {shape}: {' '.join(str(error).split())[:200]}"
+        raise BadInput("network.model", problem, "choose another model, or another size of the images") from error
+
+
 def loaded(model: nn.Module, weights: Path) -> nn.Module:
     """The model with the parameters of a file. Raises BadInput where they are not its own."""
     state = parameters(weights)
@@ -72,10 +82,11 @@ def content(weights: Path) -> str:
     """What is in a file, as a hash, so that no result depends on where it lies."""
     if not weights.is_file():
         raise BadInput(str(weights), "there is no such file", "set network.weights: FILE")
-    return _hashed(weights, weights.stat().st_mtime_ns)
+    stat = weights.stat()
+    return _hashed(weights, (stat.st_size, stat.st_mtime_ns))
 
 
 @cache
-def _hashed(weights: Path, changed: int) -> str:
+def _hashed(weights: Path, version: tuple[int, int]) -> str:
     with weights.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]

@@ -7,7 +7,7 @@ from typing import Any
 from fairray.errors import unknown
 from fairray.networks import Network
 from fairray.networks._images import side
-from fairray.networks._pretrained import content, loaded, network
+from fairray.networks._pretrained import content, loaded, network, tried
 from fairray.networks._torchvision import imported
 
 __all__ = ["Timm"]
@@ -36,8 +36,8 @@ class Timm:
         return network(model, model.default_cfg["mean"], model.default_cfg["std"])
 
     def check(self, shape: tuple[int, ...], outputs: int) -> None:
-        """Raise BadInput where it cannot be built."""
-        self.build(shape, outputs)
+        """Raise BadInput where it cannot be built, or not read such images."""
+        tried(self.build(shape, outputs), shape)
 
     @property
     def pretrained(self) -> bool:

@@ -9,7 +9,7 @@ from torch import nn
 from fairray.errors import unknown
 from fairray.networks import Network
 from fairray.networks._images import side
-from fairray.networks._pretrained import IMAGENET, content, loaded, network
+from fairray.networks._pretrained import IMAGENET, content, loaded, network, tried
 from fairray.networks._torchvision import imported
 
 __all__ = ["Torchvision"]
@@ -43,8 +43,8 @@ class Torchvision:
         return network(_without_auxiliary(model, AUXILIARY.get(self.model, ())), *IMAGENET)
 
     def check(self, shape: tuple[int, ...], outputs: int) -> None:
-        """Raise BadInput where it cannot be built."""
-        self.build(shape, outputs)
+        """Raise BadInput where it cannot be built, or not read such images."""
+        tried(self.build(shape, outputs), shape)
 
     @property
     def pretrained(self) -> bool:

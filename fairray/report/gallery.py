@@ -86,10 +86,13 @@ class Exhibit:
         return f"change × {self.factor}", np.clip(GREY + self.factor * self.changes[arm], 0, 255)
 
 
-def gallery(results: Results, images: int = 3) -> Section:
-    """A row for each method, the original first, and a group of panels for each image; first seed."""
+def gallery(results: Results, images: int = 3, methods: Sequence[str] | None = None) -> Section:
+    """A row for each method, or each of the given ones, the original first, and panels for each image; first seed."""
     title = "Images"
-    exhibits = {task: list(_exhibits(results, task, arms, images)) for task, arms in attacked(results).items()}
+    exhibits = {
+        task: list(_exhibits(results, task, [arm for arm in arms if arm in (methods or arms)], images))
+        for task, arms in attacked(results).items()
+    }
     pages = [(task, page) for task, found in exhibits.items() for page in _pages(found)]
     if not pages:
         return Section(title, "<p>No images were kept: set methods.*.gallery to a number of images.</p>")
@@ -98,7 +101,7 @@ def gallery(results: Results, images: int = 3) -> Section:
     ]
     shown = [exhibit for _, page in pages for exhibit in page]
     text = (
-        "The first test images that the model classifies correctly, not a choice; above each what the model takes it "
+        "Test images that the model classifies correctly, evenly spaced and not a choice; above each what the model takes it "
         "for, in red where it is fooled. Changes are around grey, times a factor that is the same for all methods on "
         "one image."
     )

@@ -1,0 +1,550 @@
+"""The method that attacks: its records by hand, its stages and shards, its search spaces, its studies."""
+
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from fairray import config, registry
+from fairray.cli import main
+from fairray.data import Dataset
+from fairray.defences import bit_depth, jpeg
+from fairray.errors import BadInput
+from fairray.launch import study as launch_study
+from fairray.launch.planning import plan
+from fairray.launch.rounds import Ledger, rounds
+from fairray.methods._attacked import Attacked
+from fairray.networks._torchvision import imported
+from fairray.perceptual.ssim import Ssim
+from fairray.store import Store
+from fairray.study import Grid, Range
+from fairray.training.objective import trained
+from fairray.trial import execute, results, stages
+
+PGD = {"name": "pgd_l2", "eps": 0.6, "N": 5}
+DISTANCES = ["l1", "l2", "linf", "ssim"]
+SMOKE = ["launch=local", "launch.threads=1", "seeds=1", "tasks.Toy.size=64", "tasks.Toy.side=16"]
+ONE = ["methods=[pgd_l2]", "methods.pgd_l2.shards=3", *SMOKE]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """Shared: what tests have in common is computed once."""
+    return Store(str(tmp_path_factory.mktemp("attacks")))
+
+
+@pytest.fixture
+def attack(trial):
+    """Makes a trial on images of 16 px that attacks a classifier which is right on most; keywords are the method's."""
+
+    def make(dataset=None, seeds=(0,), **method):
+        spec = {"name": "attack", "attack": PGD, "shards": 2, "distances": ("ssim",), **method}
+        data = {"side": 16, "size": 64, **(dataset or {})}
+        return trial(spec, seeds=seeds, dataset=data, epochs=3, batch=16)
+
+    return make
+
+
+@pytest.fixture
+def run(store):
+    """Computes a trial, its shards first; gives its records."""
+
+    def go(made):
+        execute(made.shards, store)
+        execute([made], store)
+        return results(made, store)
+
+    return go
+
+
+def found(made, name):
+    """The replicas of a trial's stages of that name."""
+    return [replica for replica in stages(made.replicas).values() if replica.stage.name == name]
+
+
+def uids(made, name):
+    return {replica.uid for replica in found(made, name)}
+
+
+def network_of(made, store, name="standard"):
+    (replica,) = found(made, name)
+    return trained(replica.stage, replica.setting, store.read(replica.uid)).main.requires_grad_(False)
+
+
+def adversarial(made, store, split):
+    """Places in the split and adversarial bytes, of all shards, by place."""
+    kept = [store.read(replica.uid).tensors for replica in found(made, "attacked")]
+    rows, images = (torch.cat([tensors[f"{split}/{key}"] for tensors in kept]) for key in ("row", "attacked"))
+    order = rows.argsort()
+    return rows[order], images[order]
+
+
+def images_of(records, split="test", view=None):
+    """A row for each image and a column for each measure, of what was measured under a view."""
+    rows = records.query("stage == 'measured' and split == @split")
+    rows = rows[rows["view"].isna()] if view is None else rows[rows["view"] == view]
+    return rows.pivot(index="sample", columns="metric", values="value")
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_records_are_those_of_the_stored_images_and_the_trained_network(attack, run, store, split):
+    made = attack()
+    table = images_of(run(made), split)
+    data, network = made.replicas[0].setting.dataset.split(split), network_of(made, store)
+    right = network(data["x"]).argmax(1) == data["y"]
+    assert 0.7 < right.double().mean() < 1
+    assert table["accuracy"].tolist() == right.double().tolist()
+    rows, images = adversarial(made, store, split)
+    assert rows.tolist() == right.nonzero().flatten().tolist()
+    assert table["success"].dropna().index.tolist() == data["id"][rows].tolist()
+    fooled = network(images).argmax(1) != data["y"][rows]
+    assert 0 < fooled.double().mean() < 1
+    assert table["success"].dropna().tolist() == fooled.double().tolist()
+    clean, x = data["x"][rows].double() / 255, images.double() / 255
+    apart = (x - clean).flatten(1)
+    by_hand = {
+        "l1": apart.abs().sum(1),
+        "l2": apart.square().sum(1).sqrt(),
+        "linf": apart.abs().max(1).values,
+        "ssim": torch.cat([Ssim()(Ssim().prepare(a[None]), b[None]) for a, b in zip(clean, x)]),
+    }
+    for metric, values in by_hand.items():
+        assert table[metric].dropna().tolist() == pytest.approx(values.tolist(), rel=1e-4)
+    assert by_hand["l2"].max() < PGD["N"] * (PGD["eps"] + 0.05)  # bytes are rounded
+
+
+def test_an_image_of_the_wrong_class_already_is_no_success(attack, run, store):
+    made = attack()
+    table = images_of(run(made))
+    wrong = table[table["accuracy"] == 0]
+    assert len(wrong)
+    assert wrong[["success", *DISTANCES]].isna().all(axis=None)
+
+
+def test_the_summary_has_the_means_over_images(attack, run):
+    records = run(attack(jpeg=(30,)))
+    summary, every = (records.query("stage == @stage") for stage in ("summary", "measured"))
+    keys = ["metric", "split", "view"]
+    means = every.groupby(keys, dropna=False)["value"].mean()
+    told = summary.set_index(keys)["value"]
+    assert told.index.is_unique
+    assert set(told.index) == set(means.index)
+    assert told.tolist() == pytest.approx(means[told.index].tolist())
+    assert {("success", "test", "jpeg 30"), ("accuracy", "val", "jpeg 30")} <= set(told.index)
+    assert {"success", "accuracy", *DISTANCES} == set(summary[summary["view"].isna()]["metric"])
+
+
+def test_a_shard_has_every_nth_image(attack, run, store):
+    made = attack(shards=3)
+    run(made)
+    for replica in found(made, "attacked"):
+        artifact, (first, step) = store.read(replica.uid), replica.stage.shard
+        assert step == 3
+        for split in ("val", "test"):
+            ids = artifact.records.query("split == @split")["sample"].tolist()
+            assert ids == list(range(first, 32, 3))
+            assert set(artifact.tensors[f"{split}/row"].tolist()) <= set(ids)
+
+
+def test_the_number_of_shards_and_the_batch_change_no_record(attack, run):
+    tables = [images_of(run(attack(**how))) for how in ({"shards": 1}, {"shards": 3}, {"shards": 3, "batch": 4})]
+    for table in tables[1:]:
+        pd.testing.assert_frame_equal(table[["accuracy", "success"]], tables[0][["accuracy", "success"]])
+        pd.testing.assert_frame_equal(table, tables[0], atol=0.01, rtol=0.01)
+
+
+def test_more_shards_than_images_are_no_harm(attack, run):
+    more, few = (images_of(run(attack(shards=shards, gallery=2))) for shards in (40, 1))
+    pd.testing.assert_frame_equal(more, few, atol=0.01, rtol=0.01)
+
+
+def test_defended_images_are_read_after_the_defence(attack, run, store):
+    made = attack(jpeg=(90, 20), depths=(2,))
+    records, network = run(made), network_of(made, store)
+    data, (rows, images) = made.replicas[0].setting.dataset.test, adversarial(made, store, "test")
+    defences = {
+        "jpeg 90": lambda x: jpeg(x, 90),
+        "jpeg 20": lambda x: jpeg(x, 20),
+        "depth 2": lambda x: bit_depth(x, 2),
+    }
+    assert set(records.query("stage == 'measured'")["view"].dropna()) == set(defences)
+    for view, defended in defences.items():
+        table = images_of(records, view=view)
+        y, clean = data["y"][rows], data["x"][rows]
+        assert table["success"].tolist() == (network(defended(images)).argmax(1) != y).double().tolist()
+        assert table["accuracy"].tolist() == (network(defended(clean)).argmax(1) == y).double().tolist()
+    assert images_of(records, view="depth 2")["accuracy"].mean() < 1
+
+
+def test_a_judge_is_a_second_network_that_reads_the_adversarial_images(attack, run, store):
+    made = attack(judge={"name": "small_cnn", "channels": 3})
+    table, judge = images_of(run(made)), network_of(made, store, "judge")
+    data, (rows, images) = made.replicas[0].setting.dataset.test, adversarial(made, store, "test")
+    assert judge.head.in_features == 6 * network_of(made, store).head.in_features // 4
+    judged = (judge(images).argmax(1) == data["y"][rows]).double().tolist()
+    assert table["judged"].dropna().tolist() == judged
+    assert judged != (1 - table["success"].dropna()).tolist()
+    assert "judged" not in images_of(run(attack()))
+
+
+def test_saliency_maps_of_both_images_are_compared(attack, run, store):
+    made = attack(saliency={"name": "spectral_residual"}, gallery=3)
+    table, saliency = images_of(run(made)), registry.build("saliency", {"name": "spectral_residual"})
+    data, (rows, images) = made.replicas[0].setting.dataset.test, adversarial(made, store, "test")
+    before, after = (saliency(x.float() / 255) for x in (data["x"][rows], images))
+    apart = (after - before).flatten(1)
+    by_hand = {
+        "saliency_l1": apart.abs().sum(1),
+        "saliency_l2": apart.square().sum(1).sqrt(),
+        "saliency_linf": apart.abs().max(1).values,
+        "saliency_ssim": Ssim()(Ssim().prepare(before[:, None]), after[:, None]),
+    }
+    for metric, values in by_hand.items():
+        assert table[metric].dropna().tolist() == pytest.approx(values.tolist(), abs=1e-3)
+        assert values.min() > 0
+    pictures = store.read(made.replicas[0].uid).tensors
+    assert torch.equal(pictures["gallery/saliency"], (before[:3] * 255).round().to(torch.uint8))
+    assert pictures["gallery/saliency_attacked"].shape == (3, 16, 16)
+
+
+def test_the_gallery_has_the_first_attacked_images(attack, run, store):
+    made = attack(gallery=3)
+    run(made)
+    data, (rows, images) = made.replicas[0].setting.dataset.test, adversarial(made, store, "test")
+    pictures = store.read(made.replicas[0].uid).tensors
+    assert torch.equal(pictures["gallery/id"], data["id"][rows[:3]])
+    assert torch.equal(pictures["gallery/label"], data["y"][rows[:3]])
+    assert torch.equal(pictures["gallery/x"], data["x"][rows[:3]])
+    assert torch.equal(pictures["gallery/attacked"], images[:3])
+    assert torch.equal(pictures["gallery/predicted"], network_of(made, store)(images[:3]).argmax(1))
+    assert set(pictures) == {f"gallery/{key}" for key in ("id", "label", "x", "attacked", "predicted")}
+
+
+def test_the_classifier_is_trained_once_for_all_shards_and_attacks(attack):
+    made = [attack(shards=3), attack(shards=1), attack(attack={**PGD, "eps": 0.3}), attack(attack={"name": "perc_al"})]
+    assert len({uid for one in made for uid in uids(one, "standard")}) == 1
+    assert uids(made[0], "standard") == uids(made[0].shards[1], "standard")
+
+
+def test_what_is_measured_more_attacks_nothing_again(attack):
+    plain = uids(attack(), "attacked")
+    assert len(plain) == 2
+    for more in (
+        {"distances": ("ssim", "lpips")},
+        {"jpeg": (50,), "depths": (3,)},
+        {"saliency": {"name": "spectral_residual"}},
+        {"judge": {"name": "small_cnn"}},
+        {"gallery": 9},
+    ):
+        changed = attack(**more)
+        assert uids(changed, "attacked") == plain
+        assert changed.uid != attack().uid
+
+
+def test_another_attack_attacks_again(attack):
+    plain = uids(attack(), "attacked")
+    for other in ({"attack": {**PGD, "eps": 0.3}}, {"attack": {**PGD, "N": 6}}, {"attack": {"name": "lpa"}}):
+        assert not plain & uids(attack(**other), "attacked")
+
+
+def test_a_cost_within_an_attack_is_in_the_address_too(attack):
+    spec = {"name": "perceptual", "N": 2}
+    costs = [{"name": "ssim"}, {"name": "ssim", "sigma": 2.0}, {"name": "lpips"}]
+    made = [attack(attack={**spec, "cost": cost}) for cost in costs]
+    assert len({uid for one in made for uid in uids(one, "attacked")}) == 6
+
+
+def test_shards_are_trials_of_the_stages_before_the_summary(attack):
+    made = attack(shards=3, seeds=(0, 1))
+    assert [shard.shard for shard in made.shards] == [0, 1, 2]
+    for shard in made.shards:
+        assert {replica.stage.name for replica in shard.replicas} == {"measured"}
+        assert [replica.seed for replica in shard.replicas] == [0, 1]
+        assert shard.shards == []
+    measured = {uid for shard in made.shards for uid in (replica.uid for replica in shard.replicas)}
+    assert measured == uids(made, "measured")
+    assert len(measured) == 6
+
+
+def test_a_method_without_shards_has_none(trial):
+    assert trial("standard").shards == []
+
+
+@pytest.fixture
+def grey(tmp_path):
+    """The name of a data set: toy's, whose three channels are the first."""
+    path = tmp_path / "grey_toy.py"
+    path.write_text(
+        "from dataclasses import dataclass, replace\n"
+        "from fairray.datasets.toy import Toy\n"
+        "__all__ = ['GreyToy']\n"
+        "@dataclass(frozen=True, kw_only=True)\n"
+        "class GreyToy(Toy):\n"
+        "    def load(self):\n"
+        "        found = Toy.load(self)\n"
+        "        parts = {s: found.split(s) for s in ('train', 'val', 'test')}\n"
+        "        grey = {s: p | {'x': p['x'][:, :1].expand(-1, 3, -1, -1).contiguous()} for s, p in parts.items()}\n"
+        "        return replace(found, **grey)\n"
+    )
+    return str(path)
+
+
+def test_grey_images_are_attacked_as_one_channel(attack, run, store, grey):
+    made = attack(dataset={"name": grey}, grey=True)
+    table, network = images_of(run(made)), network_of(made, store)
+    data, (rows, images) = made.replicas[0].setting.dataset.test, adversarial(made, store, "test")
+    assert images.shape[1:] == (1, 16, 16)
+    fooled = network(images.expand(-1, 3, -1, -1)).argmax(1) != data["y"][rows]
+    assert table["success"].dropna().tolist() == fooled.double().tolist()
+    apart = (images.double() - data["x"][rows][:, :1].double()).flatten(1) / 255
+    assert table["l2"].dropna().tolist() == pytest.approx(apart.norm(dim=1).tolist(), rel=1e-4)
+    registry.build("methods", made.method).check(made.replicas[0].setting.dataset)
+
+
+def check(dataset, **method):
+    data = dataset if isinstance(dataset, Dataset) else registry.build("datasets", {"name": "toy", **dataset}).load()
+    registry.build("methods", {"name": "attack", **method}).check(data)
+
+
+def test_data_that_cannot_be_attacked_is_refused(tmp_path, monkeypatch):
+    check({"side": 16})
+    with pytest.raises(BadInput, match=r"attack on toy .*\(grey\): the images have colours") as error:
+        check({"side": 16}, grey=True)
+    assert error.value.cure == "set grey: false"
+    with pytest.raises(BadInput, match="images with classes were expected"):
+        check({})
+
+
+@pytest.fixture
+def photographs(tmp_path, monkeypatch):
+    """ImageNet-Compatible with eight images, of which a network with random weights reads the first five, and it."""
+    monkeypatch.setenv("FAIRRAY_CACHE", str(tmp_path / "cache"))
+    folder, timm = tmp_path / "photos", imported("timm")
+    (folder / "images").mkdir(parents=True)
+    pixels = torch.randint(256, (8, 3, 32, 32), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+    for i, image in enumerate(pixels):
+        Image.fromarray(image.permute(1, 2, 0).numpy()).save(folder / "images" / f"i{i}.png")
+    torch.manual_seed(0)
+    torch.save(timm.create_model("resnet18").state_dict(), tmp_path / "w.pth")
+    network = {"name": "timm", "model": "resnet18", "weights": str(tmp_path / "w.pth")}
+    with torch.no_grad():
+        labels = registry.build("networks", network).build((3, 32, 32), 1000).eval()(pixels).argmax(1)
+    labels[5:] = (labels[5:] + 1) % 1000
+    rows = [f"i{i},{label + 1},1" for i, label in enumerate(labels.tolist())]
+    (folder / "images.csv").write_text("\n".join(["ImageId,TrueLabel,TargetClass", *rows, ""]))
+    data = {"name": "imagenet_compatible", "folder": str(folder), "size": (32, 32)}
+    return data, network, ["methods=[pgd_l2]", f"tasks={{Photos: {data | {'size': [32, 32]}}}}", *SMOKE[:3]]
+
+
+def test_without_training_images_a_classifier_needs_its_own_weights(photographs):
+    data = registry.build("datasets", photographs[0]).load()
+    check(data, pretrained=True)
+    with pytest.raises(BadInput, match="it has no images to train the classifier on") as error:
+        check(data)
+    assert "pretrained: true" in error.value.cure
+
+
+def test_a_pretrained_classifier_is_attacked_as_it_comes(photographs, tmp_path):
+    data, network, arguments = photographs
+    more = [f"network={network}", "methods.pgd_l2.pretrained=true", "methods.pgd_l2.attack.N=2"]
+    study = config.load("attack_comparison", "smoke", [*arguments, *more, f"launch.output={tmp_path}"])
+    study.check()
+    outcome = launch_study.run(study, Silent())
+    assert (outcome.computed, outcome.failures) == (1, [])
+    (arm,) = study.arms()
+    records = results(arm.corner, Store(study.launch.store_root))
+    assert set(records["stage"]) == {"attacked", "measured", "summary"}
+    table = images_of(records)
+    assert table["accuracy"].tolist() == [1.0] * 5 + [0.0] * 3
+    assert table["success"].notna().tolist() == [True] * 5 + [False] * 3
+
+
+def test_pretrained_needs_a_network_with_weights(photographs, tmp_path):
+    _, network, arguments = photographs
+    bare = f"network={network | {'weights': None}}"
+    study = config.load("attack_comparison", "smoke", [*arguments, bare, "methods.pgd_l2.pretrained=true"])
+    with pytest.raises(BadInput, match="network of pgd_l2: timm comes without weights") as error:
+        study.check()
+    assert "network.weights=FILE" in error.value.cure
+
+
+class Silent:
+    """A mirror that shows nothing."""
+
+    def show(self, trial, records):
+        assert len(records)
+
+
+def computed(store):
+    specs = [store.spec(path.parent.name) for path in Path(store.root).glob("??/*/spec.json")]
+    return Counter(spec["key"]["stage"].rsplit(".", 1)[-1] for spec in specs)
+
+
+@pytest.fixture
+def study(tmp_path):
+    def make(*overrides):
+        return config.load("attack_comparison", "smoke", [*ONE, f"launch.output={tmp_path}", *overrides])
+
+    return make
+
+
+def breaking(monkeypatch, *broken):
+    compute = Attacked.compute
+
+    def breaks(self, *rest):
+        if self.shard[0] in broken:
+            raise RuntimeError("this worker was killed")
+        return compute(self, *rest)
+
+    monkeypatch.setattr(Attacked, "compute", breaks)
+
+
+@pytest.mark.parametrize("broken", [(1,), (0, 2)])
+def test_a_killed_shard_is_redone_alone(study, monkeypatch, broken):
+    chosen = study()
+    store = Store(chosen.launch.store_root)
+    with monkeypatch.context() as patch:
+        breaking(patch, *broken)
+        outcome = launch_study.run(chosen, Silent())
+    assert sorted(pack[0].shard for pack, _ in outcome.failures) == list(broken)
+    assert "this worker was killed" in outcome.failures[0][1]
+    kept = 3 - len(broken)
+    assert computed(store) == {"Standard": 1, "Attacked": kept, "Measured": kept}
+    (arm,) = chosen.arms()
+    assert not arm.corner.stored(store)
+    assert [shard.stored(store) for shard in arm.corner.shards] == [i not in broken for i in range(3)]
+    before = computed(store)
+    again = launch_study.run(chosen, Silent())
+    assert (again.computed, again.failures) == (1, [])
+    assert computed(store) - before == {"Attacked": len(broken), "Measured": len(broken), "Summary": 1}
+    assert launch_study.run(chosen, Silent()).computed == 0
+    assert computed(store) == {"Standard": 1, "Attacked": 3, "Measured": 3, "Summary": 1}
+
+
+@pytest.mark.parametrize("broken", [(), (1,), (0, 2), (0, 1, 2)])
+def test_a_trial_without_some_shard_counts_as_not_computed(study, monkeypatch, broken):
+    breaking(monkeypatch, *broken)
+    outcome = launch_study.run(study(), Silent())
+    assert (outcome.trials, outcome.computed) == (1, int(not broken))
+
+
+def test_shards_come_a_round_before_their_trial(study):
+    chosen, found = study("methods.pgd_l2.attack.eps={grid: [0.1, 0.2]}"), []
+    store = Store(chosen.launch.store_root)
+    for packs in rounds(chosen, store, lambda: 1, Ledger(), lambda trial: None):
+        found.append([[trial.shard for trial in pack] for pack in packs])
+        for pack in packs:
+            execute(pack, store)
+    first, second = found
+    assert sorted(first) == [[0], [0], [1], [1], [2], [2]]
+    assert sum(second, []) == [None, None]
+    assert computed(store) == {"Standard": 1, "Attacked": 6, "Measured": 6, "Summary": 2}
+    assert list(rounds(chosen, store, lambda: 1, Ledger(), lambda trial: None)) == []
+
+
+def test_plan_knows_the_shards(study):
+    planned = plan(study())
+    assert (planned.trials, planned.stages) == (1, 8)
+
+
+def test_a_hyperparameter_of_the_attack_can_be_searched(study):
+    chosen = study("methods.pgd_l2.attack.eps={grid: [0.3, 1.0]}", "methods.pgd_l2.attack.N={grid: [2, 3]}")
+    (arm,) = chosen.arms()
+    assert arm.space == {"method.attack.eps": Grid(grid=(0.3, 1.0)), "method.attack.N": Grid(grid=(2, 3))}
+    points = arm.grid()
+    assert points[1] == {"method.attack.eps": 0.3, "method.attack.N": 3}
+    made = [arm.at(point) for point in points]
+    assert [(one.method["attack"]["eps"], one.method["attack"]["N"]) for one in made] == [
+        (0.3, 2), (0.3, 3), (1.0, 2), (1.0, 3)
+    ]  # fmt: skip
+    assert len({one.uid for one in made}) == 4
+    assert arm.closed.method["attack"].keys() == {"name", "a", "bits"}
+
+
+def test_a_cost_two_members_deep_can_be_searched(study):
+    cost = "{name: perceptual, cost: {name: ssim, sigma: {grid: [1.0, 2.0]}}}"
+    (arm,) = study(f"methods.pgd_l2.attack={cost}").arms()
+    assert list(arm.space) == ["method.attack.cost.sigma"]
+    built = [registry.build("methods", arm.at(point).method).attack.cost for point in arm.grid()]
+    assert [(type(cost), cost.sigma) for cost in built] == [(Ssim, 1.0), (Ssim, 2.0)]
+
+
+def test_points_of_a_nested_search_are_in_the_records(study, tmp_path):
+    chosen = study("methods.pgd_l2.attack.eps={grid: [0.3, 1.0]}", "methods.pgd_l2.shards=1")
+    store = Store(chosen.launch.store_root)
+    assert launch_study.run(chosen, Silent()).computed == 2
+    (arm,) = chosen.arms()
+    tables = [results(arm.at(point), store) for point in arm.grid()]
+    assert [table["method.attack.eps"].unique().tolist() for table in tables] == [[0.3], [1.0]]
+    assert tables[0].query("stage == 'measured' and metric == 'l2'")["value"].mean() < 1.5
+
+
+def test_an_interval_of_an_attack_is_searched_by_optuna(study):
+    interval = "methods.pgd_l2.attack.eps={low: 0.1, high: 1.0, log: true}"
+    (arm,) = study(interval, "search=tpe", "search.points=2").arms()
+    assert arm.space == {"method.attack.eps": Range(low=0.1, high=1.0, log=True)}
+    with pytest.raises(BadInput, match="a grid search needs a grid") as error:
+        study(interval)
+    assert "attack.eps" in error.value.where
+    assert "search=tpe" in error.value.cure
+
+
+@pytest.mark.parametrize(
+    ("override", "key", "says"),
+    [
+        ("attack.eps=-1", "attack.eps", "got -1, expected .*greater than 0"),
+        ("attack.eps={grid: [0.1, 0]}", "attack.eps", "got 0, expected .*greater than 0"),
+        ("attack.eps={low: 0, high: 1}", "attack.eps", "got 0, expected .*greater than 0"),
+        ("attack.eps={grid: []}", "attack.eps", "the grid is empty"),
+        ("attack.eps={gird: [1]}", "attack.eps", "there is no key of a search space 'gird'"),
+        ("attack={name: pgd_l2, epsilon: 1}", "attack.epsilon", "there is no key 'epsilon'"),
+        ("attack={name: pdg_l2}", "attack.name", "there is no attack 'pdg_l2'"),
+        ("attack={eps: 1}", "attack", "it has no name"),
+        ("attack=3", "attack", "got 3"),
+        ("attack={name: perceptual, cost: {name: ssim, sigm: 2}}", "attack.cost.sigm", "there is no key 'sigm'"),
+        ("attack={name: perceptual, cost: lpisp}", "attack.cost", "there is no cost 'lpisp'"),
+        ("jpeg=[96]", "jpeg", "got 96, expected .*less than or equal to 95"),
+        ("depths=[0]", "depths", "got 0, expected .*greater than or equal to 1"),
+        ("judge=small_cn", "judge", "there is no judge 'small_cn'"),
+    ],
+)
+def test_what_is_wrong_in_an_attack_is_named(study, override, key, says):
+    with pytest.raises(BadInput, match=says) as error:
+        study(f"methods.pgd_l2.{override}")
+    assert f"(methods.pgd_l2.{key})" in error.value.where
+
+
+def test_a_misspelt_distance_is_refused_before_anything_runs(study):
+    with pytest.raises(BadInput, match="there is no perceptual 'sism'") as error:
+        study("methods.pgd_l2.distances=[sism]").check()
+    assert "did you mean 'ssim'" in error.value.cure
+
+
+@pytest.mark.parametrize("scale", ["smoke", "small"])
+def test_the_study_of_digits_attacks_with_one_step_of_one_length(scale):
+    chosen = config.load("attack_ssim_mnist", scale)
+    arms = {arm.name: arm for arm in chosen.arms()}
+    one = {name: registry.build("methods", arms[f"{name}_one_step"].corner.method) for name in ("ssim", "pgd")}
+    assert one["ssim"].attack.eps == one["pgd"].attack.eps == 10.0
+    assert (one["pgd"].attack.N, one["pgd"].attack.bits) == (1, None)
+    assert one["ssim"].grey
+    assert one["ssim"].judge == one["pgd"].judge
+    sweeps = [arms[f"{name}_sweep"].space["method.attack.eps"] for name in one]
+    assert sweeps[0] == sweeps[1]
+
+
+def test_attacks_are_compared_from_the_command_line(tmp_path):
+    arguments = ["methods=[pgd_l2, ours_a0]", *SMOKE, f"launch.output={tmp_path}"]
+    assert main(["run", "attack_comparison", "--scale", "smoke", *arguments]) == 0
+    folder = tmp_path / "reports" / "attack_comparison" / "smoke"
+    records = pd.read_csv(folder / "records.csv", low_memory=False)
+    page = (folder / "report.html").read_text()
+    assert {"pgd_l2", "ours_a0"} == set(records["arm"])
+    means = records.query("stage == 'measured' and split == 'test'").groupby(["arm", "metric"])["value"].mean()
+    for arm in ("pgd_l2", "ours_a0"):
+        assert f"{100 * means[arm, 'success']:.1f}"[:4] in page
+    assert sum(path.stat().st_size > 10_000 for path in folder.glob("*.png")) >= 1
+    print(sorted(path.name for path in folder.iterdir()))
