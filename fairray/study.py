@@ -209,6 +209,9 @@ class Study:
             if getattr(method, "pretrained", False) and not getattr(network, "pretrained", False):
                 cure = f"set network.weights=FILE where it has such a key, or methods.{arm.name}.pretrained=false"
                 raise BadInput(f"network of {arm.name}", f"{corner.network['name']} comes without weights", cure)
+            if arm.space and not len(data.val["y"]):
+                problem = f"{arm.task} has no validation data, on which points are chosen"
+                raise BadInput(f"search of {arm.name}", problem, "give the data set some, or every key one value")
             method.check(data)
 
     def _check_batch_norm(self) -> None:

@@ -73,25 +73,31 @@ class Attacked(Step):
         own, kept, made = torch.arange(len(data["y"]))[first::step], [], []
         right = torch.zeros(len(own), dtype=torch.bool)
         for i, rows in enumerate(own.split(self.batch)):
-            x, y = self.victim.images(data["x"][rows], setting), data["y"][rows].to(setting.numerics.device)
+            x = self.victim.images(pictures(setting.dataset, split, rows), setting)
+            y = data["y"][rows].to(setting.numerics.device)
             good = predicted(model, x) == y
             right[i * self.batch : i * self.batch + len(rows)] = good.cpu()
             kept.append(rows[good.cpu()])
             if good.any():
                 made.append(as_bytes(self.attack(model, x[good], y[good], seed)))
-        blank = as_bytes(self.victim.images(data["x"][:0], setting))
+        blank = as_bytes(self.victim.images(pictures(setting.dataset, split, own[:0]), setting))
         records = pd.DataFrame(
             {"metric": "accuracy", "value": right.double(), "sample": data["id"][own], "group": "all"}
         )
         return {"row": torch.cat([own[:0], *kept]), "attacked": torch.cat([blank, *made])}, records
 
 
+def pictures(dataset: Dataset, split: str, rows: Tensor) -> Tensor:
+    """Images of a split as the data set has them: bytes with axes (image, 3, height, width)."""
+    return dataset.shown({"x": dataset.split(split)["x"][rows]})["x"]
+
+
 def batches(dataset: Dataset, split: str, tensors: Tensors, size: int) -> Iterator[Tensors]:
-    """Of the attacked images of a split: row, x (bytes, as the data set has them), y, attacked."""
+    """Of the attacked images of a split: row, x (the images before), y, attacked."""
     data, rows = dataset.split(split), tensors[f"{split}/row"]
     for part, attacked in zip(rows.split(size), tensors[f"{split}/attacked"].split(size), strict=True):
         if len(part):
-            yield {"row": part, "x": data["x"][part], "y": data["y"][part], "attacked": attacked}
+            yield {"row": part, "x": pictures(dataset, split, part), "y": data["y"][part], "attacked": attacked}
 
 
 @torch.no_grad()

@@ -12,7 +12,16 @@ from fairray import registry
 from fairray.attacks import Model
 from fairray.data import Tensors
 from fairray.defences import bit_depth, jpeg
-from fairray.methods._attacked import EVALUATED, Attacked, Victim, as_bytes, batches, member_modules, predicted
+from fairray.methods._attacked import (
+    EVALUATED,
+    Attacked,
+    Victim,
+    as_bytes,
+    batches,
+    member_modules,
+    pictures,
+    predicted,
+)
 from fairray.perceptual import between
 from fairray.perceptual.ssim import Ssim
 from fairray.saliency import Saliency
@@ -126,7 +135,7 @@ class Summary(Step):
         if not len(rows):
             return {}
         model = victim.model(self.model, setting, before.get("model", Artifact()))
-        clean, x = victim.images(test["x"][rows], setting), victim.images(attacked, setting)
+        clean, x = victim.images(pictures(setting.dataset, "test", rows), setting), victim.images(attacked, setting)
         found = {
             "id": test["id"][rows],
             "label": test["y"][rows],

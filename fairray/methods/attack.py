@@ -13,6 +13,7 @@ from fairray.errors import BadInput
 from fairray.methods._attacked import Attacked, Victim
 from fairray.methods._measured import Measured, Summary
 from fairray.methods.standard import Standard
+from fairray.training.objective import chunks
 from fairray.training.stage import TrainStage
 
 __all__ = ["Attack"]
@@ -79,7 +80,8 @@ class Attack:
         if not self.pretrained and not len(dataset.train["y"]):
             cure = "set pretrained: true and a network that comes with its weights, such as efficientnet_lite0"
             raise BadInput(where, "it has no images to train the classifier on", cure)
-        if self.grey and not (dataset.test["x"] == dataset.test["x"][:, :1]).all():
+        parts = (part["x"] for part in chunks(dataset, {"x": dataset.test["x"]}))
+        if self.grey and not all((x == x[:, :1]).all() for x in parts):
             raise BadInput(f"{where} (grey)", "the images have colours", "set grey: false")
         blank = torch.zeros(1, 1 if self.grey else 3, *dataset.shape[1:])
         for cost in (*self._costs(), getattr(self.attack, "cost", None)):
