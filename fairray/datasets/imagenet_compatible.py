@@ -84,6 +84,6 @@ def _read(path: Path) -> pd.DataFrame:
     wrong = table.index[~labels.isin(range(1, len(CLASSES) + 1)) | table["ImageId"].isna()]
     if len(wrong):
         row = table.loc[wrong[0]]
-        problem = f"row {wrong[0] + 1} has ImageId {row['ImageId']!r} and TrueLabel {row['TrueLabel']!r}"
+        problem = f"row {wrong[0] + 1} has ImageId {row['ImageId']} and TrueLabel {row['TrueLabel']}"
         raise BadInput(str(path), f"{problem}; a file name and a class from 1 to {len(CLASSES)} were expected", cure)
     return table

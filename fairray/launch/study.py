@@ -36,7 +36,7 @@ def run(study: Study, mirror: Mirror) -> Outcome:
         records = results(trial, store)
         mirror.show(trial, records)
         means = val_means(records)
-        return "  ".join(f"val {m} {unit(m) * means[m]:.4g}" for m in study.objectives_of(trial.task))
+        return "  ".join(f"val {m} {unit(m) * means[m]:.4g}" for m in study.objectives_of(trial.task) if m in means)
 
     progress = Progress(finished)
     todo = rounds(study, store, lambda: _slots(study), ledger, finished)
@@ -54,7 +54,7 @@ def run(study: Study, mirror: Mirror) -> Outcome:
     )
     if first is not None:
         _execute(study, store, chain([first], todo), progress)
-    failed = sum(len(pack) for pack, _ in progress.failures)
+    failed = sum(not trial.stored(store) for trial in ledger.unique.values())
     return Outcome(
         len(ledger.unique), len(ledger.unique) - ledger.stored - failed, time.monotonic() - start, progress.failures
     )
