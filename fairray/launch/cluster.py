@@ -32,7 +32,13 @@ from fairray.trial import Trial, execute
 __all__ = ["run", "slots"]
 
 REPORT_S = 5.0
-QUIET = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "PYTHONWARNINGS": "ignore"}
+QUIET = {
+    "OMP_NUM_THREADS": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "PYTHONWARNINGS": "ignore",
+    # Tune runs each trial in a new thread, and what glibc keeps for the threads that have ended would fill the memory
+    "MALLOC_ARENA_MAX": "1",
+}
 
 
 def slots(launch: Launch) -> int:

@@ -102,8 +102,8 @@ def gallery(results: Results, images: int = 3, methods: Sequence[str] | None = N
     shown = [exhibit for _, page in pages for exhibit in page]
     text = (
         "Test images that the model classifies correctly, evenly spaced and not a choice; above each what the model "
-        "takes it for, in red where it is fooled. Changes are around grey, times a factor that is the same for all methods on "
-        "one image."
+        "takes it for, in red where it is fooled. Changes are around grey, times a factor that is the same for all "
+        "methods on one image."
     )
     if any("detail" in exhibit.parts for exhibit in shown):
         text += " Details show the framed part, in which the methods together change most."
