@@ -13,6 +13,7 @@ def sections(results: report.Results) -> list[report.Section]:
         report.pareto(results, x=cost, y=success),
         report.attack_table(results, (success, cost, "dists", "l2")),
         report.sweep(results, (success, cost)),
+        report.attack_costs(results),
     ]
 
 

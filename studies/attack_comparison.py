@@ -14,6 +14,7 @@ def sections(results: report.Results) -> list[report.Section]:
     """What the report shows."""
     return [
         report.attack_verdict(results, ours="ours_a0"),
+        report.attack_costs(results),
         report.attack_table(results, DISTANCES),
         report.attack_table(results, SALIENCY, title="Saliency"),
         report.distributions(results, ("dists", "lpips")),

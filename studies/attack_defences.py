@@ -6,7 +6,7 @@ from fairray import cli, report
 
 def sections(results: report.Results) -> list[report.Section]:
     """What the report shows."""
-    return [report.defences(results), report.attack_table(results, ("success", "lpips"))]
+    return [report.defences(results), report.attack_table(results, ("success", "lpips")), report.attack_costs(results)]
 
 
 if __name__ == "__main__":

@@ -157,6 +157,21 @@ def test_methods_that_fool_too_few_images_are_not_compared():
     assert "nothing is stored of other" in text_of(report.attack_verdict(results_of(few, all_), "other"))
 
 
+def costly(arm, cost):
+    run = attack(arm, [1])
+    run[0].method["attack"] = {"name": "some"} | ({"cost": {"name": cost}} if cost else {})
+    return run
+
+
+def test_costs_are_named_and_whether_the_paper_s_is_among_them():
+    text = text_of(report.attack_costs(results_of(costly("a", "lpips"), costly("b", None), costly("c", "lpips"))))
+    assert "LPIPS: a and c." in text
+    assert "PieAPP, whose published weights are not redistributable" in text
+    text = text_of(report.attack_costs(results_of(costly("a", "lpips"), costly("b", "pieapp"))))
+    assert "PieAPP: b." in text
+    assert "redistributable" not in text
+
+
 def test_the_share_of_images_rises_by_one_at_each_value(drawn):
     a = attack("a", [1, 1, 0, 1], lpips=[0.004, 0.001, 0.002, 0.003])
     section = report.distributions(results_of(a, attack("b", [1] * 4, lpips=[0.002] * 4), attack("c", [1] * 4)))

@@ -1,6 +1,6 @@
 """Tables, figures and verdicts of a study's records. Nothing here trains, and nothing else here plots."""
 
-from fairray.report.attacks import attack_table, attack_verdict
+from fairray.report.attacks import attack_costs, attack_table, attack_verdict
 from fairray.report.breakdown import by_group, views
 from fairray.report.comparison import comparison
 from fairray.report.defences import defences
@@ -20,6 +20,7 @@ from fairray.results import Results
 __all__ = [
     "Results",
     "Section",
+    "attack_costs",
     "attack_table",
     "attack_verdict",
     "by_group",

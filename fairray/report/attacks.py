@@ -12,8 +12,9 @@ from fairray.report.tables import Entry, items, laid_out, stands_for, table_sect
 from fairray.results import Results
 from fairray.statistics.intervals import Interval, mean_interval, share_interval
 
-__all__ = ["attack_table", "attack_verdict", "attacked", "counted", "of_images", "over_images"]
+__all__ = ["attack_costs", "attack_table", "attack_verdict", "attacked", "counted", "of_images", "over_images"]
 
+PAPER_S = "pieapp"  # the cost of the paper's experiments
 METRICS = ("success", "l1", "l2", "linf", "lpips", "dists")
 
 
@@ -39,6 +40,23 @@ def attack_table(results: Results, metrics: Sequence[str] = METRICS, title: str 
         f"images, Wilson's of shares and t of others]. {'. '.join(map(directed, metrics))}."
     )
     return table_section(title, title.lower().replace(" ", "_"), frame, entries, [note, *stands_for(results)])
+
+
+def attack_costs(results: Results) -> Section:
+    """Which perceptual cost each attack lowers or bounds, and whether the paper's is among them."""
+    costs: dict[str, list[str]] = {}
+    for (_, arm), trial in results.chosen.items():
+        if cost := trial.method.get("attack", {}).get("cost"):
+            arms = costs.setdefault(cost["name"], [])
+            arms += [arm] if arm not in arms else []
+    lines = [f"<b>{escape(named(cost))}</b>: {_listed(arms)}." for cost, arms in costs.items()]
+    note = "Of the distance that it lowers itself an attack looks better than of one that it does not know."
+    if costs and PAPER_S not in costs:
+        note += (
+            f" The paper's cost is {named(PAPER_S)}, whose published weights are not redistributable, so that it was "
+            "not used here; docs/attacks.md says how to give them."
+        )
+    return Section("Perceptual costs", f"{items(lines)}<p>{note}</p>")
 
 
 def attack_verdict(

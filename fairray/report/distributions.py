@@ -1,6 +1,7 @@
 """How far attacks move images, image by image: box plots and cumulative shares (Figures 3.2 and 3.3)."""
 
 from collections.abc import Sequence
+from itertools import cycle
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,8 @@ from fairray.results import Results
 __all__ = ["distributions"]
 
 WIDE = 10  # ratio of the largest to the smallest value
+DECADES = 3  # on a longer axis only powers of ten are labelled
+STROKES = "-", (0, (4, 2))  # in turn, as curves that lie on each other hide each other
 
 
 def distributions(results: Results, metrics: Sequence[str] = ("dists", "lpips")) -> Section:
@@ -69,9 +72,9 @@ def _boxes(axes: Axes, values: dict[str, pd.Series], colours: dict) -> None:
 
 
 def _shares(axes: Axes, values: dict[str, pd.Series], colours: dict) -> None:
-    for arm, sample in values.items():
+    for (arm, sample), stroke in zip(values.items(), cycle(STROKES), strict=False):
         shares = np.arange(1, len(sample) + 1) / len(sample) * 100
-        axes.step(np.sort(sample), shares, where="post", color=colours[arm], lw=1.8, label=arm)
+        axes.step(np.sort(sample), shares, where="post", color=colours[arm], ls=stroke, lw=1.8, label=arm)
     axes.set(ylabel="images (%)", ylim=(0, 102))
 
 
@@ -80,6 +83,7 @@ def _scale(axes: Axes, values: dict[str, pd.Series]) -> None:
     every = pd.concat([*values.values()])
     if 0 < WIDE * every.min() < every.max():
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        long = every.max() / every.min() > 10**DECADES
+        axes.xaxis.set_major_locator(LogLocator(subs=(1,) if long else (1, 2, 5)))
         axes.xaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_minor_locator(NullLocator())
