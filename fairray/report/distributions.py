@@ -19,7 +19,7 @@ __all__ = ["distributions"]
 
 WIDE = 10  # ratio of the largest to the smallest value
 DECADES = 3  # on a longer axis only powers of ten are labelled
-STROKES = "-", (0, (4, 2))  # in turn, as curves that lie on each other hide each other
+STROKES = "-", (0, (4, 2)), (0, (1, 1))  # in turn, as curves that lie on each other hide each other
 
 
 def distributions(results: Results, metrics: Sequence[str] = ("dists", "lpips")) -> Section:
