@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import jinja2
+import pandas as pd
 
 from fairray.provenance import provenance
 from fairray.report.section import Section
@@ -15,7 +16,10 @@ __all__ = ["write"]
 
 
 def write(results: Results, sections: Sequence[Section], folder: Path) -> list[Path]:
-    """report.html, which opens offline, the sections' own files, and records.csv; the page comes first."""
+    """report.html, which opens offline, then the sections' own files, and the records.
+
+    Records are in records.csv; of single images, of which there are many more, in images.parquet.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     template = jinja2.Template(Path(__file__).with_name("page.html").read_text(), autoescape=True)
     page = template.render(
@@ -39,10 +43,19 @@ def write(results: Results, sections: Sequence[Section], folder: Path) -> list[P
         runs=_runs(results),
     )
     files = {"report.html": page.encode(), **{k: v for s in sections for k, v in s.files.items()}}
-    files["records.csv"] = results.records.to_csv(index=False).encode()
+    files |= _tables(results.records)
     for name, content in files.items():
         (folder / name).write_bytes(content)
     return [folder / name for name in files]
+
+
+def _tables(records: pd.DataFrame) -> dict[str, bytes]:
+    """The files that hold the records."""
+    if "sample" not in records:
+        return {"records.csv": records.to_csv(index=False).encode()}
+    single = records["sample"].notna()
+    whole = records[~single].drop(columns="sample").to_csv(index=False)
+    return {"records.csv": whole.encode(), "images.parquet": records[single].to_parquet(index=False)}
 
 
 def _cost(results: Results) -> dict[str, str]:
