@@ -108,6 +108,18 @@ def test_adaptive_searches_repeat_themselves(run, study, search):
     assert records["method.strength"].dropna().nunique() == 6
 
 
+def test_a_point_that_a_search_asks_for_again_counts_once(run, study):
+    """Six points of two values."""
+    arguments = ("methods=[bade_tuned]", "baseline=null", "search=tpe", "search.points=6", "search.batch=2",
+                 "methods.bade_tuned.strength={grid: [0.5, 1.0]}")  # fmt: skip
+    outcome, _ = run(*arguments)
+    assert (outcome.trials, outcome.computed) == (2, 2)
+    assert run(*arguments)[0].computed == 0
+    records, trials = stored_records(study(*arguments))
+    assert len(trials) == 2
+    assert not records.duplicated(["trial", "uid", "epoch", "metric", "split", "group"]).any()
+
+
 def test_words_can_be_searched_too(tmp_path, capsys):
     arguments = [*TOY, f"launch.output={tmp_path}", "methods=[standard]", "training.selection={grid: [eacc, last]}"]
     assert main(["run", "bade_benchmarks", "--scale", "smoke", *arguments]) == 0

@@ -27,6 +27,13 @@ class Ledger:
     def unique(self) -> dict[str, Trial]:
         return {trial.uid: trial for trial in self.trials}
 
+    def add(self, asked: list[Trial]) -> list[Trial]:
+        """Those that it did not have, which it has now: searches can ask for a point again."""
+        known = {(trial.task, trial.arm, trial.uid) for trial in self.trials}
+        new = {key: trial for trial in asked if (key := (trial.task, trial.arm, trial.uid)) not in known}
+        self.trials += new.values()
+        return [*new.values()]
+
 
 def rounds(
     study: Study, store: Store, slots: Callable[[], int], ledger: Ledger, found: Callable[[Trial], object]
@@ -37,11 +44,12 @@ def rounds(
     slots: how many packs can run at once. found: told of each trial whose result was there already.
     """
     asking = askers(study)
-    while trials := [trial for asker in asking for trial in asker.ask()]:
-        ledger.trials += trials
+    while asked := [trial for asker in asking for trial in asker.ask()]:
+        earlier = set(ledger.unique)
+        trials = ledger.add(asked)
         unique = {trial.uid: trial for trial in trials}
         missing = {uid: trial for uid, trial in unique.items() if not trial.stored(store)}
-        ledger.stored += len(unique) - len(missing)
+        ledger.stored += len(unique.keys() - missing.keys() - earlier)
         for trial in trials:
             if trial.uid not in missing:
                 found(trial)
