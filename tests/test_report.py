@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from importlib import import_module
 from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
@@ -179,7 +180,7 @@ def lines_of(section, name):
 @pytest.fixture
 def drawn(monkeypatch):
     """Makes figures come back as matplotlib's, in place of a section."""
-    for module in (figures, grid):
+    for module in (figures, grid, import_module("fairray.report.sweep")):
         monkeypatch.setattr(module, "figure_section", lambda title, figure, *rest: figure)
 
 
@@ -341,6 +342,18 @@ def test_a_sweep_over_more_than_a_decade_is_drawn_by_ratio(drawn, values, scale)
     assert not hidden.get_visible()
     expected = [[v, 10 * v + 1] for v in values]
     assert labelled(shown)["mean [95 %]"].get_xydata() == pytest.approx(np.array(expected))
+
+
+def test_of_several_searched_numbers_a_sweep_joins_what_differs_in_one(drawn):
+    """Of a, b on a grid of 2 x 2 and a point beside it: two lines along each, and a point that stands alone."""
+    points = [(1, 1), (1, 2), (2, 1), (2, 2), (7, 5)]
+    runs = [ran("t", "m", {"method.a": a, "method.b": b}, gap=[0.1 * a + 0.01 * b] * 2) for a, b in points]
+    along_a, along_b = report.sweep(results_of(*runs), ("gap",)).axes
+    lines = [line.get_xydata().tolist() for line in along_a.get_lines() if line.get_label() == "mean [95 %]"]
+    assert lines == [pytest.approx(np.array([[1, 11], [2, 21]])), pytest.approx(np.array([[1, 12], [2, 22]]))]
+    assert [text.get_text() for text in along_a.get_legend().get_texts()] == ["b = 1", "b = 2"]
+    assert [text.get_text() for text in along_b.get_legend().get_texts()] == ["a = 1", "a = 2"]
+    assert sum(len(dots.get_offsets()) for dots in along_a.collections if dots.get_label() == "seeds") == 10
 
 
 def test_the_tradeoff_has_a_panel_for_each_task_with_both_metrics(drawn):

@@ -6,13 +6,14 @@ from fairray.report.comparison import comparison
 from fairray.report.defences import defences
 from fairray.report.distributions import distributions
 from fairray.report.embedding import embedding
-from fairray.report.figures import scatter, sweep, tradeoff
+from fairray.report.figures import scatter, tradeoff
 from fairray.report.gallery import gallery
 from fairray.report.grid import grid_verdict, heatmap
 from fairray.report.page import write
 from fairray.report.pareto import pareto
 from fairray.report.samples import samples
 from fairray.report.section import Section
+from fairray.report.sweep import sweep
 from fairray.report.tables import table, verdict
 from fairray.report.trust import probed, trust_matrices, trust_scores
 from fairray.results import Results

@@ -8,17 +8,14 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator
 
 from fairray.report.attacks import attacked, counted, of_images
-from fairray.report.figures import directed, figure_section, legend_above
+from fairray.report.figures import by_ratio, directed, figure_section, legend_above
 from fairray.report.section import Section, joined
 from fairray.results import Results
 
 __all__ = ["distributions"]
 
-WIDE = 10  # ratio of the largest to the smallest value
-DECADES = 3  # on a longer axis only powers of ten are labelled
 STROKES = "-", (0, (4, 2)), (0, (1, 1))  # in turn, as curves that lie on each other hide each other
 
 
@@ -55,7 +52,7 @@ def _drawn(task: str, arms: Sequence[str], measured: dict[str, dict[str, pd.Seri
         for (metric, values), (boxes, shares) in zip(measured.items(), panels, strict=True):
             _boxes(boxes, values, colours)
             _shares(shares, values, colours)
-            _scale(boxes, values)
+            by_ratio(boxes, pd.concat([*values.values()]))
             for axes in (boxes, shares):
                 axes.set(xlabel=directed(metric))
         for axes in panels[0]:
@@ -76,14 +73,3 @@ def _shares(axes: Axes, values: dict[str, pd.Series], colours: dict) -> None:
         shares = np.arange(1, len(sample) + 1) / len(sample) * 100
         axes.step(np.sort(sample), shares, where="post", color=colours[arm], ls=stroke, lw=1.8, label=arm)
     axes.set(ylabel="images (%)", ylim=(0, 102))
-
-
-def _scale(axes: Axes, values: dict[str, pd.Series]) -> None:
-    """By ratio, where a scale by difference would press the methods that change least into a corner."""
-    every = pd.concat([*values.values()])
-    if 0 < WIDE * every.min() < every.max():
-        axes.set_xscale("log")
-        long = every.max() / every.min() > 10**DECADES
-        axes.xaxis.set_major_locator(LogLocator(subs=(1,) if long else (1, 2, 5)))
-        axes.xaxis.set_major_formatter("{x:g}")
-        axes.xaxis.set_minor_locator(NullLocator())

@@ -1,7 +1,7 @@
 """The figures of a study: all seeds faint, mean and 95 % interval on top."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Collection
 from io import BytesIO
 
 import matplotlib as mpl
@@ -9,19 +9,21 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator
+from matplotlib.ticker import LogLocator, NullLocator
 
 from fairray.report.section import LOWER_IS_BETTER, Section, named, shown, with_unit
 from fairray.results import Results
 from fairray.statistics.correlation import Correlation, correlation
 from fairray.statistics.intervals import mean_interval
 
-__all__ = ["directed", "figure_section", "legend_above", "scatter", "sweep", "tradeoff"]
+__all__ = ["by_ratio", "directed", "figure_section", "legend_above", "scatter", "tradeoff"]
 
 mpl.use("agg")  # reports are written where there is no screen
 
 ACROSS = 3  # panels beside each other
 EXTREMES = 5  # points that are named
+WIDE = 10  # ratio of the largest to the smallest value beyond which a scale is by ratio
+DECADES = 3  # on a longer axis only powers of ten are labelled
 
 
 def tradeoff(results: Results, x: str, y: str) -> Section:
@@ -46,29 +48,6 @@ def tradeoff(results: Results, x: str, y: str) -> Section:
         order = sorted(labelled, key=lambda label: [*arms, "printed"].index(label))
         figure.legend([labelled[k] for k in order], order, loc="outside right center", frameon=False)
     return figure_section("Accuracy and fairness", figure, "tradeoff.png")
-
-
-def sweep(results: Results, metrics: Sequence[str]) -> Section:
-    """Each metric along each searched number; the line is the mean, the band its 95 % interval."""
-    lines = [
-        (task, arm, key)
-        for key in results.searched
-        for task, arm in results.chosen
-        if _is_swept(results.of(task, arm)[key]) and any(results.has(task, arm, metric) for metric in metrics)
-    ]
-    if not lines:
-        return Section("Search", "<p>No number was searched.</p>")
-    with sns.axes_style("whitegrid"):
-        figure = Figure(figsize=(max(6.0, 4.6 * len(metrics)), 0.5 + 3.6 * len(lines)), layout="constrained")
-        panels = figure.subplots(len(lines), len(metrics), squeeze=False)
-        for (task, arm, key), row in zip(lines, panels, strict=True):
-            rows = results.of(task, arm).astype({key: float})
-            for metric, axes in zip(metrics, row, strict=True):
-                axes.set_visible(results.has(task, arm, metric))
-                if axes.get_visible():
-                    _curve(results, axes, rows, task, arm, key, metric)
-        legend_above(figure)
-    return figure_section("Search", figure, "sweep.png")
 
 
 def scatter(results: Results, x: str, y: str) -> Section:
@@ -118,6 +97,18 @@ def legend_above(figure: Figure) -> None:
     figure.legend(labelled.values(), labelled, loc="outside upper center", ncols=len(labelled), frameon=False)
 
 
+def by_ratio(axes: Axes, values: Collection[float]) -> bool:
+    """Whether x has a scale by ratio now, as one by difference would press values of many sizes into a corner."""
+    low, high = float(min(values)), float(max(values))
+    if not 0 < WIDE * low < high:
+        return False
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1,) if high > low * 10**DECADES else (1, 2, 5)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_locator(NullLocator())
+    return True
+
+
 def _measured(results: Results, *metrics: str) -> list[tuple[str, str]]:
     """The methods on tasks of which all these metrics were measured."""
     return [pair for pair in results.chosen if all(results.has(*pair, metric) for metric in metrics)]
@@ -140,28 +131,6 @@ def _point(results: Results, axes: Axes, task: str, arm: str, x: str, y: str, co
     if len(printed) == 2 and task not in results.study.printed_tasks:  # other data's values would lie far away
         axes.plot(*printed, color=colour, marker="x", markersize=8, ls="", mew=1.5)
         axes.plot([], [], color="grey", marker="x", ls="", label="printed")
-
-
-def _is_swept(values: pd.Series) -> bool:
-    return values.nunique() > 1 and bool(pd.to_numeric(values, errors="coerce").notna().all())
-
-
-def _curve(results: Results, axes: Axes, rows, task: str, arm: str, key: str, metric: str) -> None:
-    at = {float(value): mean_interval(part[metric]) for value, part in rows.groupby(key)}
-    colour = sns.color_palette("colorblind")[0]
-    axes.scatter(rows[key], rows[metric], color=colour, alpha=0.25, s=22, linewidths=0, label="seeds")
-    axes.plot(list(at), [i.mean for i in at.values()], color=colour, marker="o", label="mean [95 %]")
-    axes.fill_between(list(at), [i.low for i in at.values()], [i.high for i in at.values()], color=colour, alpha=0.15)
-    axes.axvline(float(results.chosen[task, arm].point[key]), color="grey", ls=":", label="chosen on validation")
-    baseline = results.study.baseline
-    if baseline and results.has(task, baseline, metric):
-        axes.axhline(results.interval(task, baseline, metric).mean, color="grey", ls="--", lw=1, label=baseline)
-    axes.set(title=f"{task}, {arm}", xlabel=key.split(".")[-1].replace("_", " "), ylabel=with_unit(metric))
-    if min(at) > 0 and max(at) > 10 * min(at):
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.xaxis.set_major_formatter("{x:g}")
-        axes.minorticks_off()
 
 
 def _points(results: Results, x: str, y: str) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fairray.evaluation import unit
-from fairray.report.figures import directed, figure_section, legend_above
+from fairray.report.figures import by_ratio, directed, figure_section, legend_above
 from fairray.report.section import LOWER_IS_BETTER, Section, named, shown
 from fairray.report.tables import items, pointed
 from fairray.results import Results
@@ -35,9 +35,12 @@ def pareto(results: Results, x: str, y: str) -> Section:
             for arm in arms:
                 _scattered(axes, of[of["arm"] == arm], arm, colours[arm])
             front = of[of["front"]].sort_values("x")
-            axes.plot(front["x"], front["y"], color="black", lw=1.2, ls="--", zorder=0, label="front")
+            axes.plot(front["x"], front["y"], color="black", lw=1.2, ls="--", zorder=0)
+            axes.scatter(front["x"], front["y"], s=110, facecolors="none", edgecolors="black", label="front")
             axes.set(title=task, xlabel=directed(x), ylabel=directed(y))
-            axes.set(xlim=_around(of["x"]), ylim=_around(of["y"]))
+            axes.set_ylim(_around(of["y"]))
+            if not by_ratio(axes, of["x"]):
+                axes.set_xlim(_around(of["x"]))
         legend_above(figure)
     text = (
         f"Means over seeds on the test set with their 95 % intervals. On the front are the points whose "
