@@ -14,7 +14,7 @@ from fairray.stages import Artifact, Stage, Step
 
 # what the measures of methods are multiplied by before they are printed, where they are no fractions in percent
 UNITS = {
-    **dict.fromkeys(("trust", "tsne_x", "tsne_y", "l1", "l2", "linf", "ssim"), 1.0),
+    **dict.fromkeys(("trust", "tsne_x", "tsne_y", "l1", "l2", "linf", "neural", "ssim"), 1.0),
     **dict.fromkeys(("saliency_l1", "saliency_l2", "saliency_linf", "saliency_ssim"), 1.0),
     **dict.fromkeys(("lpips", "dists", "pieapp"), 1000.0),
 }

@@ -126,6 +126,7 @@ def execute(
 
     Inside a torch.distributed group all processes call this alike, and the first one writes.
     """
+    torch.backends.cudnn.allow_tf32 = False  # ten bits are no float32: finite differences drown in them
     last = [replica for trial in trials for replica in trial.replicas]
     needed = stages(last, wanted=lambda replica: not _agreed(store.has(replica.uid)))
     levels = [list(level) for _, level in groupby(needed.values(), key=lambda replica: replica.depth)]

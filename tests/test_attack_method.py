@@ -17,7 +17,7 @@ from fairray.errors import BadInput
 from fairray.launch import study as launch_study
 from fairray.launch.planning import plan
 from fairray.launch.rounds import Ledger, rounds
-from fairray.methods._attacked import Attacked
+from fairray.methods._attacked import Attacked, Victim
 from fairray.networks._torchvision import imported
 from fairray.perceptual.ssim import Ssim
 from fairray.store import Store
@@ -323,6 +323,22 @@ def test_data_that_cannot_be_attacked_is_refused():
         check({})
 
 
+@pytest.mark.parametrize(
+    ("attack", "problem"),
+    [
+        ({"name": "ppgd", "cost": {"name": "ssim"}}, "Ssim has no embed"),
+        ({"name": "lpa", "cost": {"name": "lpips"}}, "Lpips has no embed"),
+        ({"name": "perceptual", "cost": None}, "there is none"),
+        ({"name": "ssim_one_step", "cost": {"name": "dists"}}, "Dists has no hessian"),
+        ({"name": "ssim_one_step", "cost": {"name": "ssim", "grey": True}}, "changes of colour cost nothing"),
+        ({"name": "ssim_one_step", "solver": "dense"}, "80 x 80 pixels is too large"),
+    ],
+)
+def test_a_cost_that_an_attack_cannot_use_is_refused(attack, problem):
+    with pytest.raises(BadInput, match=problem):
+        check({"side": 80}, attack=attack)
+
+
 @pytest.fixture
 def photographs(tmp_path, monkeypatch):
     """ImageNet-Compatible with eight images, of which a network with random weights reads the first five, and it."""
@@ -350,6 +366,8 @@ def test_without_training_images_a_classifier_needs_its_own_weights(photographs)
     with pytest.raises(BadInput, match="it has no images to train the classifier on") as error:
         check(data)
     assert "pretrained: true" in error.value.cure
+    with pytest.raises(BadInput, match=r"\(judge\): it has no images to train the judge on"):
+        check(data, pretrained=True, judge={"name": "small_cnn"})
 
 
 def test_a_pretrained_classifier_is_attacked_as_it_comes(photographs, tmp_path):
@@ -367,6 +385,34 @@ def test_a_pretrained_classifier_is_attacked_as_it_comes(photographs, tmp_path):
     told = pd.read_csv(folder / "attacks.csv").set_index("metric")
     assert told.loc["l2", "mean"] == pytest.approx(table["l2"].mean())
     assert told.loc["success", "n"] == 5
+
+
+def test_a_model_is_never_given_an_empty_batch(photographs, tmp_path, monkeypatch):
+    """There are more shards than images, and no validation images at all."""
+    own, sizes = Victim.model, []
+
+    def counted(self, *rest):
+        model = own(self, *rest)
+        return lambda x: sizes.append(len(x)) or model(x)
+
+    monkeypatch.setattr(Victim, "model", counted)
+    _, network, arguments = photographs
+    more = [f"network={network}", "methods.pgd_l2.pretrained=true", "methods.pgd_l2.shards=9", "launch.threads=1"]
+    assert main(["run", "attack_comparison", "--scale", "smoke", *arguments, *more, f"launch.output={tmp_path}"]) == 0
+    assert min(sizes) > 0
+
+
+def test_where_the_model_reads_nothing_right_the_report_says_so(photographs, tmp_path):
+    """A search has nothing to go by then, and ends all the same."""
+    data, network, (_, *arguments) = photographs
+    table = Path(data["folder"]) / "images.csv"
+    head, *rows = (line.split(",") for line in table.read_text().splitlines())
+    wrong = [[name, str(int(label) % 1000 + 1), target] for name, label, target in rows[:5]] + rows[5:]
+    table.write_text("\n".join(",".join(row) for row in [head, *wrong]) + "\n")
+    more = [f"network={network}", "methods.*.pretrained=true", "tasks.Photos.validation=0.5", "methods=[ours_optuna]"]
+    assert main(["run", "attack_ablation", "--scale", "smoke", *arguments, *more, f"launch.output={tmp_path}"]) == 0
+    page = (tmp_path / "reports" / "attack_ablation" / "smoke" / "report.html").read_text()
+    assert "reads none of the test images right" in page
 
 
 def test_a_search_needs_images_to_validate_on(photographs, tmp_path):

@@ -157,18 +157,22 @@ def test_methods_that_fool_too_few_images_are_not_compared():
     assert "nothing is stored of other" in text_of(report.attack_verdict(results_of(few, all_), "other"))
 
 
-def costly(arm, cost):
+def costly(arm, name, **arguments):
     run = attack(arm, [1])
-    run[0].method["attack"] = {"name": "some"} | ({"cost": {"name": cost}} if cost else {})
+    run[0].method["attack"] = {"name": name, **arguments}
     return run
 
 
 def test_costs_are_named_and_whether_the_paper_s_is_among_them():
-    text = text_of(report.attack_costs(results_of(costly("a", "lpips"), costly("b", None), costly("c", "lpips"))))
-    assert "LPIPS: a and c." in text
+    lpips, pieapp = (costly(arm, "perceptual", cost={"name": arm}) for arm in ("lpips", "pieapp"))
+    text = text_of(
+        report.attack_costs(results_of(lpips, costly("a", "pgd_l2"), costly("b", "ppgd"), costly("c", "lpa")))
+    )
+    assert "LPIPS: lpips." in text
+    assert "neural distance: b and c." in text
     assert "PieAPP, whose published weights are not redistributable" in text
-    text = text_of(report.attack_costs(results_of(costly("a", "lpips"), costly("b", "pieapp"))))
-    assert "PieAPP: b." in text
+    text = text_of(report.attack_costs(results_of(lpips, pieapp)))
+    assert "PieAPP: pieapp." in text
     assert "redistributable" not in text
 
 

@@ -340,16 +340,19 @@ def test_a_file_that_was_written_over_is_read_again(tmp_path):
         assert found["lin0.model.1.weight"][0, 0].item() == value
 
 
-def test_a_key_is_of_the_content_of_weights_not_of_their_place(folder, tmp_path):
+def test_a_key_is_of_the_content_of_weights_not_of_their_place(folder, tmp_path, monkeypatch):
     (tmp_path / "copied.pth").write_bytes((folder / "alex.pth").read_bytes())
     here, there = Lpips(weights=folder / "alex.pth").key, Lpips(weights=tmp_path / "copied.pth").key
     assert here == there
     assert here["net"] == "alex"
     assert here["weights"] != Lpips(weights=folder / "vgg.pth").key["weights"]
     assert Lpips(weights=folder).key["weights"] not in (None, here["weights"])
-    assert Lpips().key == {"net": "alex", "weights": None}
-    with pytest.raises(BadInput, match="no weights"):
+    with pytest.raises(BadInput, match="no such file"):
         Lpips(weights=tmp_path / "none.pth").key  # noqa: B018
+    monkeypatch.delenv("FAIRRAY_WEIGHTS", raising=False)
+    assert Lpips().key == {"net": "alex", "weights": None}
+    monkeypatch.setenv("FAIRRAY_WEIGHTS", str(folder))
+    assert Lpips().key == Lpips(weights=folder).key
 
 
 # the original implementations

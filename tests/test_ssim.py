@@ -14,6 +14,7 @@ from fairray.errors import BadInput
 from fairray.perceptual import between
 from fairray.perceptual._hessian import solve, solve_dense
 from fairray.perceptual._windows import Windows
+from fairray.perceptual.dists import Dists
 from fairray.perceptual.ssim import Ssim
 
 PADDINGS = ("reflect", "zero", "valid")
@@ -279,8 +280,10 @@ def test_what_cannot_be_done_is_said():
         Ssim(padding="valid").prepare(x[..., :9])
     with pytest.raises(BadInput, match="singular"):
         Ssim(grey=True).hessian(x)
-    with pytest.raises(BadInput, match="no Hessian"):
+    with pytest.raises(BadInput, match="there is none"):
         SsimOneStep(cost=None).step(x, g)
+    with pytest.raises(BadInput, match="Dists has no hessian"):
+        SsimOneStep(cost=Dists()).step(x, g)
     with pytest.raises(BadInput, match="not finite"):
         SsimOneStep().step(x, g / 0)
     with pytest.raises(BadInput, match="too large to be written down"):

@@ -5,17 +5,22 @@ images beside it, noise is drawn for each from the seed and its own pixels, and 
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from torch import Tensor
 
-__all__ = ["Attack", "Model"]
+from fairray.errors import BadInput
+
+__all__ = ["Attack", "Model", "able"]
 
 Model = Callable[[Tensor], Tensor]
 
 
 class Attack(Protocol):
-    """A member of fairray/attacks."""
+    """A member of fairray/attacks.
+
+    It may have `check(x)`, which raises BadInput where it cannot attack images like x.
+    """
 
     def __call__(self, model: Model, x: Tensor, y: Tensor, seed: int = 0) -> Tensor:
         """Images like x that the model should take for something else.
@@ -23,3 +28,11 @@ class Attack(Protocol):
         model: images to logits with axes (image, class); its parameters are never touched. x: floats in [0, 1] with
         axes (image, channel, height, width). y: the labels to be avoided, with axis (image).
         """
+
+
+def able(cost: Any, ability: str, cure: str) -> Any:
+    """The cost, if it has a method `ability`; else a BadInput."""
+    if not hasattr(cost, ability):
+        problem = "there is none" if cost is None else f"{type(cost).__name__} has no {ability}"
+        raise BadInput("attack.cost", f"{problem}, which this attack needs", cure)
+    return cost

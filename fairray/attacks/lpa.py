@@ -7,7 +7,7 @@ import torch
 from annotated_types import Ge, Gt
 from torch import Tensor
 
-from fairray.attacks import Model
+from fairray.attacks import Model, able
 from fairray.attacks._iterated import (
     Rows,
     compacted,
@@ -46,6 +46,10 @@ class Lpa:
     lam: Annotated[float, Gt(0)] = 0.01
     kappa: Annotated[float, Ge(0)] = 1.0
     h: Annotated[float, Gt(0)] = 0.1
+
+    def check(self, x: Tensor) -> None:
+        """Raise BadInput where the cost is none of features, or lacks its weights."""
+        able(self.cost, "embed", "set cost: neural").prepare(x)
 
     @torch.no_grad()
     def __call__(self, model: Model, x: Tensor, y: Tensor, seed: int = 0) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from annotated_types import Ge, Gt
 from torch import Tensor
 
-from fairray.attacks import Model
+from fairray.attacks import Model, able
 from fairray.attacks._iterated import ascended, unit
 from fairray.perceptual import Reference, gradient
 
@@ -35,6 +35,10 @@ class Perceptual:
     N: Annotated[int, Ge(1)] = 100
     a: Annotated[float, Ge(0)] = 0.0
     bits: Annotated[int, Ge(1)] | None = 8
+
+    def check(self, x: Tensor) -> None:
+        """Raise BadInput where there is no cost, or it lacks its weights."""
+        able(self.cost, "prepare", "set cost to one of fairray/perceptual, such as lpips").prepare(x)
 
     @torch.no_grad()
     def __call__(self, model: Model, x: Tensor, y: Tensor, seed: int = 0) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from annotated_types import Ge, Gt
 from torch import Tensor
 
-from fairray.attacks import Model
+from fairray.attacks import Model, able
 from fairray.attacks._iterated import (
     Embedding,
     Rows,
@@ -45,6 +45,10 @@ class Ppgd:
     kappa: Annotated[float, Ge(0)] = 1.0
     iterations: Annotated[int, Ge(1)] = 5
     h: Annotated[float, Gt(0)] = 1e-3
+
+    def check(self, x: Tensor) -> None:
+        """Raise BadInput where the cost is none of features, or lacks its weights."""
+        able(self.cost, "embed", "set cost: neural").prepare(x)
 
     @torch.no_grad()
     def __call__(self, model: Model, x: Tensor, y: Tensor, seed: int = 0) -> Tensor:

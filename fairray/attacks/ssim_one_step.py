@@ -7,9 +7,8 @@ import torch
 from annotated_types import Gt
 from torch import Tensor
 
-from fairray.attacks import Model
+from fairray.attacks import Model, able
 from fairray.attacks._iterated import fooling, unit
-from fairray.errors import BadInput
 from fairray.perceptual._hessian import solve, solve_dense
 from fairray.perceptual.ssim import Ssim
 
@@ -32,6 +31,10 @@ class SsimOneStep:
     solver: Literal["cg", "dense"] = "cg"
     budget: Annotated[float, Gt(0)] | None = None
 
+    def check(self, x: Tensor) -> None:
+        """Raise BadInput where the cost has no Hessian in closed form, or the solver cannot do with such images."""
+        self.step(x, torch.ones_like(x))
+
     def __call__(self, model: Model, x: Tensor, y: Tensor, seed: int = 0) -> Tensor:
         """Images in [0, 1], with the axes of x; nothing is random. Raises BadInput where the solver cannot do it."""
         return (x + self.step(x, fooling(model, x, y)[0])).clamp(0, 1)
@@ -39,9 +42,7 @@ class SsimOneStep:
     @torch.no_grad()
     def step(self, x: Tensor, g: Tensor) -> Tensor:
         """What is added to images x before they are clipped, for a gradient g; axes (image, channel, height, width)."""
-        if not hasattr(self.cost, "hessian"):
-            raise BadInput("cost", f"{type(self.cost).__name__} has no Hessian in closed form", "set cost: ssim")
-        g, hessian = unit(g), self.cost.hessian(x)
+        g, hessian = unit(g), able(self.cost, "hessian", "set cost: ssim").hessian(x)
         ascent = solve(hessian, g, self.tolerance) if self.solver == "cg" else solve_dense(hessian, g)
         if self.budget is None:
             return self.eps * unit(ascent)

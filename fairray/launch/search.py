@@ -43,10 +43,10 @@ class Asker:
         return [trial for _, trial in self.open]
 
     def tell(self, store: Store) -> None:
-        """Score what was asked last; a trial without result has failed."""
+        """Score what was asked last; a trial without result, or without one of the objectives, has failed."""
         for asked, trial in self.open:
-            if trial.stored(store):
-                means = val_means(results(trial, store))
+            means = dict(val_means(results(trial, store))) if trial.stored(store) else {}
+            if means.keys() >= self.objectives.keys():
                 self.study.tell(asked, [float(means[metric]) for metric in self.objectives])
             else:
                 self.study.tell(asked, state=TrialState.FAIL)

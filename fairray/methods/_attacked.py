@@ -72,7 +72,7 @@ class Attacked(Step):
         data, (first, step) = setting.dataset.split(split), self.shard
         own, kept, made = torch.arange(len(data["y"]))[first::step], [], []
         right = torch.zeros(len(own), dtype=torch.bool)
-        for i, rows in enumerate(own.split(self.batch)):
+        for i, rows in enumerate(own.split(self.batch) if len(own) else ()):  # not all models take an empty batch
             x = self.victim.images(pictures(setting.dataset, split, rows), setting)
             y = data["y"][rows].to(setting.numerics.device)
             good = predicted(model, x) == y

@@ -77,16 +77,21 @@ class Attack:
         where = f"method attack on {dataset.name} ({dataset.task})"
         if dataset.kind != "image" or not dataset.classes:
             raise BadInput(where, "images with classes were expected", "choose another data set")
-        if not self.pretrained and not len(dataset.train["y"]):
-            cure = "set pretrained: true and a network that comes with its weights, such as efficientnet_lite0"
-            raise BadInput(where, "it has no images to train the classifier on", cure)
+        if not len(dataset.train["y"]):
+            if not self.pretrained:
+                cure = "set pretrained: true and a network that comes with its weights, such as efficientnet_lite0"
+                raise BadInput(where, "it has no images to train the classifier on", cure)
+            if self.judge is not None:
+                raise BadInput(f"{where} (judge)", "it has no images to train the judge on", "set judge: null")
         parts = (part["x"] for part in chunks(dataset, {"x": dataset.test["x"]}))
         if self.grey and not all((x == x[:, :1]).all() for x in parts):
             raise BadInput(f"{where} (grey)", "the images have colours", "set grey: false")
         blank = torch.zeros(1, 1 if self.grey else 3, *dataset.shape[1:])
-        for cost in (*self._costs(), getattr(self.attack, "cost", None)):
-            if cost is not None:
-                cost.prepare(blank)  # finds the weights it needs, or says how to get them
+        for cost in self._costs():
+            cost.prepare(blank)  # finds the weights it needs, or says how to get them
+        for member, arguments in ((self.attack, (blank,)), (self.judge, (dataset.shape, dataset.outputs))):
+            if hasattr(member, "check"):
+                member.check(*arguments)
         if self.saliency is not None:
             self.saliency(blank)
 

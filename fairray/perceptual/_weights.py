@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cache, lru_cache
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -91,6 +92,16 @@ def _file(path: Path) -> File:
 
 
 def _places() -> Iterator[Path]:
+    yield from _own()
+    for package, inside in PACKAGED:
+        root = _package(package)
+        if root is not None:
+            yield root / inside
+    yield Path(torch.hub.get_dir()) / "checkpoints"
+
+
+def _own() -> Iterator[Path]:
+    """The user's folder of weights, if there is one."""
     if VARIABLE in os.environ:
         folder = Path(os.environ[VARIABLE])
         if not folder.is_dir():
@@ -98,11 +109,6 @@ def _places() -> Iterator[Path]:
                 f"{VARIABLE}={folder}", "there is no such folder", "set it to a folder of weights, or unset it"
             )
         yield folder
-    for package, inside in PACKAGED:
-        root = _package(package)
-        if root is not None:
-            yield root / inside
-    yield Path(torch.hub.get_dir()) / "checkpoints"
 
 
 @cache
@@ -112,21 +118,27 @@ def _package(name: str) -> Path | None:
     return Path(spec.origin).parent if spec is not None and spec.origin else None
 
 
-def key(member: Any, files: Iterable[str]) -> dict[str, Any]:
+def key(member: Any, parts: Sequence[Part]) -> dict[str, Any]:
     """The fields of a member as plain values; `weights` is a hash of content, since results do not depend on folders.
 
-    files: the names that count where `weights` is a folder.
+    It is of the user's own files, given or in FAIRRAY_WEIGHTS; what packages ship is published. Raises BadInput where
+    `weights` is given and has none of the parts.
     """
     plain = {field.name: getattr(member, field.name) for field in fields(member)}
-    return {**plain, "weights": None if member.weights is None else _content(Path(member.weights), files)}
+    given = None if member.weights is None else Path(member.weights)
+    if given is not None and not any(_serves(given, part) for part in parts):
+        raise _nowhere(parts, given)
+    own = [path for part in parts for path in islice(_users(part, given), 1)]
+    return {**plain, "weights": _hashed(own) if own else None}
 
 
-def _content(given: Path, files: Iterable[str]) -> str:
-    paths = [given] if given.is_file() else [path for name in sorted(files) if (path := given / name).is_file()]
-    if not paths:
-        raise BadInput(
-            str(given), "there are no weights", f"give a file, or a folder with {' or '.join(sorted(files))}"
-        )
+def _users(part: Part, given: Path | None) -> Iterator[Path]:
+    """The user's own files of a part, the one that counts first."""
+    places = [given] if given is not None and _serves(given, part) else [*_own()]
+    return (path for place in places for path in _files(place, part))
+
+
+def _hashed(paths: Iterable[Path]) -> str:
     return hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in paths)).hexdigest()[:16]
 
 

@@ -40,7 +40,7 @@ class Dists:
     @property
     def key(self) -> dict[str, Any]:
         """The fields, with the content of `weights` in place of its path."""
-        return key(self, {*TRUNK["vgg"].files, *WEIGHTS.files})
+        return key(self, (TRUNK["vgg"], WEIGHTS))
 
     def prepare(self, x0: Tensor) -> Reference:
         """The image and the maps of every stage, axes (image, channel, height, width)."""

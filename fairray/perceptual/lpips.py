@@ -41,7 +41,7 @@ class Lpips:
     @property
     def key(self) -> dict[str, Any]:
         """The fields, with the content of `weights` in place of its path."""
-        return key(self, {*TRUNK[self.net].files, *HEADS[self.net].files})
+        return key(self, (TRUNK[self.net], HEADS[self.net]))
 
     def prepare(self, x0: Tensor) -> Reference:
         """The normalised features of every layer, axes (image, channel, height, width)."""

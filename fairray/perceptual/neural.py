@@ -29,7 +29,7 @@ class Neural:
     @property
     def key(self) -> dict[str, Any]:
         """The fields, with the content of `weights` in place of its path."""
-        return key(self, TRUNK[self.net].files)
+        return key(self, (TRUNK[self.net],))
 
     def embed(self, x: Tensor) -> Tensor:
         """phi(x), with axes (image, feature): each layer's features over the root of its number of pixels."""

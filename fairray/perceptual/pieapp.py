@@ -94,7 +94,7 @@ class PieApp:
     @property
     def key(self) -> dict[str, Any]:
         """The fields, with the content of `weights` in place of its path."""
-        return key(self, _part(self.width).files)
+        return key(self, (_part(self.width),))
 
     def prepare(self, x0: Tensor) -> Reference:
         """The references' part of the first layers, axes (image, patch, unit)."""

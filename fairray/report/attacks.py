@@ -5,7 +5,7 @@ from html import escape
 
 import pandas as pd
 
-from fairray.evaluation import unit
+from fairray import registry
 from fairray.report.figures import directed
 from fairray.report.section import Section, named, number, shown
 from fairray.report.tables import Entry, items, laid_out, stands_for, table_section
@@ -15,11 +15,16 @@ from fairray.statistics.intervals import Interval, mean_interval, share_interval
 __all__ = ["attack_costs", "attack_table", "attack_verdict", "attacked", "counted", "of_images", "over_images"]
 
 PAPER_S = "pieapp"  # the cost of the paper's experiments
+SHARES = {"accuracy", "judged", "success"}  # 0 or 1 for each image
 METRICS = ("success", "l1", "l2", "linf", "lpips", "dists")
 
 
 def attack_table(results: Results, metrics: Sequence[str] = METRICS, title: str = "Attacks") -> Section:
     """What each attack does to the images that the model reads right: means over images, beside the printed ones."""
+    arms_of = attacked(results)
+    if not arms_of:
+        why = "The model reads none of the test images right, so that none was attacked: are the labels its own?"
+        return Section(title, f"<p>{why}</p>")
     entries = [
         Entry(
             key={"task": task, "method": arm},
@@ -27,7 +32,7 @@ def attack_table(results: Results, metrics: Sequence[str] = METRICS, title: str 
             interval=over_images(metric, values),
             printed=results.print_of(task, arm, metric),
         )
-        for task, arms in attacked(results).items()
+        for task, arms in arms_of.items()
         for arm in arms
         for metric in metrics
         if len(values := of_images(results, task, arm, metric))
@@ -46,8 +51,9 @@ def attack_costs(results: Results) -> Section:
     """Which perceptual cost each attack lowers or bounds, and whether the paper's is among them."""
     costs: dict[str, list[str]] = {}
     for (_, arm), trial in results.chosen.items():
-        if cost := trial.method.get("attack", {}).get("cost"):
-            arms = costs.setdefault(cost["name"], [])
+        attack = getattr(registry.build("methods", trial.method), "attack", None)
+        if cost := getattr(attack, "cost", None):
+            arms = costs.setdefault(type(cost).__module__.rsplit(".", 1)[-1], [])
             arms += [arm] if arm not in arms else []
     lines = [f"<b>{escape(named(cost))}</b>: {_listed(arms)}." for cost, arms in costs.items()]
     note = "Of the distance that it lowers itself an attack looks better than of one that it does not know."
@@ -96,7 +102,7 @@ def of_images(results: Results, task: str, arm: str, metric: str, view: str | No
 
 def over_images(metric: str, values: pd.Series) -> Interval:
     """The mean over images of values as printed, with the interval that suits them."""
-    if unit(metric) != 100:
+    if metric not in SHARES:
         return mean_interval(values)
     mean, low, high, n = share_interval(values / 100)
     return Interval(100 * mean, 100 * low, 100 * high, n)

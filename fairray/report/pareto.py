@@ -53,6 +53,8 @@ def pareto(results: Results, x: str, y: str) -> Section:
 def _points(results: Results, x: str, y: str) -> pd.DataFrame:
     """A row per trial: task, arm, place in the search, test intervals of x and y, and whether it is on the front."""
     rows = final(results.records).query("metric in [@x, @y]")
+    if rows.groupby("split")["metric"].nunique().reindex(["val", "test"]).ne(2).any():
+        return pd.DataFrame()
     keys = ["task", "arm", "trial"]
     values = {
         split: part.groupby([*keys, "metric"], sort=False)["value"].agg(list).unstack("metric").dropna()

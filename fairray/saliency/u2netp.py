@@ -36,7 +36,7 @@ class U2Netp:
     @property
     def key(self) -> dict[str, Any]:
         """The fields, with the content of `weights` in place of its path."""
-        return key(self, NETWORK.files)
+        return key(self, (NETWORK,))
 
     def __call__(self, x: Tensor) -> Tensor:
         """Maps in [0, 1] with axes (image, height, width), of images in [0, 1], (image, 1 or 3, height, width)."""
