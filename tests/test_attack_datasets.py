@@ -216,7 +216,7 @@ def test_shares_that_make_one_leave_nothing_to_train_on(own):
 
 def test_classes_come_in_the_order_of_a_network_s_outputs(own, tmp_path):
     names = tmp_path / "classes.txt"
-    names.write_text("zebra\nmango\napple\n")
+    names.write_text("zebra\nmango\napple\n\n")
     data = load("image_folder", folder=str(own), classes=str(names), size=(3, 2), validation=0.0, test=1.0)
     assert data.classes == ("zebra", "mango", "apple")
     assert data.test["y"].tolist() == [2] * 10 + [0] * 10
@@ -231,6 +231,12 @@ def test_a_folder_that_is_no_class_is_refused(own, tmp_path):
     assert "did you mean 'appel'" in error.value.cure
     with pytest.raises(BadInput, match="there is no such file") as error:
         load("image_folder", folder=str(own), classes=str(tmp_path / "none.txt"))
+    names.write_text("zebra\nmango\napple\nzebra\n")
+    with pytest.raises(BadInput, match="2 classes are called 'zebra'"):
+        load("image_folder", folder=str(own), classes=str(names))
+    names.write_bytes("zebra\nm\xe4ngo\napple\n".encode("latin-1"))
+    with pytest.raises(BadInput, match="no text in UTF-8"):
+        load("image_folder", folder=str(own), classes=str(names))
     assert "none.txt" in error.value.where
 
 

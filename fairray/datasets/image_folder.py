@@ -77,8 +77,15 @@ class ImageFolder:
             raise BadInput(
                 f"data set image_folder (classes: {self.classes})", "there is no such file", "give a text file"
             )
-        known = tuple(Path(self.classes).read_text().splitlines())
+        where = f"data set image_folder (classes: {self.classes})"
+        try:
+            known = tuple(Path(self.classes).read_text(encoding="utf-8").rstrip().splitlines())
+        except UnicodeDecodeError as error:
+            raise BadInput(where, "it is no text in UTF-8", "give the name of a class on each line") from error
         for name in folders:
             if name not in known:
-                raise unknown(f"data set image_folder (classes: {self.classes})", "class", name, known)
+                raise unknown(where, "class", name, known)
+            if known.count(name) > 1:
+                problem = f"{known.count(name)} classes are called {name!r}, so that the folder could be of either"
+                raise BadInput(where, problem, "tell them apart in the file and in the names of the folders")
         return known

@@ -1,6 +1,7 @@
-"""Networks of other packages, with weights from a file, cut at the last linear layer."""
+"""Networks of other packages, with weights from a file, cut before their classifiers."""
 
 import hashlib
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ from torch import Tensor, nn
 
 from fairray.errors import BadInput
 from fairray.networks import Network
+from fairray.networks._torchvision import imported
 
+DROPOUTS = (nn.Dropout, nn.Dropout2d, imported("torchvision.ops").StochasticDepth)
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -29,21 +32,39 @@ class Normalised(nn.Module):
         return ((x + 1) / 2 - self.mean) / self.std
 
 
-def network(model: nn.Module, mean: tuple[float, ...], std: tuple[float, ...]) -> Network:
-    """The model as an encoder, whose output is what its last linear layer reads, and that layer as the head."""
-    linear = [(name, module) for name, module in model.named_modules() if isinstance(module, nn.Linear)]
-    if not linear:
-        raise BadInput("network", f"{type(model).__name__} has no linear layer", "choose another model")
-    name, head = linear[-1]
-    model.set_submodule(name, nn.Identity())
-    return Network(nn.Sequential(Normalised(mean, std), model), head, head.in_features, name)
+def network(
+    model: nn.Module, classifier: str | None, outputs: int, mean: tuple[float, ...], std: tuple[float, ...]
+) -> Network:
+    """The model as an encoder, whose output is what its classifier reads, and that layer as the head.
+
+    classifier: the name of the linear layer that gives the logits; without one, logits are all that the encoder gives.
+    Dropout and stochastic depth are switched off: a network's random numbers come from no other seed than the trial's.
+    """
+    for module in model.modules():
+        if isinstance(module, DROPOUTS):
+            module.p = 0.0
+        elif hasattr(module, "drop_prob"):  # timm's stochastic depth
+            module.drop_prob = 0.0  # type: ignore[assignment]
+    encoder = nn.Sequential(Normalised(mean, std), model)
+    if classifier is None:
+        return Network(encoder, nn.Identity(), outputs, "logits")
+    head = model.get_submodule(classifier)
+    model.set_submodule(classifier, nn.Identity())
+    return Network(encoder, head, head.in_features, classifier)  # type: ignore[arg-type]
+
+
+def linear(model: nn.Module) -> str | None:
+    """The name of the last linear layer."""
+    return next((name for name, module in [*model.named_modules()][::-1] if isinstance(module, nn.Linear)), None)
 
 
 @torch.no_grad()
-def tried(network: Network, shape: tuple[int, ...]) -> None:
-    """Raise BadInput where it cannot read an image of `shape`: some models want one size, some have two heads."""
+def tried(network: Network, shape: tuple[int, ...], outputs: int) -> None:
+    """Raise BadInput where it gives no logits for an image of `shape`: some models want one size, some are encoders."""
     try:
-        network.eval()(torch.zeros(1, *shape))
+        found = network.eval()(torch.zeros(1, *shape)).shape
+        if found != (1, outputs):
+            raise ValueError(f"its output has the axes {tuple(found)}")
     except (AssertionError, RuntimeError, ValueError) as error:
         problem = f"it cannot be used for images of {shape}: {' '.join(str(error).split())[:200]}"
         raise BadInput("network.model", problem, "choose another model, or another size of the images") from error
@@ -51,7 +72,10 @@ def tried(network: Network, shape: tuple[int, ...]) -> None:
 
 def loaded(model: nn.Module, weights: Path) -> nn.Module:
     """The model with the parameters of a file. Raises BadInput where they are not its own."""
-    state = parameters(weights)
+    # the names that torchvision published its DenseNets under are not those that they have
+    state = {
+        re.sub(r"(denselayer\d+\.(norm|conv))\.([12]\.)", r"\1\3", key): v for key, v in parameters(weights).items()
+    }
     try:
         model.load_state_dict(state)
     except RuntimeError as error:

@@ -37,7 +37,7 @@ class EfficientNetLite0:
         model = timm.create_model("tf_efficientnet_lite0", num_classes=CLASSES)
         # the same tensors in the same order, under other names
         model.load_state_dict(dict(zip(model.state_dict(), parameters(_file()).values(), strict=True)))
-        return network(model, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+        return network(model, "classifier", outputs, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
     def check(self, shape: tuple[int, ...], outputs: int) -> None:
         """Raise BadInput where it cannot be built."""

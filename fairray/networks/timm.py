@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from fairray.errors import unknown
 from fairray.networks import Network
 from fairray.networks._images import side
@@ -19,7 +21,8 @@ timm = imported("timm")
 class Timm:
     """model: timm's name of it. weights: a state dict (.pth, .safetensors) as timm's own models have them.
 
-    The features are what the last linear layer reads.
+    The features are what the last linear layer reads, or the logits where the classifier is something else, such as two
+    heads or a convolution. Dropout and stochastic depth are left out.
     """
 
     model: str = "resnet18"
@@ -33,11 +36,12 @@ class Timm:
         model = timm.create_model(self.model, num_classes=outputs)
         if self.weights is not None:
             loaded(model, Path(self.weights))
-        return network(model, model.default_cfg["mean"], model.default_cfg["std"])
+        settings = model.default_cfg
+        return network(model, _classifier(model, settings["classifier"]), outputs, settings["mean"], settings["std"])
 
     def check(self, shape: tuple[int, ...], outputs: int) -> None:
         """Raise BadInput where it cannot be built, or not read such images."""
-        tried(self.build(shape, outputs), shape)
+        tried(self.build(shape, outputs), shape, outputs)
 
     @property
     def pretrained(self) -> bool:
@@ -47,3 +51,9 @@ class Timm:
     @property
     def key(self) -> dict[str, Any]:
         return {"model": self.model, "weights": self.weights and content(Path(self.weights))}
+
+
+def _classifier(model: nn.Module, name: str | tuple[str, ...] | None) -> str | None:
+    """The name that timm gives, if it is that of one linear layer."""
+    layers = {key for key, module in model.named_modules() if isinstance(module, nn.Linear)}
+    return name if isinstance(name, str) and name in layers else None

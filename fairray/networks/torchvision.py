@@ -9,7 +9,7 @@ from torch import nn
 from fairray.errors import unknown
 from fairray.networks import Network
 from fairray.networks._images import side
-from fairray.networks._pretrained import IMAGENET, content, loaded, network, tried
+from fairray.networks._pretrained import IMAGENET, content, linear, loaded, network, tried
 from fairray.networks._torchvision import imported
 
 __all__ = ["Torchvision"]
@@ -23,7 +23,8 @@ AUXILIARY = {"googlenet": ("aux1", "aux2"), "inception_v3": ("AuxLogits",)}
 class Torchvision:
     """model: torchvision's name of it. weights: a state dict (.pth) as torchvision publishes them.
 
-    The features are what the last linear layer reads. Auxiliary classifiers are left out.
+    The features are what the last linear layer reads, or the logits where there is none. Auxiliary classifiers, dropout
+    and stochastic depth are left out.
     """
 
     model: str = "resnet50"
@@ -40,11 +41,12 @@ class Torchvision:
         model = models.get_model(self.model, weights=None, num_classes=outputs, **more)
         if self.weights is not None:
             loaded(model, Path(self.weights))
-        return network(_without_auxiliary(model, AUXILIARY.get(self.model, ())), *IMAGENET)
+        model = _without_auxiliary(model, AUXILIARY.get(self.model, ()))
+        return network(model, linear(model), outputs, *IMAGENET)
 
     def check(self, shape: tuple[int, ...], outputs: int) -> None:
         """Raise BadInput where it cannot be built, or not read such images."""
-        tried(self.build(shape, outputs), shape)
+        tried(self.build(shape, outputs), shape, outputs)
 
     @property
     def pretrained(self) -> bool:
