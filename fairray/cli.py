@@ -117,6 +117,7 @@ def _run(options: argparse.Namespace) -> int:
     study.check()
     for task, reason in study.left_out.items():
         print(f"left out: {task} ({reason})", file=sys.stderr)
+    from fairray.launch.progress import label
     from fairray.launch.study import run
     from fairray.launch.tracking import Mirror
 
@@ -124,7 +125,7 @@ def _run(options: argparse.Namespace) -> int:
     outcome = run(study, mirror)
     print(f"{outcome.computed} trials computed, {outcome.seconds:.0f} s", file=sys.stderr)
     for pack, error in outcome.failures:
-        print(f"failed: {', '.join(f'{t.task} {t.arm} {t.point}' for t in pack)}\n{error}", file=sys.stderr)
+        print(f"failed: {', '.join(label([trial]) for trial in pack)}\n{error}", file=sys.stderr)
     results = _results(study)
     if results is not None:
         mirror.finish(results.summary, _written(results))

@@ -67,3 +67,28 @@ def test_train_workers_give_the_records_of_local(workers, local, tmp_path):
     with_workers = records(tmp_path, "launch.engine=alone", f"launch.workers={workers}")
     rounding = {1: 1e-12, 2: 5e-3}[workers]  # two workers add a batch up in another order
     pd.testing.assert_frame_equal(with_workers, local, rtol=0, atol=rounding)
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_loses_its_own_shard_only(tmp_path, capsys):
+    """The first call of the attack kills its worker; each shard has images of two splits, and calls it twice."""
+    (tmp_path / "dies.py").write_text(
+        "import os\n"
+        "from dataclasses import dataclass\n"
+        "__all__ = ['Dies']\n"
+        "@dataclass(frozen=True, kw_only=True)\n"
+        "class Dies:\n"
+        "    calls: str\n"
+        "    def __call__(self, model, x, y, seed=0):\n"
+        "        with open(self.calls, 'a') as calls:\n"
+        "            calls.write('.')\n"
+        "        if os.path.getsize(self.calls) == 1:\n"
+        "            os._exit(1)\n"
+        "        return 1 - x\n"
+    )
+    attack = f"{{name: {tmp_path / 'dies.py'}, calls: {tmp_path / 'calls'}}}"
+    arguments = ["methods=[pgd_l2]", f"methods.pgd_l2.attack={attack}", "methods.pgd_l2.shards=3"]
+    assert main(["run", "attack_comparison", "--scale", "smoke", *arguments, f"launch.output={tmp_path}"]) == 0
+    assert (tmp_path / "calls").read_text() == "." * (1 + 3 * 2)
+    told = capsys.readouterr().err
+    assert all(f"done Toy pgd_l2 shard {shard}" in told for shard in (1, 2, 3))
