@@ -169,7 +169,7 @@ def test_costs_are_named_and_whether_the_paper_s_is_among_them():
         report.attack_costs(results_of(lpips, costly("a", "pgd_l2"), costly("b", "ppgd"), costly("c", "lpa")))
     )
     assert "LPIPS: lpips." in text
-    assert "neural distance: b and c." in text
+    assert "neural distance: b, c." in text
     assert "PieAPP, whose published weights are not redistributable" in text
     text = text_of(report.attack_costs(results_of(lpips, pieapp)))
     assert "PieAPP: pieapp." in text

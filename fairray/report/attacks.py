@@ -55,7 +55,7 @@ def attack_costs(results: Results) -> Section:
         if cost := getattr(attack, "cost", None):
             arms = costs.setdefault(type(cost).__module__.rsplit(".", 1)[-1], [])
             arms += [arm] if arm not in arms else []
-    lines = [f"<b>{escape(named(cost))}</b>: {_listed(arms)}." for cost, arms in costs.items()]
+    lines = [f"<b>{escape(named(cost))}</b>: {escape(', '.join(arms))}." for cost, arms in costs.items()]
     note = "Of the distance that it lowers itself an attack looks better than of one that it does not know."
     if costs and PAPER_S not in costs:
         note += (
