@@ -70,14 +70,14 @@ def _parser() -> argparse.ArgumentParser:
 def _list(options: argparse.Namespace) -> int:
     shown: dict[str, Callable[[], dict[str, str]]] = {
         "studies": config.studies,
-        "methods": lambda: _first_lines("methods"),
-        "datasets": lambda: _first_lines("datasets"),
-        "networks": lambda: _first_lines("networks"),
-        "triggers": lambda: _first_lines("triggers"),
-        "attacks": lambda: _first_lines("attacks"),
-        "perceptual": lambda: _first_lines("perceptual"),
-        "saliency": lambda: _first_lines("saliency"),
-        "metrics": lambda: {name: _first(function.__doc__) for name, function in evaluation.metrics().items()},
+        "methods": lambda: _summaries("methods"),
+        "datasets": lambda: _summaries("datasets"),
+        "networks": lambda: _summaries("networks"),
+        "triggers": lambda: _summaries("triggers"),
+        "attacks": lambda: _summaries("attacks"),
+        "perceptual": lambda: _summaries("perceptual"),
+        "saliency": lambda: _summaries("saliency"),
+        "metrics": lambda: {name: _summary(function.__doc__) for name, function in evaluation.metrics().items()},
     }
     for family in [options.family] if options.family else shown:
         lines = shown[family]()
@@ -196,12 +196,13 @@ def _sections(study: Study) -> Callable[[Any], Any]:
     return registry.file(path).sections
 
 
-def _first_lines(family: str) -> dict[str, str]:
-    return {name: _first(registry.module(family, name).__doc__) for name in registry.names(family)}
+def _summaries(family: str) -> dict[str, str]:
+    return {name: _summary(registry.module(family, name).__doc__) for name in registry.names(family)}
 
 
-def _first(text: str | None) -> str:
-    return (text or "").strip().split("\n")[0]
+def _summary(text: str | None) -> str:
+    """The first paragraph of a docstring."""
+    return " ".join((text or "").strip().split("\n\n")[0].split())
 
 
 if __name__ == "__main__":
