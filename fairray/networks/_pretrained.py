@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,31 @@ from fairray.networks._torchvision import imported
 
 DROPOUTS = (nn.Dropout, nn.Dropout2d, imported("torchvision.ops").StochasticDepth)
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """A network of another package by its name there, from scratch or with weights from a file."""
+
+    model: str
+    weights: Path | None = None
+
+    def build(self, shape: tuple[int, ...], outputs: int) -> Network:
+        """A network for images of `shape` (3, height, width). Raises BadInput for unknown models and wrong files."""
+        raise NotImplementedError
+
+    def check(self, shape: tuple[int, ...], outputs: int) -> None:
+        """Raise BadInput where it cannot be built, or not read such images."""
+        tried(self.build(shape, outputs), shape, outputs)
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether it comes with weights."""
+        return self.weights is not None
+
+    @property
+    def key(self) -> dict[str, Any]:
+        return {"model": self.model, "weights": self.weights and content(Path(self.weights))}
 
 
 class Normalised(nn.Module):

@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
 from fairray.errors import unknown
 from fairray.networks import Network
 from fairray.networks._images import side
-from fairray.networks._pretrained import content, loaded, network, tried
+from fairray.networks._pretrained import Published, loaded, network
 from fairray.networks._torchvision import imported
 
 __all__ = ["Timm"]
@@ -18,7 +17,7 @@ timm = imported("timm")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Timm:
+class Timm(Published):
     """model: timm's name of it. weights: a state dict (.pth, .safetensors) as timm's own models have them.
 
     The features are what the last linear layer reads, or the logits where the classifier is something else, such as two
@@ -26,7 +25,6 @@ class Timm:
     """
 
     model: str = "resnet18"
-    weights: Path | None = None
 
     def build(self, shape: tuple[int, ...], outputs: int) -> Network:
         """A network for images of `shape` (3, height, width). Raises BadInput for unknown models and wrong files."""
@@ -38,19 +36,6 @@ class Timm:
             loaded(model, Path(self.weights))
         settings = model.default_cfg
         return network(model, _classifier(model, settings["classifier"]), outputs, settings["mean"], settings["std"])
-
-    def check(self, shape: tuple[int, ...], outputs: int) -> None:
-        """Raise BadInput where it cannot be built, or not read such images."""
-        tried(self.build(shape, outputs), shape, outputs)
-
-    @property
-    def pretrained(self) -> bool:
-        """Whether it comes with weights."""
-        return self.weights is not None
-
-    @property
-    def key(self) -> dict[str, Any]:
-        return {"model": self.model, "weights": self.weights and content(Path(self.weights))}
 
 
 def _classifier(model: nn.Module, name: str | tuple[str, ...] | None) -> str | None:

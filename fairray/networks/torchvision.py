@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
 from fairray.errors import unknown
 from fairray.networks import Network
 from fairray.networks._images import side
-from fairray.networks._pretrained import IMAGENET, content, linear, loaded, network, tried
+from fairray.networks._pretrained import IMAGENET, Published, linear, loaded, network
 from fairray.networks._torchvision import imported
 
 __all__ = ["Torchvision"]
@@ -20,7 +19,7 @@ AUXILIARY = {"googlenet": ("aux1", "aux2"), "inception_v3": ("AuxLogits",)}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Torchvision:
+class Torchvision(Published):
     """model: torchvision's name of it. weights: a state dict (.pth) as torchvision publishes them.
 
     The features are what the last linear layer reads, or the logits where there is none. Auxiliary classifiers, dropout
@@ -28,7 +27,6 @@ class Torchvision:
     """
 
     model: str = "resnet50"
-    weights: Path | None = None
 
     def build(self, shape: tuple[int, ...], outputs: int) -> Network:
         """A network for images of `shape` (3, height, width). Raises BadInput for unknown models and wrong files."""
@@ -43,19 +41,6 @@ class Torchvision:
             loaded(model, Path(self.weights))
         model = _without_auxiliary(model, AUXILIARY.get(self.model, ()))
         return network(model, linear(model), outputs, *IMAGENET)
-
-    def check(self, shape: tuple[int, ...], outputs: int) -> None:
-        """Raise BadInput where it cannot be built, or not read such images."""
-        tried(self.build(shape, outputs), shape, outputs)
-
-    @property
-    def pretrained(self) -> bool:
-        """Whether it comes with weights."""
-        return self.weights is not None
-
-    @property
-    def key(self) -> dict[str, Any]:
-        return {"model": self.model, "weights": self.weights and content(Path(self.weights))}
 
 
 def _without_auxiliary(model: nn.Module, names: tuple[str, ...]) -> nn.Module:
