@@ -91,6 +91,8 @@ def test_distances_are_printed_as_in_the_papers():
     assert [number(m, v) for m, v in (("lpips", 7.3), ("l1", 783.86), ("linf", 0.006), ("success", 99.78))] == [
         "7.30", "783.86", "0.0060", "99.78"
     ]  # fmt: skip
+    small = (("lpips", 0.0523), ("lpips", -0.1), ("saliency_ssim", 4.23e-5), ("success", 0.05), ("l1", 0.0))
+    assert [number(m, v, "+") for m, v in small] == ["+0.052", "-0.10", "+4.2e-05", "+0.05", "+0.00"]
 
 
 def test_the_table_is_over_images_of_their_means_over_seeds(tmp_path):

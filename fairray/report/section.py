@@ -74,9 +74,11 @@ def with_unit(metric: str) -> str:
 def number(metric: str, value: float, sign: str = "") -> str:
     """A value as printed: percents, thousandths and sums over pixels with two decimals, other numbers with four.
 
-    sign: "+" shows a plus too.
+    What is no percent has two significant digits where these are not enough. sign: "+" shows a plus too.
     """
-    return f"{value:{sign}.{2 if unit(metric) > 1 or metric in SUMS else 4}f}"
+    decimals = 2 if unit(metric) > 1 or metric in SUMS else 4
+    small = unit(metric) != 100 and 0 < abs(value) < 10 ** (1 - decimals)
+    return f"{value:{sign}#.2g}" if small else f"{value:{sign}.{decimals}f}"
 
 
 def shown(metric: str, interval: Interval, sign: str = "") -> str:
