@@ -376,7 +376,7 @@ def test_a_pretrained_classifier_is_attacked_as_it_comes(photographs, tmp_path):
     more = [f"network={network}", "methods.pgd_l2.pretrained=true", "methods.pgd_l2.attack.N=2"]
     assert main(["run", "attack_comparison", "--scale", "smoke", *arguments, *more, f"launch.output={tmp_path}"]) == 0
     folder = tmp_path / "reports" / "attack_comparison" / "smoke"
-    images, means = pd.read_parquet(folder / "images.parquet"), pd.read_csv(folder / "records.csv")
+    images, means = pd.read_parquet(folder / "samples.parquet"), pd.read_csv(folder / "records.csv")
     assert set(images["stage"]) == {"attacked", "measured"}
     assert set(means["stage"]) == {"summary"}
     table = images_of(images)
@@ -602,7 +602,7 @@ def test_attacks_are_compared_from_the_command_line(tmp_path):
     arguments = [f"methods=[{', '.join(ARMS)}]", *SMOKE, f"launch.output={tmp_path}"]
     assert main(["run", "attack_comparison", "--scale", "smoke", *arguments]) == 0
     folder = tmp_path / "reports" / "attack_comparison" / "smoke"
-    records = pd.read_parquet(folder / "images.parquet").query("stage == 'measured' and split == 'test'")
+    records = pd.read_parquet(folder / "samples.parquet").query("stage == 'measured' and split == 'test'")
     means = records.groupby(["arm", "metric"])["value"].mean()
     table = pd.read_csv(folder / "attacks.csv").set_index(["method", "metric"])["mean"]
     assert set(table.index) == {(arm, metric) for arm in ARMS for metric in ("success", *DISTANCES[:3])}

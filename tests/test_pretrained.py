@@ -143,7 +143,8 @@ def test_the_names_under_which_torchvision_published_its_densenets_are_read(tmp_
     assert "features.denseblock1.denselayer1.norm.1.weight" in state
     torch.save(state, tmp_path / "w.pth")
     network = made("torchvision", model="densenet121", weights=str(tmp_path / "w.pth"))
-    torch.testing.assert_close(network(photographs(64)), own(standardised(photographs(64), *IMAGENET)))
+    expected = own(standardised(photographs(64), *IMAGENET))
+    torch.testing.assert_close(network(photographs(64)), expected, atol=1e-3 * float(expected.std()), rtol=1e-4)
 
 
 @pytest.mark.parametrize(("name", "model"), [("torchvision", "mobilenet_v3_small"), ("timm", "vit_tiny_patch16_224")])

@@ -64,8 +64,7 @@ def test_leaked_accuracy_is_that_of_what_is_suppressed(suppression):
 
 def test_features_are_laid_out_in_a_plane(tmp_path_factory):
     folder = reports(tmp_path_factory, "trust_coloured_mnist", "seeds=1", "tasks.Digits.target=digit")
-    records = pd.read_csv(folder / "records.csv")
-    places = records[records["metric"].isin(["tsne_x", "tsne_y"])]
+    places = pd.read_parquet(folder / "samples.parquet").query("metric in ['tsne_x', 'tsne_y']")
     test = dataset({"name": "coloured_mnist"}).test
     rows = [int(i * (len(test["id"]) - 1) / 23 + 1e-3) for i in range(24)]
     assert set(test["y"][rows].tolist()) == set(range(10))

@@ -18,7 +18,7 @@ __all__ = ["write"]
 def write(results: Results, sections: Sequence[Section], folder: Path) -> list[Path]:
     """report.html, which opens offline, then the sections' own files, and the records.
 
-    Records are in records.csv; of single images, of which there are many more, in images.parquet.
+    Records are in records.csv; of single samples, of which there are many more, in samples.parquet.
     """
     folder.mkdir(parents=True, exist_ok=True)
     template = jinja2.Template(Path(__file__).with_name("page.html").read_text(), autoescape=True)
@@ -55,7 +55,7 @@ def _tables(records: pd.DataFrame) -> dict[str, bytes]:
         return {"records.csv": records.to_csv(index=False).encode()}
     single = records["sample"].notna()
     whole = records[~single].drop(columns="sample").to_csv(index=False)
-    return {"records.csv": whole.encode(), "images.parquet": records[single].to_parquet(index=False)}
+    return {"records.csv": whole.encode(), "samples.parquet": records[single].to_parquet(index=False)}
 
 
 def _cost(results: Results) -> dict[str, str]:
