@@ -14,7 +14,7 @@ from fairray.statistics.intervals import Interval, mean_interval, share_interval
 
 __all__ = ["attack_costs", "attack_table", "attack_verdict", "attacked", "counted", "of_images", "over_images"]
 
-PAPER_S = "pieapp"  # the cost of the paper's experiments
+PAPER_COST = "pieapp"  # the cost of the paper's experiments
 SHARES = {"accuracy", "judged", "success"}  # 0 or 1 for each image
 METRICS = ("success", "l1", "l2", "linf", "lpips", "dists")
 
@@ -57,9 +57,9 @@ def attack_costs(results: Results) -> Section:
             arms += [arm] if arm not in arms else []
     lines = [f"<b>{escape(named(cost))}</b>: {escape(', '.join(arms))}." for cost, arms in costs.items()]
     note = "Of the distance that it lowers itself an attack looks better than of one that it does not know."
-    if costs and PAPER_S not in costs:
+    if costs and PAPER_COST not in costs:
         note += (
-            f" The paper's cost is {named(PAPER_S)}, whose published weights are not redistributable, so that it was "
+            f" The paper's cost is {named(PAPER_COST)}, whose published weights are not redistributable, so that it was "
             "not used here; docs/attacks.md says how to give them."
         )
     return Section("Perceptual costs", f"{items(lines)}<p>{note}</p>")
