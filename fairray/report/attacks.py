@@ -59,8 +59,8 @@ def attack_costs(results: Results) -> Section:
     note = "Of the distance that it lowers itself an attack looks better than of one that it does not know."
     if costs and PAPER_COST not in costs:
         note += (
-            f" The paper's cost is {named(PAPER_COST)}, whose published weights are not redistributable, so that it was "
-            "not used here; docs/attacks.md says how to give them."
+            f" The paper's cost is {named(PAPER_COST)}, whose published weights are not redistributable, so that it "
+            "was not used here; docs/attacks.md says how to give them."
         )
     return Section("Perceptual costs", f"{items(lines)}<p>{note}</p>")
 
