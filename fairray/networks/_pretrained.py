@@ -1,9 +1,7 @@
 """Networks of other packages, with weights from a file, cut before their classifiers."""
 
-import hashlib
 import re
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from fairray.errors import BadInput
+from fairray.files import content
 from fairray.networks import Network
 from fairray.networks._torchvision import imported
 
@@ -40,7 +39,7 @@ class Published:
 
     @property
     def key(self) -> dict[str, Any]:
-        return {"model": self.model, "weights": self.weights and content(Path(self.weights))}
+        return {"model": self.model, "weights": self.weights and content_of(Path(self.weights))}
 
 
 class Normalised(nn.Module):
@@ -128,15 +127,8 @@ def parameters(weights: Path) -> dict[str, Tensor]:
         raise BadInput(str(weights), problem, "give a state dict that torch.save or safetensors wrote") from error
 
 
-def content(weights: Path) -> str:
-    """What is in a file, as a hash, so that no result depends on where it lies."""
+def content_of(weights: Path) -> str:
+    """The content of a file of weights, so that no result depends on where it lies."""
     if not weights.is_file():
         raise BadInput(str(weights), "there is no such file", "set network.weights: FILE")
-    stat = weights.stat()
-    return _hashed(weights, (stat.st_size, stat.st_mtime_ns))
-
-
-@cache
-def _hashed(weights: Path, version: tuple[int, int]) -> str:
-    with weights.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    return content(weights)

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from fairray.errors import BadInput
+from fairray.files import content
 from fairray.networks import Network
 from fairray.networks._images import side
-from fairray.networks._pretrained import content, network, parameters
+from fairray.networks._pretrained import network, parameters
 from fairray.networks._torchvision import imported
 
 __all__ = ["EfficientNetLite0"]

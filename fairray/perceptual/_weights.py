@@ -1,6 +1,5 @@
 """Finds published weights and reads them; they are never made up."""
 
-import hashlib
 import os
 import pickle
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor
 
 from fairray.errors import BadInput
+from fairray.files import content
 
 __all__ = ["File", "Part", "find", "key", "load"]
 
@@ -119,7 +119,7 @@ def _package(name: str) -> Path | None:
 
 
 def key(member: Any, parts: Sequence[Part]) -> dict[str, Any]:
-    """The fields of a member as plain values; `weights` is a hash of content, since results do not depend on folders.
+    """The fields of a member as plain values; `weights` is what the files hold, since results do not depend on folders.
 
     It is of the user's own files, given or in FAIRRAY_WEIGHTS; what packages ship is published. Raises BadInput where
     `weights` is given and has none of the parts.
@@ -128,18 +128,14 @@ def key(member: Any, parts: Sequence[Part]) -> dict[str, Any]:
     given = None if member.weights is None else Path(member.weights)
     if given is not None and not any(_serves(given, part) for part in parts):
         raise _nowhere(parts, given)
-    own = [path for part in parts for path in islice(_users(part, given), 1)]
-    return {**plain, "weights": _hashed(own) if own else None}
+    own = [content(path) for part in parts for path in islice(_users(part, given), 1)]
+    return {**plain, "weights": own or None}
 
 
 def _users(part: Part, given: Path | None) -> Iterator[Path]:
     """The user's own files of a part, the one that counts first."""
     places = [given] if given is not None and _serves(given, part) else [*_own()]
     return (path for place in places for path in _files(place, part))
-
-
-def _hashed(paths: Iterable[Path]) -> str:
-    return hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in paths)).hexdigest()[:16]
 
 
 def _files(place: Path, part: Part) -> Iterator[Path]:
@@ -197,14 +193,14 @@ def _read(file: File) -> Tensors:
 def _pickled(path: Path) -> Tensors:
     """A trunk and its LPIPS heads as nested dicts of arrays; kernels have the axes (height, width, in, out)."""
     with path.open("rb") as file:
-        content = _Arrays(file).load()
+        arrays = _Arrays(file).load()
     named: Tensors = {}
     for trunk, places_of in TRUNKS.items():
-        for i, layer in content.get(trunk, {}).items():
+        for i, layer in arrays.get(trunk, {}).items():
             stem = f"features.{places_of[int(i.removeprefix('Conv_'))]}"
             named[f"{stem}.weight"] = torch.tensor(layer["kernel"]).permute(3, 2, 0, 1).contiguous()
             named[f"{stem}.bias"] = torch.tensor(layer["bias"])
-    for name, head in content.items():
+    for name, head in arrays.items():
         if name.startswith("NetLinLayer_"):
             weight = torch.tensor(head["Conv_0"]["kernel"]).permute(3, 2, 0, 1).contiguous()
             named[f"lin{name.removeprefix('NetLinLayer_')}.model.1.weight"] = weight
