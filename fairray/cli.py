@@ -17,6 +17,8 @@ from fairray.trial import stages
 
 __all__ = ["main", "run_script"]
 
+LISTED = ("studies", *registry.FAMILIES)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. 0: done; 1: something failed; 2: the input cannot be used, and nothing was started."""
@@ -46,9 +48,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="fairray", description="A distributed hyperparameter-study system for fairness"
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    families = ("studies", *registry.FAMILIES)
     listing = commands.add_parser("list", help="what there is")
-    listing.add_argument("family", nargs="?", choices=families)
+    listing.add_argument("family", nargs="?", choices=LISTED)
     listing.set_defaults(command=_list)
     for name, command, text in (
         ("plan", _plan, "what would run, what is stored, what is shared"),
@@ -68,23 +69,20 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _list(options: argparse.Namespace) -> int:
-    shown: dict[str, Callable[[], dict[str, str]]] = {
-        "studies": config.studies,
-        "methods": lambda: _summaries("methods"),
-        "datasets": lambda: _summaries("datasets"),
-        "networks": lambda: _summaries("networks"),
-        "triggers": lambda: _summaries("triggers"),
-        "attacks": lambda: _summaries("attacks"),
-        "perceptual": lambda: _summaries("perceptual"),
-        "saliency": lambda: _summaries("saliency"),
-        "metrics": lambda: {name: _summary(function.__doc__) for name, function in evaluation.metrics().items()},
-    }
-    for family in [options.family] if options.family else shown:
-        lines = shown[family]()
+    for family in [options.family] if options.family else LISTED:
+        lines = _listed(family)
         print(f"{family}:")
         for name, text in lines.items():
             print(f"  {name:<{max(map(len, lines)) + 2}}{text}")
     return 0
+
+
+def _listed(family: str) -> dict[str, str]:
+    if family == "studies":
+        return config.studies()
+    if family == "metrics":  # several in a file
+        return {name: _summary(function.__doc__) for name, function in evaluation.metrics().items()}
+    return {name: _summary(registry.module(family, name).__doc__) for name in registry.names(family)}
 
 
 def _plan(options: argparse.Namespace) -> int:
@@ -194,10 +192,6 @@ def _sections(study: Study) -> Callable[[Any], Any]:
         metrics = tuple(study.objectives)
         return lambda results: [report.verdict(results, metrics), report.table(results, metrics)]
     return registry.file(path).sections
-
-
-def _summaries(family: str) -> dict[str, str]:
-    return {name: _summary(registry.module(family, name).__doc__) for name in registry.names(family)}
 
 
 def _summary(text: str | None) -> str:

@@ -19,7 +19,7 @@ from fairray.errors import BadInput, unknown
 
 __all__ = ["FAMILIES", "TAKEN", "arguments", "build", "file", "load", "module", "names", "public"]
 
-FAMILIES = ("datasets", "methods", "networks", "metrics", "triggers", "attacks", "perceptual", "saliency")
+FAMILIES = ("methods", "datasets", "networks", "triggers", "attacks", "perceptual", "saliency", "metrics")
 # of the members that are arguments of others
 TAKEN = {
     "attack": "attacks",

@@ -52,20 +52,13 @@ class Results:
     @cached_property
     def views(self) -> pd.DataFrame:
         """Test results of chosen trials on parts of the data or under triggers, where a method looks at such."""
-        if "view" not in self.records:
-            return pd.DataFrame(columns=["task", "arm", "trial", "seed", "view", "metric", "value"])
-        rows = self.records[self.records["view"].notna()].query("split == 'test'")
-        if "sample" in rows:
-            rows = rows[rows["sample"].isna()]
-        return self._of_chosen(_as_printed(rows))
+        rows = self._given("view")
+        return rows[rows["sample"].isna()] if "sample" in rows else rows
 
     @cached_property
     def per_image(self) -> pd.DataFrame:
         """Test results of chosen trials, a row for each image and measure, where a method measures single images."""
-        if "sample" not in self.records:
-            return pd.DataFrame(columns=["task", "arm", "trial", "seed", "sample", "view", "metric", "value"])
-        rows = self.records[self.records["sample"].notna()].query("split == 'test'")
-        return self._of_chosen(_as_printed(rows))
+        return self._given("sample")
 
     def tensors(self, task: str, arm: str) -> Tensors:
         """What the chosen trial's last stage leaves besides records, of its first seed."""
@@ -132,6 +125,12 @@ class Results:
             return None
         found = self.printed[(self.printed[list(wanted)] == pd.Series(wanted)).all(axis=1)]
         return float(found["value"].iloc[0]) if len(found) else None
+
+    def _given(self, column: str) -> pd.DataFrame:
+        """Test results of chosen trials whose rows have something in a column that not every method has."""
+        if column not in self.records:
+            return pd.DataFrame(columns=["task", "arm", "trial", "seed", "sample", "view", "metric", "value"])
+        return self._of_chosen(_as_printed(self.records[self.records[column].notna()].query("split == 'test'")))
 
     def _of_chosen(self, rows: pd.DataFrame) -> pd.DataFrame:
         pairs = {(task, arm, trial.uid) for (task, arm), trial in self.chosen.items()}

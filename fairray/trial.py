@@ -66,7 +66,7 @@ class Trial:
         )
         return [Replica(stage, setting, seed) for seed in self.seeds]
 
-    @property
+    @cached_property
     def shards(self) -> list["Trial"]:
         """The parts of it that are trials for other workers; this one is to run after them."""
         stage = self.replicas[0].stage

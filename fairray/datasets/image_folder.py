@@ -73,11 +73,9 @@ class ImageFolder:
     def _classes(self, folders: list[str]) -> tuple[str, ...]:
         if self.classes is None:
             return tuple(folders)
-        if not Path(self.classes).is_file():
-            raise BadInput(
-                f"data set image_folder (classes: {self.classes})", "there is no such file", "give a text file"
-            )
         where = f"data set image_folder (classes: {self.classes})"
+        if not Path(self.classes).is_file():
+            raise BadInput(where, "there is no such file", "give a text file")
         try:
             known = tuple(Path(self.classes).read_text(encoding="utf-8").rstrip().splitlines())
         except UnicodeDecodeError as error:

@@ -70,21 +70,20 @@ class Attacked(Step):
 
     def _attacked(self, setting: Setting, split: str, model: Model, seed: int) -> tuple[Tensors, pd.DataFrame]:
         data, (first, step) = setting.dataset.split(split), self.shard
-        own, kept, made = torch.arange(len(data["y"]))[first::step], [], []
+        own, made = torch.arange(len(data["y"]))[first::step], []
         right = torch.zeros(len(own), dtype=torch.bool)
         for i, rows in enumerate(own.split(self.batch) if len(own) else ()):  # not all models take an empty batch
             x = self.victim.images(pictures(setting.dataset, split, rows), setting)
             y = data["y"][rows].to(setting.numerics.device)
             good = predicted(model, x) == y
             right[i * self.batch : i * self.batch + len(rows)] = good.cpu()
-            kept.append(rows[good.cpu()])
             if good.any():
                 made.append(as_bytes(self.attack(model, x[good], y[good], seed)))
         blank = as_bytes(self.victim.images(pictures(setting.dataset, split, own[:0]), setting))
         records = pd.DataFrame(
             {"metric": "accuracy", "value": right.double(), "sample": data["id"][own], "group": "all"}
         )
-        return {"row": torch.cat([own[:0], *kept]), "attacked": torch.cat([blank, *made])}, records
+        return {"row": own[right], "attacked": torch.cat([blank, *made])}, records
 
 
 def pictures(dataset: Dataset, split: str, rows: Tensor) -> Tensor:

@@ -47,7 +47,8 @@ class Attack:
     gallery: Annotated[int, Ge(0)] = 4
 
     def chain(self):
-        model = None if self.pretrained else Standard()
+        model, costs = None if self.pretrained else Standard(), self._costs()
+        judge = None if self.judge is None else Judge(network=self.judge)
         attacked = tuple(
             Attacked(
                 model=model,
@@ -62,8 +63,8 @@ class Attack:
             Measured(
                 attacked=shard,
                 model=model,
-                judge=None if self.judge is None else Judge(network=self.judge),
-                costs=self._costs(),
+                judge=judge,
+                costs=costs,
                 names=self.distances,
                 saliency=self.saliency,
                 jpeg=self.jpeg,

@@ -8,9 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fairray.errors import BadInput
+from fairray.perceptual._channels import rgb
 from fairray.perceptual._weights import Part
 
-__all__ = ["CHANNELS", "TRUNK", "Net", "maps", "normalised", "rgb", "unit"]
+__all__ = ["CHANNELS", "TRUNK", "Net", "maps", "normalised", "unit"]
 
 Net = Literal["alex", "vgg"]
 Pool = Callable[[Tensor], Tensor]
@@ -107,12 +108,3 @@ def unit(features: Tensor) -> Tensor:
 def normalised(x: Tensor) -> Tensor:
     """RGB in [0, 1] less ImageNet's mean, over its standard deviation."""
     return (x - x.new_tensor(MEAN).view(3, 1, 1)) / x.new_tensor(STD).view(3, 1, 1)
-
-
-def rgb(x: Tensor) -> Tensor:
-    """Grey images are repeated to three channels. Raises BadInput where there are neither 1 nor 3."""
-    if x.shape[1] not in (1, 3):
-        raise BadInput(
-            "perceptual cost", f"images have {x.shape[1]} channels, 1 or 3 were expected", "give RGB or grey"
-        )
-    return x.expand(-1, 3, -1, -1)

@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fairray.perceptual import Reference
-from fairray.perceptual._trunks import CHANNELS, TRUNK, maps, rgb
+from fairray.perceptual._channels import rgb
+from fairray.perceptual._trunks import CHANNELS, TRUNK, maps
 from fairray.perceptual._weights import Part, key, load
 
 __all__ = ["Dists"]

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from fairray.errors import BadInput
 from fairray.perceptual import Reference
-from fairray.perceptual._trunks import rgb
+from fairray.perceptual._channels import rgb
 from fairray.perceptual._weights import File, Part, find, key, load
 
 __all__ = ["PieApp"]

@@ -3,18 +3,16 @@
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
-import torch
 from annotated_types import Ge, Gt
 from torch import Tensor
 
 from fairray.errors import BadInput
 from fairray.perceptual import Reference
+from fairray.perceptual._channels import grey, luminance
 from fairray.perceptual._hessian import SsimHessian
 from fairray.perceptual._windows import Padding, Windows
 
 __all__ = ["Ssim"]
-
-LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
 class _Terms(NamedTuple):
@@ -105,13 +103,7 @@ class Ssim:
         return _Terms(compared - x0, shift, mean, light, light_scale, contrast, contrast_scale)
 
     def _compared(self, x: Tensor) -> Tensor:
-        if not self.grey or x.shape[1] == 1:
-            return x
-        return (x * _luminance(x)).sum(1, keepdim=True)
+        return grey(x) if self.grey else x
 
     def _onto_channels(self, gradient: Tensor, x: Tensor) -> Tensor:
-        return gradient if gradient.shape == x.shape else gradient * _luminance(x)
-
-
-def _luminance(like: Tensor) -> Tensor:
-    return torch.tensor(LUMINANCE, dtype=like.dtype, device=like.device)[:, None, None]
+        return gradient if gradient.shape == x.shape else gradient * luminance(x)

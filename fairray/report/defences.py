@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fairray.report.attacks import attacked, counted, of_images, over_images
-from fairray.report.figures import figure_section, legend_above
+from fairray.report.figures import coloured, figure_section, legend_above
 from fairray.report.section import Section, joined
 from fairray.report.tables import Entry, laid_out, table_section
 from fairray.results import Results
@@ -66,7 +66,7 @@ def _strength(view: str) -> int:
 
 def _drawn(entries: Sequence[Entry], tasks: Sequence[str]) -> Figure:
     arms = list(dict.fromkeys(entry.key["method"] for entry in entries if entry.key["method"] != CLEAN))
-    colours: dict = dict(zip(arms, sns.color_palette("colorblind", len(arms)), strict=True)) | {CLEAN: "black"}
+    colours = coloured(arms) | {CLEAN: "black"}
     with sns.axes_style("whitegrid"):
         figure = Figure(figsize=(11.0, 0.5 + 4.0 * len(tasks)), layout="constrained")
         for task, row in zip(tasks, figure.subplots(len(tasks), len(AXES), squeeze=False, sharey=True), strict=True):

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fairray.report.attacks import attacked, counted, of_images
-from fairray.report.figures import by_ratio, directed, figure_section, legend_above
+from fairray.report.figures import by_ratio, coloured, directed, figure_section, legend_above
 from fairray.report.section import Section, joined
 from fairray.results import Results
 
@@ -45,7 +45,7 @@ def _values(results: Results, task: str, arms: Sequence[str], metric: str) -> di
 
 
 def _drawn(task: str, arms: Sequence[str], measured: dict[str, dict[str, pd.Series]]) -> Figure:
-    colours = dict(zip(arms, sns.color_palette("colorblind", len(arms)), strict=True))
+    colours = coloured(arms)
     with sns.axes_style("whitegrid"):
         figure = Figure(figsize=(11.0, 0.6 + len(measured) * (1.3 + 0.3 * len(arms))), layout="constrained")
         panels = figure.subplots(len(measured), 2, squeeze=False, sharex="row")

@@ -1,8 +1,9 @@
 """The figures of a study: all seeds faint, mean and 95 % interval on top."""
 
 import base64
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from io import BytesIO
+from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
@@ -16,7 +17,7 @@ from fairray.results import Results
 from fairray.statistics.correlation import Correlation, correlation
 from fairray.statistics.intervals import mean_interval
 
-__all__ = ["by_ratio", "directed", "figure_section", "legend_above", "scatter", "tradeoff"]
+__all__ = ["by_ratio", "coloured", "directed", "figure_section", "legend_above", "scatter", "tradeoff"]
 
 mpl.use("agg")  # reports are written where there is no screen
 
@@ -33,7 +34,7 @@ def tradeoff(results: Results, x: str, y: str) -> Section:
     if not tasks:
         return Section("Accuracy and fairness", "<p>Nothing was measured.</p>")
     arms = list(dict.fromkeys(arm for _, arm in pairs))
-    colours = dict(zip(arms, sns.color_palette("colorblind", len(arms)), strict=True))
+    colours = coloured(arms)
     across, down = min(ACROSS, len(tasks)), -(-len(tasks) // ACROSS)
     with sns.axes_style("whitegrid"):
         figure = Figure(figsize=(1.5 + 5.0 * across, 4.4 * down), layout="constrained")
@@ -61,12 +62,12 @@ def scatter(results: Results, x: str, y: str) -> Section:
     if points.empty:
         return Section(title, "<p>Nothing was measured.</p>")
     found = correlation(points["x"].tolist(), points["y"].tolist())
-    sources = points["source"].unique()
+    sources = list(points["source"].unique())
     with sns.axes_style("whitegrid"):
         figure = Figure(figsize=(9.0, 6.4), layout="constrained")
         axes = figure.subplots()
         axes.axline((0, 0), slope=1, color="grey", ls="--", lw=1, label="identity")
-        for source, colour in zip(sources, sns.color_palette("colorblind", len(sources)), strict=True):
+        for source, colour in coloured(sources).items():
             of = points[points["source"] == source]
             style = {"color": colour, "fmt": "o", "markersize": 5, "lw": 0.8, "alpha": 0.8}
             axes.errorbar(of["x"], of["y"], xerr=of["x half"], yerr=of["y half"], label=source or None, **style)
@@ -95,6 +96,11 @@ def legend_above(figure: Figure) -> None:
     """One legend for all panels, in which each label stands once."""
     labelled = {k: v for axes in figure.axes for v, k in zip(*axes.get_legend_handles_labels(), strict=True)}
     figure.legend(labelled.values(), labelled, loc="outside upper center", ncols=len(labelled), frameon=False)
+
+
+def coloured(names: Sequence[str]) -> dict[str, Any]:
+    """A colour for each, all as far apart as colour-blind readers need."""
+    return dict(zip(names, sns.color_palette("colorblind", len(names)), strict=True))
 
 
 def by_ratio(axes: Axes, values: Collection[float]) -> bool:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fairray.evaluation import unit
-from fairray.report.figures import by_ratio, directed, figure_section, legend_above
+from fairray.report.figures import by_ratio, coloured, directed, figure_section, legend_above
 from fairray.report.section import LOWER_IS_BETTER, Section, named, shown
 from fairray.report.tables import items, pointed
 from fairray.results import Results
@@ -27,7 +27,7 @@ def pareto(results: Results, x: str, y: str) -> Section:
     if points.empty:
         return Section("Pareto front", "<p>Nothing was measured.</p>")
     tasks, arms = (list(points[key].unique()) for key in ("task", "arm"))
-    colours = dict(zip(arms, sns.color_palette("colorblind", len(arms)), strict=True))
+    colours = coloured(arms)
     with sns.axes_style("whitegrid"):
         figure = Figure(figsize=(1.0 + 6.4 * len(tasks), 5.4), layout="constrained")
         for task, axes in zip(tasks, figure.subplots(1, len(tasks), squeeze=False)[0], strict=True):

@@ -9,11 +9,10 @@ import torch.nn.functional as F
 from annotated_types import Ge, Gt
 from torch import Tensor
 
+from fairray.perceptual._channels import grey
 from fairray.saliency._maps import resized, scaled
 
 __all__ = ["SpectralResidual"]
-
-LUMINANCE = (0.299, 0.587, 0.114)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,12 +29,8 @@ class SpectralResidual:
     def __call__(self, x: Tensor) -> Tensor:
         """Maps in [0, 1] with axes (image, height, width), of images in [0, 1], (image, 1 or 3, height, width)."""
         height, width = x.shape[-2:]
-        small = resized(_grey(x), (max(1, round(self.size * height / width)), self.size))
+        small = resized(grey(x), (max(1, round(self.size * height / width)), self.size))
         return scaled(resized(_smooth(_residual(small), self.sigma), (height, width)).squeeze(1))
-
-
-def _grey(x: Tensor) -> Tensor:
-    return x if x.shape[1] == 1 else (x * x.new_tensor(LUMINANCE).view(3, 1, 1)).sum(1, keepdim=True)
 
 
 def _residual(x: Tensor) -> Tensor:

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from fairray.errors import BadInput
-from fairray.perceptual._trunks import normalised, rgb
+from fairray.perceptual._channels import rgb
+from fairray.perceptual._trunks import normalised
 from fairray.perceptual._weights import File, Part, find, key
 from fairray.saliency._maps import resized, scaled
 
