@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from fairray import registry
+from fairray import members
 from fairray.data import Dataset
 
 CORNERS = (0, 4, 3, 5, 6)
@@ -53,7 +53,7 @@ def arrays(images: list[Image.Image]) -> np.ndarray:
 def data(side: int, antialias: bool, images: int) -> Dataset:
     """With at least so many images to train on."""
     spec = {"name": "preservetask", "side": side, "antialias": antialias, "train": 2 + images // 1000, "test": 1}
-    return registry.build("datasets", spec).load()
+    return members.build("datasets", spec).load()
 
 
 def compared(side: int, antialias: bool, images: int) -> tuple[float, float, float]:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from fairray import config, evaluation, registry
+from fairray import config, evaluation, members
 from fairray.errors import BadInput
 from fairray.results import Results
 from fairray.store import Store
@@ -17,7 +17,7 @@ from fairray.trial import stages
 
 __all__ = ["main", "run_script"]
 
-LISTED = ("studies", *registry.FAMILIES)
+LISTED = ("studies", *members.FAMILIES)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,7 +82,7 @@ def _listed(family: str) -> dict[str, str]:
         return config.studies()
     if family == "metrics":  # several in a file
         return {name: _summary(function.__doc__) for name, function in evaluation.metrics().items()}
-    return {name: _summary(registry.module(family, name).__doc__) for name in registry.names(family)}
+    return {name: _summary(members.module(family, name).__doc__) for name in members.names(family)}
 
 
 def _plan(options: argparse.Namespace) -> int:
@@ -191,7 +191,7 @@ def _sections(study: Study) -> Callable[[Any], Any]:
     if path is None:
         metrics = tuple(study.objectives)
         return lambda results: [report.verdict(results, metrics), report.table(results, metrics)]
-    return registry.file(path).sections
+    return members.file(path).sections
 
 
 def _summary(text: str | None) -> str:

@@ -1,30 +1,41 @@
 """conf/ and the command line as a `Study`: everything wrong in it is an error before anything runs.
 
-A study file names other files by their group: ``network: mlp`` is ``conf/network/mlp.yaml``. Values are laid
-over each other in this order: the study, the scale, the study's own ``scales``, ``key=value`` arguments.
+A study file names other files by their group: ``network: mlp`` is ``conf/network/mlp.yaml`` or, without such a file,
+the member itself. Values are laid over each other in this order: the study, the scale, the study's own ``scales``,
+``key=value`` arguments.
 """
 
 import ast
-from collections.abc import Iterable
-from dataclasses import MISSING, fields, is_dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, fields
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import TypeAdapter, ValidationError
 
-from fairray import evaluation, registry
+from fairray import members
 from fairray.errors import BadInput, unknown
-from fairray.stages import Numerics, Training
-from fairray.study import Direction, Grid, Launch, Range, Search, Study, space
+from fairray.space import Range, Template, is_space, template
+from fairray.stages import Numerics
+from fairray.study import Direction, Launch, Search, Study
+from fairray.trial import checked_training
 
 __all__ = ["conf_file", "load", "scales", "script", "studies"]
 
 Tree = dict[str, Any]
 
-FAMILIES = {"dataset": "datasets", "method": "methods", "network": "networks", **registry.TAKEN}
-MEMBERS = {"tasks": "dataset", "methods": "method", "networks": "network", "searches": "search"}
+KEYS = (
+    *("tasks", "optional", "methods", "network", "networks", "training", "numerics", "seeds", "objectives", "search"),
+    *("searches", "launch", "baseline", "printed", "printed_tasks"),
+)
+REQUIRED = ("tasks", "methods", "network", "training", "seeds", "objectives")
+SINGLE = ("network", "training", "search", "launch")
+MANY = {"tasks": "dataset", "methods": "method", "networks": "network", "searches": "search"}
+FAMILIES = {group: f"{group}s" for group in ("attack", "dataset", "method", "network", "trigger")}
+FAMILIES |= {"cost": "perceptual", "saliency": "saliency"}
+GROUPS = {family: group for group, family in FAMILIES.items()}
 COMMAND_LINE = "command line"
 ROOTS = (Path.cwd(), Path(__file__).parents[1], Path(__file__).parent)
 
@@ -37,7 +48,7 @@ def load(name: str, scale: str = "small", overrides: Iterable[str] = ()) -> Stud
     """
     draft = Draft(name)
     file = conf_file("scale", scale)
-    own = [(key, value, draft.file) for key, value in draft.values.pop("scales", {}).get(scale, {}).items()]
+    own = [(key, value, draft.file) for key, value in draft.scales.get(scale, {}).items()]
     given = [(key, value, COMMAND_LINE) for key, value in map(_argument, overrides)]
     for key, value, source in [*own, *given]:  # which file, before what is changed in it
         if _is_choice(key):
@@ -57,77 +68,86 @@ class Draft:
         self.file = str(path)
         self.values: Tree = {"numerics": {}, "search": "grid", "launch": "ray", **_read(path)}
         self.origin: dict[str, str] = {}
-        self.labels: set[str] = set()  # of all tasks and methods there were, also of those that an argument takes away
-        for key in MEMBERS:
-            given, self.values[key] = self.values.get(key), {}
+        self.scales = _scales(self.values.pop("scales", {}), self.file)
+        # of all tasks and methods there are at some scale, also of those that an argument takes away
+        self.labels = {
+            group: {label for own in self.scales.values() for label in own.get(group) or ()} for group in MANY
+        }
+        for group in MANY:
+            given, self.values[group] = self.values.get(group), {}
             if given is not None:
-                self._choose(key, given, self.file)
-        for key in ("network", "training", "search", "launch"):
+                self._choose(group, given, self.file)
+        for key in SINGLE:
             if key in self.values:
                 self.set(key, self.values[key], self.file)
 
-    def _choose(self, key: str, members: Any, source: str) -> None:
+    def _choose(self, group: str, chosen: Any, source: str) -> None:
         """Which tasks or methods there are: those in a list keep what the study says of them already."""
-        if not isinstance(members, dict | list) or not members:
-            raise BadInput(f"{source} ({key})", f"got {members!r}", f"name at least one, such as {key}=[NAME]")
-        old, self.values[key] = self.values[key], {}
-        for label in members:
-            value = members[label] if isinstance(members, dict) else old.get(label, label)
-            self.set(f"{key}.{label}", value, self.origin.get(f"{key}.{label}", source) if label in old else source)
-        if key in ("tasks", "methods"):
-            self.labels |= set(members)
+        if not isinstance(chosen, dict | list) or not chosen:
+            raise BadInput(f"{source} ({group})", f"got {chosen!r}", f"name at least one, such as {group}=[NAME]")
+        old, self.values[group] = self.values[group], {}
+        for label in chosen:
+            if not isinstance(label, str):
+                raise BadInput(f"{source} ({group})", f"{label!r} is no text", "put it in quotes")
+            self.labels[group].add(label)
+            value = chosen[label] if isinstance(chosen, dict) else old.get(label, label)
+            origin = self.origin.get(f"{group}.{label}", source) if label in old else source
+            self.set(f"{group}.{label}", value, origin)
 
     def set(self, key: str, value: Any, source: str) -> None:
         """Lay one value over what is there; the name of a file becomes what the file says."""
-        if key in MEMBERS:
+        if key in MANY:
             self._choose(key, value, source)
             return
-        *path, last = key.split(".")
+        *path, last = self._parts(key)
         if "*" in path:
             for one in self._matching(key, source):
                 self.set(one, value, source)
             return
         tree = self.values
         for i, part in enumerate(path):
+            if part not in tree and path[:i] == ["training"]:  # the settings of one stage
+                tree[part] = {}
             if part not in tree:
                 raise unknown(f"{source} ({key})", "key", ".".join(path[: i + 1]), tree)
             if not isinstance(tree[part], dict):
                 raise BadInput(f"{source} ({key})", f"{'.'.join(path[: i + 1])} has no keys", "set it as a whole")
             tree = tree[part]
-        group = _group(key)
+        group = MANY.get(path[0]) if len(path) == 1 else key if key in SINGLE else None
         if group is not None:
             value, source = _expanded(group, value, f"{source} ({key})", source)
         tree[last] = value
         self.origin = {old: origin for old, origin in self.origin.items() if not old.startswith(f"{key}.")}
         self.origin[key] = source
 
+    def _parts(self, key: str) -> list[str]:
+        """The parts of a dotted key; a label of a task or method may have dots itself."""
+        group, _, rest = key.partition(".")
+        for label in sorted(self.labels.get(group, ()), key=len, reverse=True):
+            if rest == label or rest.startswith(f"{label}."):
+                return [group, label, *filter(None, rest[len(label) + 1 :].split("."))]
+        return key.split(".")
+
     def _matching(self, key: str, source: str) -> list[str]:
         """The keys that tasks.*.folder stands for: of every task whose data set has a folder."""
         group, _, rest = key.split(".", 2)
-        family, name = FAMILIES[MEMBERS[group]], rest.split(".")[0]
-        found = [
-            f"{group}.{label}.{rest}"
-            for label, spec in self.values[group].items()
-            if name in _arguments_of(family, spec["name"])
-        ]
-        if not found:
-            raise BadInput(
-                f"{source} ({key})", f"none of the {group} has {rest}", f"there are: {', '.join(self.values[group])}"
-            )
-        return found
+        family, name = FAMILIES[MANY[group]], rest.split(".")[0]
+        having = [label for label, spec in self.values[group].items() if name in _arguments_of(family, spec["name"])]
+        if not having:
+            problem = f"none of the {group} has {rest}"
+            raise BadInput(f"{source} ({key})", problem, f"there are: {', '.join(self.values[group])}")
+        return [f"{group}.{label}.{rest}" for label in having]
 
     def where(self, key: str) -> str:
         """The file or argument that a key came from."""
         parts = key.split(".")
-        for end in range(len(parts), 0, -1):
-            if (prefix := ".".join(parts[:end])) in self.origin:
-                return f"{self.origin[prefix]} ({key})"
-        return f"{self.file} ({key})"
+        prefixes = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
+        return f"{next((self.origin[p] for p in prefixes if p in self.origin), self.file)} ({key})"
 
     def takes(self, item: tuple[str, Any, str]) -> bool:
         """Whether a scale's item means anything here: a width does only to a network that has one."""
-        group, *rest = item[0].split(".")
-        if group in MEMBERS and len(rest) > 1 and rest[0] in self.labels - {*self.values[group]}:
+        group, *rest = self._parts(item[0])
+        if group in MANY and len(rest) > 1 and rest[0] in self.labels[group] - {*self.values[group]}:
             return False  # an argument has taken it away
         part, _, name = item[0].replace("methods.*", "methods").partition(".")
         if part not in ("network", "methods"):
@@ -137,11 +157,49 @@ class Draft:
         if any(name in _arguments_of(family, member) for member in here):
             return True
         # what no member has is a mistake, and is told as one
-        return not any(name in _arguments_of(family, other) for other in registry.names(family))
+        return not any(name in _arguments_of(family, other) for other in members.names(family))
 
+    def built(self, key: str, build: Callable[[Any], Any], values: Any) -> Any:
+        """What the door makes of values; its errors say where these came from."""
+        try:
+            return build(values)
+        except BadInput as error:
+            if not error.names_field:
+                raise
+            place = self.where(f"{key}.{error.where}" if error.where else key)
+            raise BadInput(place, error.problem, error.cure) from error
 
-def _arguments_of(family: str, member: str) -> list[str]:
-    return registry.arguments(registry.load(family, member))
+    def closed(self, key: str, build: Callable[[Any], Any], values: Any = None) -> Any:
+        """A value of which nothing is searched."""
+        values = self.values[key] if values is None else values
+        for name, value in values.items() if isinstance(values, dict) else ():
+            if is_space(value):
+                cure = "a search space may stand in methods, network and training"
+                raise BadInput(self.where(f"{key}.{name}"), f"got {value!r}, and one value was expected", cure)
+        return self.built(key, build, values)
+
+    def member(self, group: str, key: str, values: Tree) -> Template:
+        """A member with open values."""
+        values = self._spelled(group, key, values)
+        return self.built(key, partial(template, partial(members.build, FAMILIES[group])), values)
+
+    def _spelled(self, group: str, key: str, values: Tree) -> Tree:
+        """The values with what stands in the files that the members in them are named after."""
+        cls = self.built(key, lambda spec: members.load(FAMILIES[group], spec["name"]), values)
+        spelled = dict(values)
+        for name, family in members.families(cls).items():
+            inner = GROUPS[family]
+            if isinstance(value := values.get(name), list):
+                spelled[name] = [self._inner(inner, f"{key}.{name}", one) for one in value]
+            elif value is not None and not is_space(value):
+                spelled[name] = self._inner(inner, f"{key}.{name}", value)
+        return spelled
+
+    def _inner(self, group: str, key: str, value: Any) -> Tree:
+        expanded, source = _expanded(group, value, self.where(key), "")
+        if source:
+            self.origin.setdefault(key, source)
+        return self._spelled(group, key, expanded)
 
 
 def conf_file(group: str, name: str) -> Path:
@@ -171,24 +229,11 @@ def script(name: str) -> Path | None:
 
 def _study(draft: Draft, name: str, scale: str) -> Study:
     values = draft.values
-    known = {field.name for field in fields(Study)} - {"name", "question", "scale", "left_out"} | {"optional"}
-    for key in values:
-        if key not in known:
-            raise unknown(draft.where(key), "key", key, known)
-    for key in ("tasks", "methods", "network", "training", "seeds", "objectives"):
-        if values.get(key) in (None, {}):
-            raise BadInput(f"{draft.file} ({key})", "it is missing", f"give {key}: ...")
-    seeds = values["seeds"]
-    if not isinstance(seeds, int) or isinstance(seeds, bool) or seeds < 1:
-        raise BadInput(draft.where("seeds"), f"got {seeds!r}", "give a whole number of at least 1")
-    left_out = _left_out(values)
-    values["tasks"], families = _pairs({k: task for k, task in values["tasks"].items() if k not in left_out})
-    tasks = {label: _member(draft, f"tasks.{label}", "dataset") for label in values["tasks"]}
-    search = _checked(draft, "search", Search)
-    methods = {label: _member(draft, f"methods.{label}", "method") for label in values["methods"]}
-    baseline = values.get("baseline")
-    if baseline is not None and baseline not in methods:
-        raise unknown(draft.where("baseline"), "method of this study", baseline, methods)
+    _check_keys(draft)
+    left_out = _left_out(draft)
+    tasks, families = _tasks(draft, left_out)
+    methods = {label: draft.member("method", f"methods.{label}", spec) for label, spec in values["methods"].items()}
+    search = partial(members.checked, Search)
     study = Study(
         name=name,
         question=_question(name),
@@ -196,160 +241,98 @@ def _study(draft: Draft, name: str, scale: str) -> Study:
         tasks=tasks,
         families=families,
         methods=methods,
-        network=_member(draft, "network", "network"),
-        networks={label: _member(draft, f"networks.{label}", "network") for label in values["networks"]},
-        training=_checked(draft, "training", Training),
-        numerics=_checked(draft, "numerics", Numerics),
-        seeds=seeds,
+        network=draft.member("network", "network", values["network"]),
+        networks={k: draft.member("network", f"networks.{k}", spec) for k, spec in values["networks"].items()},
+        training=draft.built("training", partial(template, checked_training), values["training"]),
+        numerics=draft.closed("numerics", partial(members.checked, Numerics)),
+        seeds=values["seeds"],
         objectives=_objectives(draft),
-        search=Search(**search),
-        searches={label: Search(**_checked(draft, f"searches.{label}", Search)) for label in values["searches"]},
-        launch=Launch(**_checked(draft, "launch", Launch)),
-        baseline=baseline,
+        search=draft.closed("search", search),
+        searches={k: draft.closed(f"searches.{k}", search, spec) for k, spec in values["searches"].items()},
+        launch=draft.closed("launch", partial(members.checked, Launch)),
+        baseline=values.get("baseline"),
         printed=_printed(draft),
-        printed_tasks=values.get("printed_tasks", {}),
+        printed_tasks=values.get("printed_tasks") or {},
         left_out=left_out,
+        where=draft.where,
     )
-    if not study.tasks:
-        label, reason = next(iter(left_out.items()))
-        raise BadInput(draft.where(f"tasks.{label}"), "no task is left to run", reason)
-    _check_names(draft, study)
-    searched = [(study.searches.get(label, study.search), spec) for label, spec in methods.items()]
-    for way, spec in [*searched, (study.search, study.network), (study.search, study.training)]:
-        for key, value in space(spec).items():
-            if isinstance(value, Range) and way.name == "grid":
-                raise BadInput(
-                    f"{draft.file} ({key})", "a grid search needs a grid", "set search=tpe or give grid: [...]"
-                )
+    _check_searches(draft, study)
     return study
 
 
-def _left_out(values: Tree) -> dict[str, str]:
+def _check_keys(draft: Draft) -> None:
+    """Raise BadInput where a key is unknown, missing, or names a task or method that there is not."""
+    values, tasks, methods = draft.values, draft.labels["tasks"], draft.labels["methods"]
+    for key in values:
+        if key not in KEYS:
+            raise unknown(draft.where(key), "key", key, KEYS)
+    for key in REQUIRED:
+        if values.get(key) in (None, {}):
+            raise BadInput(f"{draft.file} ({key})", "it is missing", f"give {key}: ...")
+    seeds = values["seeds"]
+    if not isinstance(seeds, int) or isinstance(seeds, bool) or seeds < 1:
+        raise BadInput(draft.where("seeds"), f"got {seeds!r}", "give a whole number of at least 1")
+    for key, kind, example in (("optional", list, "[TASK]"), ("printed_tasks", dict, "{TASK: PRINTED}")):
+        if not isinstance(values.get(key) or kind(), kind):
+            raise BadInput(draft.where(key), f"got {values[key]!r}", f"give {key}: {example}")
+    expanded = {task for task in tasks for label in values.get("printed_tasks") or () if label.startswith(f"{task} ")}
+    named = {
+        "optional": (values.get("optional") or (), tasks, "task"),
+        "printed_tasks": ([k for k in values.get("printed_tasks") or () if not expanded], tasks, "task"),
+        "networks": (values["networks"], tasks | methods, "task or method"),
+        "searches": (values["searches"], methods, "method"),
+        "baseline": (filter(None, [values.get("baseline")]), {*values["methods"]}, "method"),
+    }
+    for key, (labels, known, what) in named.items():
+        for label in labels:
+            if label not in known:
+                place = key if key == "baseline" else f"{key}.{label}"
+                raise unknown(draft.where(place), f"{what} of this study", label, known)
+
+
+def _check_searches(draft: Draft, study: Study) -> None:
+    """Raise BadInput where a grid search has an interval to try all of."""
+    parts = [(f"methods.{k}", study.searches.get(k, study.search), t) for k, t in study.methods.items()]
+    parts += [(key, study.search, getattr(study, key)) for key in ("network", "training")]
+    for key, search, part in parts:
+        for name, choice in part.space.items():
+            if isinstance(choice, Range) and search.name == "grid":
+                place = draft.where(f"{key}.{name}")
+                raise BadInput(place, "a grid search needs a grid", "set search=tpe or give grid: [...]")
+
+
+def _left_out(draft: Draft) -> dict[str, str]:
     """The optional tasks whose files are not given, and how to give them."""
-    return {
-        label: f"{missing[0]} is not given: tasks.{label}.{missing[0]}=DIR"
-        for label in values.get("optional", [])
-        if label in values["tasks"]
-        if (missing := [key for key in ("folder", "path") if values["tasks"][label].get(key, "") is None])
-    }
+    found = {}
+    for label in draft.values.get("optional") or ():
+        spec = draft.values["tasks"].get(label)
+        cls = draft.built(f"tasks.{label}", lambda s: members.load("datasets", s["name"]), spec) if spec else None
+        for field in fields(cls) if cls else ():
+            given = spec.get(field.name, None if field.default is MISSING else field.default)
+            if field.name in ("folder", "path") and given is None:
+                found[label] = f"{field.name} is not given: tasks.{label}.{field.name}=DIR"
+    return found
 
 
-def _check_names(draft: Draft, study: Study) -> None:
-    """Raise BadInput where a network is for no task, or an objective is measured by nothing."""
-    for label in study.networks:
-        if label not in draft.labels:
-            known = {*study.families.values(), *study.methods}
-            raise unknown(draft.where(f"networks.{label}"), "task or method of this study", label, known)
-    for label in study.searches:
-        if label not in draft.labels:
-            raise unknown(draft.where(f"searches.{label}"), "method of this study", label, study.methods)
-    own = {measure for arm in study.arms() for measure in getattr(arm.last_stage, "measures", ())}
-    known = {*evaluation.metrics(), *own}
-    for metric in study.objectives:
-        if metric not in known:
-            raise unknown(draft.where(f"objectives.{metric}"), "metric", metric, known)
+def _tasks(draft: Draft, left_out: Mapping[str, str]) -> tuple[Tree, dict[str, str]]:
+    """The data sets by task, and which task of the study file each stands for.
 
-
-def _member(draft: Draft, key: str, group: str) -> Tree:
-    """A member's spec, checked against the fields of its class."""
-    spec = _at(draft.values, key)
-    try:
-        cls = registry.load(FAMILIES[group], spec["name"])
-    except BadInput as error:
-        raise BadInput(draft.where(f"{key}.name"), error.problem, error.cure) from error
-    name = spec["name"]
-    arguments = _checked(draft, key, cls, {k: v for k, v in spec.items() if k != "name"})
-    return {"name": str(Path(name).resolve()) if name.endswith(".py") else name, **arguments}
-
-
-def _inner(draft: Draft, key: str, group: str) -> Tree:
-    """The spec of a member that is an argument of another one, such as a method's trigger."""
-    value, source = _expanded(group, _at(draft.values, key), draft.where(key), draft.where(key))
-    *path, last = key.split(".")
-    _at(draft.values, ".".join(path))[last] = value
-    draft.origin.setdefault(key, source)
-    return _member(draft, key, group)
-
-
-def _pairs(tasks: Tree) -> tuple[Tree, dict[str, str]]:
-    """A task with lists of targets and protected attributes stands for every pair of two different ones.
-
-    Also which task of the study each stands for.
+    A task with lists of targets and protected attributes stands for every pair of two different ones.
     """
-    found, families = {}, {}
-    for family, spec in tasks.items():
-        both = {key: spec[key] for key in ("target", "protected") if key in spec}
-        if not any(isinstance(values, list) for values in both.values()):
-            found[family], families[family] = spec, family
-            continue
-        for pair in product(*(values if isinstance(values, list) else [values] for values in both.values())):
-            if len(set(pair)) == len(pair):
-                label = f"{family} {'/'.join(map(str, pair))}"
-                found[label], families[label] = spec | dict(zip(both, pair, strict=True)), family
-    return found, families
-
-
-def _checked(draft: Draft, key: str, cls: Any, spec: Tree | None = None) -> Tree:
-    """Values for the fields of a dataclass, as its types want them; search spaces checked at every end."""
-    spec = _at(draft.values, key) if spec is None else spec
-    if not is_dataclass(cls):
-        raise BadInput(draft.where(key), f"{cls!r} is not a dataclass", "name a frozen dataclass in __all__")
-    names = registry.arguments(cls)
-    for name in spec:
-        if name not in names:
-            raise unknown(draft.where(f"{key}.{name}"), "key", name, names)
-    inner = {name: _inner(draft, f"{key}.{name}", name) for name in spec if name in FAMILIES and spec[name] is not None}
-    spec = spec | inner
-    searched = {
-        name: _space(draft, f"{key}.{name}", value)
-        for name, value in spec.items()
-        if isinstance(value, dict) and name not in inner
-    }
-    closed = {name: value for name, value in spec.items() if name not in searched}
-    start = {name: next(iter(_ends(choice))) for name, choice in searched.items()}
-    valid = _validated(draft, key, cls, closed | start)
-    for name, choice in searched.items():
-        for value in _ends(choice):
-            _validated(draft, key, cls, closed | start | {name: value})
-    # a member that is an argument's default needs no spec
-    return {name: searched.get(name, valid[name]) for name in names if not is_dataclass(valid[name])}
-
-
-def _validated(draft: Draft, key: str, cls: Any, values: Tree) -> Tree:
-    try:
-        valid = TypeAdapter(cls).validate_python(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0]) if first["loc"] else ""
-        default = {field.name: field.default for field in fields(cls)}.get(name, MISSING)
-        hint = "" if default is MISSING else f"; the default is {default!r}"
-        expected = first["msg"].replace("Input should be ", "").replace("valid ", "")
-        if first["type"] == "missing":
-            raise BadInput(draft.where(f"{key}.{name}"), "it is missing", f"give {name}: VALUE") from error
-        raise BadInput(
-            draft.where(f"{key}.{name}"), f"got {first['input']!r}, expected {expected}", f"mend the value{hint}"
-        ) from error
-    plain = {field.name: getattr(valid, field.name) for field in fields(valid)}
-    return {name: str(value.resolve()) if isinstance(value, Path) else value for name, value in plain.items()}
-
-
-def _space(draft: Draft, key: str, value: Tree) -> Grid | Range:
-    cls: type[Grid] | type[Range] = Grid if "grid" in value else Range
-    for name in value:
-        if name not in registry.arguments(cls):
-            raise unknown(draft.where(key), "key of a search space", name, ["grid", "low", "high", "log"])
-    choice = cls(**_validated(draft, key, cls, value))
-    if isinstance(choice, Grid) and not choice.grid:
-        raise BadInput(draft.where(key), "the grid is empty", "give at least one value")
-    if isinstance(choice, Range) and not choice.low < choice.high:
-        raise BadInput(draft.where(key), f"low {choice.low} is not below high {choice.high}", "swap or mend them")
-    if isinstance(choice, Range) and choice.log and choice.low <= 0:
-        raise BadInput(draft.where(key), f"low {choice.low} has no logarithm", "let low be above 0")
-    return choice
-
-
-def _ends(choice: Grid | Range) -> tuple[Any, ...]:
-    return choice.grid if isinstance(choice, Grid) else (choice.low, choice.high)
+    tasks, families = {}, {}
+    build = partial(members.build, "datasets")
+    for family, spec in draft.values["tasks"].items():
+        lists = {key: spec[key] for key in ("target", "protected") if isinstance(spec.get(key), list)}
+        both = {key: lists.get(key, [spec[key]]) for key in ("target", "protected") if lists and key in spec}
+        for pair in product(*both.values()) if family not in left_out else ():
+            if len({*pair}) == len(pair):
+                label = f"{family} {'/'.join(map(str, pair))}" if both else family
+                tasks[label] = draft.closed(f"tasks.{family}", build, spec | dict(zip(both, pair, strict=True)))
+                families[label] = family
+    if not tasks:
+        label, reason = next(iter(left_out.items()))
+        raise BadInput(draft.where(f"tasks.{label}"), "no task is left to run", reason)
+    return tasks, families
 
 
 def _objectives(draft: Draft) -> dict[str, Direction]:
@@ -372,6 +355,19 @@ def _printed(draft: Draft) -> Path | None:
     return found[0]
 
 
+def _scales(given: Any, file: str) -> dict[str, Tree]:
+    """What a study sets at each scale, by dotted keys."""
+    if not isinstance(given, dict) or not all(isinstance(own, dict) for own in given.values()):
+        raise BadInput(f"{file} (scales)", f"got {given!r}", "give scales: {SCALE: {KEY: VALUE}}")
+    for scale, own in given.items():
+        if scale not in scales():
+            raise unknown(f"{file} (scales.{scale})", "scale", scale, scales())
+        for key in own:
+            if key.split(".")[0] not in KEYS:
+                raise unknown(f"{file} (scales.{scale}.{key})", "key", key.split(".")[0], KEYS)
+    return given
+
+
 def _question(name: str) -> str:
     path = script(name)
     text = ast.get_docstring(ast.parse(path.read_text())) if path else None
@@ -380,32 +376,29 @@ def _question(name: str) -> str:
 
 def _expanded(group: str, value: Any, where: str, source: str) -> tuple[Any, str]:
     """What a name stands for, and the file it is in."""
+    family = FAMILIES.get(group)
     if isinstance(value, str):
-        family = FAMILIES.get(group)
         if value in _files(group):
             path = conf_file(group, value)
             return _read(path), str(path)
-        if family is None or not (value.endswith(".py") or value in registry.names(family)):
-            raise unknown(where, group, value, {*_files(group), *(registry.names(family) if family else ())})
+        if family is None or not (value.endswith(".py") or value in members.names(family)):
+            raise unknown(where, group, value, {*_files(group), *(members.names(family) if family else ())})
         return {"name": value}, source
     if not isinstance(value, dict):
         raise BadInput(where, f"got {value!r}", f"name a file of conf/{group}, or give its values")
-    if group in FAMILIES and "name" not in value:
-        raise BadInput(where, "it has no name", f"give name: one of {', '.join(registry.names(FAMILIES[group]))}")
+    if family is not None and "name" not in value:
+        raise BadInput(where, "it has no name", f"give name: one of {', '.join(members.names(family))}")
     return dict(value), source
+
+
+def _arguments_of(family: str, member: str) -> list[str]:
+    return members.arguments(members.load(family, member))
 
 
 def _is_choice(key: str) -> bool:
     """Whether a key says which members there are, or which file one comes from."""
-    return key in MEMBERS or _group(key) is not None
-
-
-def _group(key: str) -> str | None:
-    """The group whose file a key can name."""
-    part, _, rest = key.partition(".")
-    if part in MEMBERS and rest and "." not in rest:
-        return MEMBERS[part]
-    return part if part in ("network", "training", "search", "launch") and not rest else None
+    group, _, label = key.partition(".")
+    return key in MANY or key in SINGLE or (group in MANY and "." not in label)
 
 
 def _argument(text: str) -> tuple[str, Any]:
@@ -413,14 +406,14 @@ def _argument(text: str) -> tuple[str, Any]:
     if not sign or not key:
         raise BadInput(f"{COMMAND_LINE} ({text})", "it is not key=value", "write for example training.epochs=3")
     try:
-        return key, yaml.safe_load(value)
+        return key, yaml.load(value, Loader)
     except yaml.YAMLError as error:
-        raise BadInput(f"{COMMAND_LINE} ({key})", f"{value!r} is not yaml", "put it in quotes") from error
+        raise BadInput(f"{COMMAND_LINE} ({key})", f"{value!r} is not yaml: {error}", "put it in quotes") from error
 
 
 def _read(path: Path) -> Tree:
     try:
-        tree = yaml.safe_load(path.read_text())
+        tree = yaml.load(path.read_text(), Loader)
     except yaml.YAMLError as error:
         raise BadInput(str(path), f"it is not yaml: {error}", "mend the file") from error
     if not isinstance(tree, dict):
@@ -428,11 +421,20 @@ def _read(path: Path) -> Tree:
     return tree
 
 
+class Loader(yaml.SafeLoader):
+    """Safe yaml whose keys are text, and each there once."""
+
+    def compose_mapping_node(self, anchor: Any) -> Any:
+        node = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.YAMLError(f"the key {key.value} stands twice{key.start_mark}")
+            if key.tag not in ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"):
+                raise yaml.YAMLError(f"the key {key.value} is no text unless it stands in quotes{key.start_mark}")
+            seen.add(key.value)
+        return node
+
+
 def _files(group: str) -> list[str]:
     return sorted({path.stem for root in ROOTS for path in (root / "conf" / group).glob("*.yaml")})
-
-
-def _at(tree: Tree, key: str) -> Any:
-    for part in key.split("."):
-        tree = tree[part]
-    return tree

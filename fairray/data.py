@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from fairray import code
+from fairray import identity
 from fairray.errors import BadInput
 
 __all__ = ["SPLITS", "Dataset", "Problem", "Renderer", "Task", "Tensors", "cell_counts", "membership"]
@@ -93,10 +93,9 @@ class Dataset:
     @cached_property
     def fingerprint(self) -> str:
         """A hash of the content: equal data have equal fingerprints, wherever they came from."""
-        said: list[object] = [self.classes, self.groups, self.kind, *self.tasks.items(), self.render]
-        if self.render is not None:
-            said.append(code.fingerprint([type(self.render).__module__]))
-        digest = hashlib.sha256(repr(said).encode())
+        said = [self.classes, self.groups, self.kind, [*self.tasks.items()], self.render]
+        code = identity.fingerprint(identity.modules(self.render))
+        digest = hashlib.sha256(identity.digest([said, code]).encode())
         for name in SPLITS:
             for key, tensor in sorted(self.split(name).items()):
                 digest.update(repr((name, key, tensor.dtype, tuple(tensor.shape))).encode())

@@ -1,15 +1,18 @@
 """What a user did that cannot work, said in one message."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
-__all__ = ["BadInput", "unknown"]
+__all__ = ["BadInput", "said_of", "unknown"]
 
 
 class BadInput(Exception):
     """Input that cannot be used; the message says where, what, and the cure.
 
-    where: the file, folder or command-line argument, with the key inside it.
+    where: the file, folder or command-line argument, with the key inside it; the dotted name of a field alone, or
+        nothing, where only the caller knows the rest.
     problem: what was found, and what was expected instead.
     cure: what to do about it.
     """
@@ -18,8 +21,24 @@ class BadInput(Exception):
         super().__init__(where, problem, cure)
         self.where, self.problem, self.cure = where, problem, cure
 
+    @property
+    def names_field(self) -> bool:
+        """Whether `where` is no more than the name of a field."""
+        return bool(re.fullmatch(r"[\w.]*", self.where))
+
     def __str__(self) -> str:
         return f"{self.where}: {self.problem}\n  cure: {self.cure}"
+
+
+@contextmanager
+def said_of(part: str) -> Iterator[None]:
+    """An error about a field, raised in here, is about that field of a part."""
+    try:
+        yield
+    except BadInput as error:
+        if not error.names_field:
+            raise
+        raise BadInput(".".join(filter(None, (part, error.where))), error.problem, error.cure) from error
 
 
 def unknown(where: str, kind: str, name: object, known: Iterable[str]) -> BadInput:

@@ -1,13 +1,13 @@
 """The last stage of a method that ends in a trained model: every metric on validation and test data."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
 import pandas as pd
 import torch
 
-from fairray import registry
+from fairray import members
 from fairray.data import Problem
 from fairray.metrics import Metric, Predictions, is_fraction, suits
 from fairray.stages import Artifact, Stage, Step
@@ -27,32 +27,27 @@ class Evaluation(Step):
     """Metrics of the kept model, from its stored logits: adding or mending a metric trains nothing."""
 
     model: Stage
-    metrics: tuple[str, ...]
-
-    def modules(self):
-        functions = metrics()
-        return (__name__, *sorted({functions[name].__module__ for name in self.metrics}))
+    metrics: tuple[Metric, ...]
 
     def compute(self, setting, seed, before):
-        known, tables = metrics(), []
-        functions = {name: known[name] for name in self.metrics}
+        tables = []
         for name in ("val", "test"):
             split, logits = setting.dataset.split(name), before["model"].tensors[f"{name}/logits"]
             seen = Predictions(logits[None], split["y"], split["group"], len(setting.dataset.groups))
-            tables.append(measured(seen, functions, setting.dataset.groups).assign(split=name))
+            tables.append(measured(seen, self.metrics, setting.dataset.groups).assign(split=name))
         return Artifact({}, pd.concat(tables, ignore_index=True))
 
 
 def metrics(problem: Problem | None = None) -> dict[str, Metric]:
     """Every registered metric, by name; only those that suit the problem, if one is given."""
     found: dict[str, Metric] = {}
-    for name in registry.names("metrics"):
-        module = registry.module("metrics", name)
+    for name in members.names("metrics"):
+        module = members.module("metrics", name)
         found |= {metric: getattr(module, metric) for metric in module.__all__}
     return {name: metric for name, metric in sorted(found.items()) if problem is None or suits(metric, problem)}
 
 
-@cache  # a report asks for each of its cells, and the registry looks for installed packages
+@cache  # a report asks for each of its cells, and members are looked for among installed packages
 def unit(metric: str) -> float:
     """What a metric is multiplied by before it is printed: fractions are printed in percent, costs as papers do."""
     known = metrics()
@@ -61,11 +56,11 @@ def unit(metric: str) -> float:
     return UNITS.get(metric, 100.0)
 
 
-def measured(seen: Predictions, functions: Mapping[str, Metric], groups: tuple[str, ...]) -> pd.DataFrame:
+def measured(seen: Predictions, functions: Iterable[Metric], groups: tuple[str, ...]) -> pd.DataFrame:
     """Metrics of one replica's predictions, with columns metric, group and value."""
     rows = []
-    for name, function in functions.items():
+    for function in functions:
         value = torch.as_tensor(function(seen))[0]
         labels = groups if value.ndim else ("all",)
-        rows += [(name, group, float(v)) for group, v in zip(labels, value.reshape(-1), strict=True)]
+        rows += [(function.__name__, group, float(v)) for group, v in zip(labels, value.reshape(-1), strict=True)]
     return pd.DataFrame(rows, columns=["metric", "group", "value"])

@@ -8,6 +8,7 @@ import pandas as pd
 
 from fairray.data import Tensors
 from fairray.evaluation import unit
+from fairray.members import label
 from fairray.selection import best_trials, final
 from fairray.stages import Artifact
 from fairray.statistics.intervals import Interval, mean_interval
@@ -115,7 +116,7 @@ class Results:
         An arm that it does not name is compared with the method whose variant it is. more: further columns.
         """
         of = self.study.printed_tasks.get(task, task)
-        names = (arm, self.chosen[task, arm].method["name"])
+        names = (arm, label(self.chosen[task, arm].method))
         found = (self.printed_value(task=of, arm=name, metric=metric, **more) for name in names)
         return next((value for value in found if value is not None), None)
 

@@ -1,21 +1,20 @@
 """A method is a short chain of stages; a stage has an address that says all that its result depends on."""
 
-import hashlib
-import json
 import re
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 import pandas as pd
 from annotated_types import Ge, Gt, Lt
 
-from fairray import code
+from fairray import identity
 from fairray.data import Dataset, Tensors
 from fairray.networks import Network
 
-__all__ = ["Artifact", "Method", "NetworkSpec", "Numerics", "Replica", "Setting", "Stage", "Step", "Training", "digest"]
+__all__ = ["Artifact", "Method", "NetworkSpec", "Numerics", "Replica", "Setting", "Stage", "Step", "Training"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,15 +60,7 @@ class Setting:
     network: Any
     training: Training
     numerics: Numerics
-
-    @cached_property
-    def key(self) -> dict[str, Any]:
-        return {
-            "dataset": self.dataset.fingerprint,
-            "network": _described(self.network),
-            "training": asdict(self.training),
-            "numerics": asdict(self.numerics),
-        }
+    stages: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -86,11 +77,15 @@ class Artifact:
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """One content-addressed step of a method. Its fields are hyperparameters and the stages before it."""
+    """One content-addressed step of a method. Its fields are hyperparameters and the stages before it.
 
-    def modules(self) -> tuple[str, ...]:
-        """The modules whose code decides the result, besides what they import."""
-        return (type(self).__module__,)
+    What decides its result is in them, or in code that its module imports: a member, a metric, a function.
+    """
+
+    @property
+    def shards(self) -> tuple["Stage", ...]:
+        """Stages before this one that other workers can compute, each on its own; then this one has little to do."""
+        return ()
 
     @property
     def name(self) -> str:
@@ -125,11 +120,6 @@ class Step(Stage, ABC):
 
     measures: ClassVar[tuple[str, ...]] = ()
 
-    @property
-    def shards(self) -> tuple[Stage, ...]:
-        """Stages before this one that other workers can compute, each on its own; then this one has little to do."""
-        return ()
-
     @abstractmethod
     def compute(self, setting: Setting, seed: int, before: dict[str, Artifact]) -> Artifact:
         """Do it for one seed. before: the artifacts of the stages before, by field name."""
@@ -138,11 +128,14 @@ class Step(Stage, ABC):
 class Method(Protocol):
     """A member of fairray/methods: a frozen, keyword-only dataclass of hyperparameters."""
 
-    def chain(self) -> Stage:
-        """The last stage; the ones before it are its fields."""
+    def chain(self, dataset: Dataset) -> Stage:
+        """The last stage; the ones before it are its fields, and what a default stands for on this data is spelled out.
+
+        Stages that are equal are one, whoever asks for them.
+        """
 
     def check(self, dataset: Dataset) -> None:
-        """Raise BadInput if the method cannot serve the data set."""
+        """Raise BadInput if the method cannot serve the data set; `where` is the field that is wrong, or nothing."""
 
 
 @dataclass(frozen=True)
@@ -159,36 +152,32 @@ class Replica:
 
     @cached_property
     def key(self) -> dict[str, Any]:
-        """Everything the result depends on, as plain values."""
-        network = type(self.setting.network).__module__
+        """Everything the result depends on, as JSON."""
+        stage, setting = self.stage, self.setting
+        own = {
+            "stage": f"{type(stage).__module__}.{type(stage).__name__}",
+            "hyperparameters": stage.hyperparameters,
+            "network": setting.network,
+            "training": setting.training,
+            "numerics": setting.numerics,
+        }
+        modules = {__name__, type(stage).__module__, *identity.modules(own)}
         return {
-            "stage": f"{type(self.stage).__module__}.{type(self.stage).__name__}",
-            "hyperparameters": self.stage.hyperparameters,
+            "scheme": identity.SCHEME,
+            **identity.describe(own),
             "before": {name: parent.uid for name, parent in self.parents.items()},
-            **self.setting.key,
+            "dataset": setting.dataset.fingerprint,
             "seed": self.seed,
-            "code": code.fingerprint([*self.stage.modules(), network, __name__]),
+            "code": identity.fingerprint(modules),
         }
 
     @cached_property
     def uid(self) -> str:
-        return digest(self.key)
+        return identity.digest(self.key)
 
     @cached_property
     def depth(self) -> int:
         return 1 + max((parent.depth for parent in self.parents.values()), default=-1)
-
-
-def digest(key: Any) -> str:
-    """The name of a value: a hash of its JSON."""
-    return hashlib.sha256(json.dumps(key, sort_keys=True, default=_described).encode()).hexdigest()[:20]
-
-
-def _described(value: Any) -> Any:
-    """What is hashed of a member: its `key` where it has one, which says of files what is in them, else its fields."""
-    if not is_dataclass(value):
-        return str(value)
-    return {"name": type(value).__name__, **getattr(value, "key", _fields(value))}
 
 
 def _fields(value: Any) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """A study is a declared question: tasks x methods x search space x seeds, as plain values."""
 
-from collections.abc import Iterator
-from copy import deepcopy
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,34 +10,19 @@ from typing import Annotated, Any, Literal
 import torch
 from annotated_types import Ge
 
-from fairray import evaluation, registry
+from fairray import evaluation
 from fairray.data import Dataset
-from fairray.errors import BadInput
+from fairray.errors import BadInput, unknown
+from fairray.identity import digest
+from fairray.members import label
 from fairray.metrics import suits
-from fairray.stages import Stage, digest
+from fairray.space import Space, Template
+from fairray.stages import Numerics
 from fairray.trial import Trial, dataset
 
-__all__ = ["Arm", "Direction", "Grid", "Launch", "Range", "Search", "Study", "space"]
+__all__ = ["Arm", "Direction", "Launch", "Search", "Study"]
 
-Spec = dict[str, Any]
-Value = bool | int | float | str
 Direction = Literal["minimize", "maximize"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Grid:
-    """Values to try, all of them in a grid search and as categories otherwise."""
-
-    grid: tuple[Value, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Range:
-    """An interval to search, with both ends in it; whole numbers where both ends are."""
-
-    low: int | float
-    high: int | float
-    log: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,64 +78,57 @@ class Launch:
 
 @dataclass(frozen=True)
 class Arm:
-    """One method on one task, with its search space: dotted names to `Grid` or `Range`."""
+    """One method on one task; open values have dotted names such as method.strength or training.teacher.epochs.
+
+    parts: the trial's method, network and training, of which some values are open. fixed: its other arguments.
+    """
 
     task: str
     name: str
-    space: dict[str, Grid | Range]
-    closed: Trial
+    parts: Template
+    fixed: Mapping[str, Any]
 
-    def at(self, point: Spec) -> Trial:
+    @property
+    def space(self) -> Space:
+        return self.parts.space
+
+    def at(self, point: Mapping[str, Any]) -> Trial:
         """The trial at a point of the space."""
-        parts = deepcopy({part: getattr(self.closed, part) for part in ("method", "network", "training")})
-        for key, value in point.items():
-            *path, name = key.split(".")
-            spec = parts
-            for part in path:
-                spec = spec[part]
-            spec[name] = value
-        old = self.closed
-        return Trial(old.task, old.arm, old.dataset, **parts, numerics=old.numerics, seeds=old.seeds, point=point)
+        trial = Trial(self.task, self.name, **self.parts.at(point), **self.fixed, point=point)
+        if not trial.stages:
+            return trial
+        return replace(trial, stages={name: own for name, own in trial.stages.items() if name in trial.stage_names})
 
-    @property
-    def last_stage(self) -> Stage:
-        """What the method ends in, at the corner of its space."""
-        return registry.build("methods", self.corner.method).chain()
-
-    @property
+    @cached_property
     def corner(self) -> Trial:
         """The trial where every open value is its first or lowest."""
-        return self.at({key: v.grid[0] if isinstance(v, Grid) else v.low for key, v in self.space.items()})
-
-    def grid(self) -> list[Spec]:
-        """Every point, where all of the space is a grid."""
-        values = [choice.grid for choice in self.space.values() if isinstance(choice, Grid)]
-        return [dict(zip(self.space, point, strict=True)) for point in product(*values)]
+        return self.at({name: choice.ends[0] for name, choice in self.space.items()})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
     """What a study file says, validated; built by `fairray.config.load`.
 
-    tasks, methods: specs by the name the study gives them; a method's values may be `Grid` or `Range`.
+    tasks: data sets by the name the study gives them. methods, network, training: templates; their values may be open.
     families: of each task the one of the study file that stands for it and for others, by its lists of targets.
     networks: of methods, or of tasks, that have another network than the others. searches: of methods likewise.
     objectives: metrics to "minimize" or "maximize" on validation data, aggregated over seeds; to each task
         apply those that suit it.
     left_out: tasks not run, and why. printed: the file of the paper's numbers, if any; printed_tasks: which of
         its tasks one of ours stands for, where it has another name there.
+    where: says where a value such as methods.bade.strength came from.
     """
 
     name: str
     question: str
     scale: str
-    tasks: dict[str, Spec]
+    tasks: dict[str, Any]
     families: dict[str, str] = field(default_factory=dict)
-    methods: dict[str, Spec]
-    network: Spec
-    networks: dict[str, Spec] = field(default_factory=dict)
-    training: Spec
-    numerics: Spec
+    methods: dict[str, Template]
+    network: Template
+    networks: dict[str, Template] = field(default_factory=dict)
+    training: Template
+    numerics: Numerics
     seeds: int
     objectives: dict[str, Direction]
     search: Search
@@ -160,20 +138,22 @@ class Study:
     printed: Path | None = None
     printed_tasks: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
+    where: Callable[[str], str] = field(default=str, compare=False, repr=False)
 
     def arms(self) -> Iterator[Arm]:
         """Every method on every task."""
         for (task, data), (name, method) in product(self.tasks.items(), self.methods.items()):
-            specs = {"method": method, "network": self._network(task, name), "training": self.training}
-            closed = Trial(
-                task, name, data, **_closed(specs), numerics=self.numerics, seeds=tuple(range(self.seeds)), point={}
-            )
-            yield Arm(task, name, space(specs), closed)
+            parts = {"method": method, "network": self._network(task, name)[1], "training": self.training}
+            space = {f"{part}.{key}": choice for part, t in parts.items() for key, choice in t.space.items()}
+            corner = {part: template.corner for part, template in parts.items()}
+            fixed = {"dataset": data, "numerics": self.numerics, "seeds": tuple(range(self.seeds))}
+            yield Arm(task, name, Template(corner, space), fixed)
 
-    def _network(self, task: str, method: str) -> Spec:
-        """The one given for the method, else for the task, else for what stands for the task, else for all."""
+    def _network(self, task: str, method: str) -> tuple[str, Template]:
+        """The one given for the method, else for the task, else for what stands for the task, else for all; its key."""
         labels = (method, task, self.families.get(task, task))
-        return next((self.networks[label] for label in labels if label in self.networks), self.network)
+        own = ((f"networks.{label}", self.networks[label]) for label in labels if label in self.networks)
+        return next(own, ("network", self.network))
 
     def objectives_of(self, task: str) -> dict[str, Direction]:
         """The objectives that suit a task; those that are no registered metric are a method's own."""
@@ -182,71 +162,65 @@ class Study:
 
     def datasets(self) -> dict[str, Dataset]:
         """The data of every task; raises BadInput where one cannot be loaded."""
-        return {task: dataset(spec) for task, spec in self.tasks.items()}
+        return {task: dataset(member) for task, member in self.tasks.items()}
 
     def check(self) -> None:
         """Raise BadInput where a method cannot serve a data set or a device is not there, before anything runs."""
-        ray, cuda = self.launch.executor == "ray", self.numerics["device"] == "cuda"
+        self._check_device()
+        arms = [*self.arms()]
+        for arm in arms:
+            arm.corner.check(partial(self._where, arm))
+            if arm.space and not len(arm.corner.data.val["y"]):
+                problem = f"{arm.task} has no validation data, on which points are chosen"
+                raise BadInput(f"search of {arm.name}", problem, "give the data set some, or every key one value")
+        self._check_objectives(arms)
+        self._check_stages(arms)
+        if self.launch.workers > 1 and self.numerics.device != "cuda":
+            self._check_batch_norm(arms)
+
+    def _where(self, arm: Arm, name: str) -> str:
+        """Where a value of a trial came from."""
+        part, dot, rest = name.partition(".")
+        keys = {"method": f"methods.{arm.name}", "network": self._network(arm.task, arm.name)[0]}
+        return self.where(f"{keys.get(part, part)}{dot}{rest}")
+
+    def _check_device(self) -> None:
+        ray, cuda = self.launch.executor == "ray", self.numerics.device == "cuda"
         if cuda and not (self.launch.gpus if ray else torch.cuda.is_available()):
             problem = "cuda is asked for, and " + ("trials are given no GPU" if ray else "torch sees none here")
             cure = "set numerics.device=cpu, or " + ("launch.gpus=1" if ray else "run where there is a GPU")
-            raise BadInput("numerics.device", problem, cure)
-        if self.launch.workers > 1 and not cuda:
-            self._check_batch_norm()
+            raise BadInput(self.where("numerics.device"), problem, cure)
+
+    def _check_objectives(self, arms: Sequence[Arm]) -> None:
+        own = {measure for arm in arms for measure in getattr(arm.corner.last_stage, "measures", ())}
+        known = {*evaluation.metrics(), *own}
+        for metric in self.objectives:
+            if metric not in known:
+                raise unknown(self.where(f"objectives.{metric}"), "metric", metric, known)
         for task, data in self.datasets().items():
             if not self.objectives_of(task):
                 cure = f"name one of {', '.join(evaluation.metrics(data.problem))}"
-                raise BadInput("objectives", f"none of them suits {task}, which is {data.problem}", cure)
-            if self.training.get("selection") == "auc" and data.problem != "binary":
-                raise BadInput(
-                    "training.selection", f"auc needs two labels; {task} is {data.problem}", "set it to eacc"
-                )
-        for arm in self.arms():
-            data, corner = dataset(arm.closed.dataset), arm.corner
-            network, method = registry.build("networks", corner.network), registry.build("methods", corner.method)
-            if fits := getattr(network, "check", None):
-                fits(data.shape, data.outputs)
-            if getattr(method, "pretrained", False) and not getattr(network, "pretrained", False):
-                cure = f"set network.weights=FILE where it has such a key, or methods.{arm.name}.pretrained=false"
-                raise BadInput(f"network of {arm.name}", f"{corner.network['name']} comes without weights", cure)
-            if arm.space and not len(data.val["y"]):
-                problem = f"{arm.task} has no validation data, on which points are chosen"
-                raise BadInput(f"search of {arm.name}", problem, "give the data set some, or every key one value")
-            method.check(data)
+                problem = f"none of them suits {task}, which is {data.problem}"
+                raise BadInput(self.where("objectives"), problem, cure)
 
-    def _check_batch_norm(self) -> None:
-        for arm in self.arms():
-            data, network = dataset(arm.closed.dataset), registry.build("networks", arm.corner.network)
+    def _check_stages(self, arms: Sequence[Arm]) -> None:
+        known = {name for arm in arms for name in arm.corner.stage_names}
+        for name, value in self.training.corner.items():
+            if isinstance(value, Mapping) and name not in known:
+                raise unknown(self.where(f"training.{name}"), "stage of these methods", name, known)
+
+    def _check_batch_norm(self, arms: Sequence[Arm]) -> None:
+        for trial in (arm.corner for arm in arms):
             with torch.device("meta"):
-                modules = network.build(data.shape, data.outputs).modules()
+                modules = trial.network.build(trial.data.shape, trial.data.outputs).modules()
             if any(isinstance(module, torch.nn.modules.batchnorm._BatchNorm) for module in modules):
-                problem = f"{arm.corner.network['name']} normalises by batch, which several CPU processes cannot share"
+                problem = f"{label(trial.network)} normalises by batch, which several CPU processes cannot share"
                 raise BadInput(
                     "launch.workers", problem, "set launch.workers=1, numerics.device=cuda or another network"
                 )
 
-    @property
+    @cached_property
     def uid(self) -> str:
         """Of the question, the data and the code, not of where it runs."""
-        spaces = [(arm.task, arm.name, repr(arm.space), arm.corner.uid) for arm in self.arms()]
-        return digest([self.name, self.scale, spaces, repr((self.search, self.searches)), self.objectives])
-
-
-def space(spec: Spec) -> dict[str, Grid | Range]:
-    """The open values of a spec and of the members in it, by dotted name."""
-    found: dict[str, Grid | Range] = {}
-    for key, value in spec.items():
-        if isinstance(value, Grid | Range):
-            found[key] = value
-        elif isinstance(value, dict):
-            found |= {f"{key}.{inner}": choice for inner, choice in space(value).items()}
-    return found
-
-
-def _closed(spec: Spec) -> Spec:
-    """The spec without its open values."""
-    return {
-        key: _closed(value) if isinstance(value, dict) else value
-        for key, value in spec.items()
-        if not isinstance(value, Grid | Range)
-    }
+        arms = [(arm.task, arm.name, arm.space, arm.corner.uid) for arm in self.arms()]
+        return digest([self.name, self.scale, arms, self.search, self.searches, self.objectives])

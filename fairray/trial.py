@@ -1,13 +1,12 @@
 """A trial is one hyperparameter point and its seeds; running it computes the stages that the store lacks."""
 
-import json
 import os
 import platform
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property, partial
 from importlib.metadata import version
 from itertools import groupby
 from typing import Any
@@ -16,15 +15,17 @@ import pandas as pd
 import torch
 import torch.distributed as dist
 
-from fairray import evaluation, registry
+from fairray import evaluation, members
 from fairray.data import Dataset
-from fairray.stages import Artifact, Numerics, Replica, Setting, Step, Training, digest
+from fairray.errors import BadInput, said_of, unknown
+from fairray.identity import digest
+from fairray.stages import Artifact, Numerics, Replica, Setting, Stage, Step, Training
 from fairray.store import Store
 from fairray.training.distributed import active
 from fairray.training.fit import EngineName, fit, stack_key
 from fairray.training.stage import TrainStage
 
-__all__ = ["Trial", "dataset", "execute", "results", "stages"]
+__all__ = ["Trial", "checked_training", "dataset", "execute", "results", "stages"]
 
 Progress = Callable[[str, float], None]
 Spec = dict[str, Any]
@@ -33,62 +34,138 @@ WAIT_S = 0.2
 
 @dataclass(frozen=True)
 class Trial:
-    """Everything a result depends on, as plain values that any worker can rebuild it from.
+    """Everything a result depends on; its members are checked however they are given, and may be given by their names.
 
-    task, arm: what the study calls the data set and the method. point: the values that the search chose.
+    task, arm: what the study calls the data set and the method. dataset, method, network: members.
+    training: `Training`, or its fields; those of a stage that is trained otherwise stand under the stage's name, and
+    then in `stages`. point: the values that the search chose.
     shard: only this one of the stages that the last stage can leave to other workers, where it can.
     """
 
     task: str
     arm: str
-    dataset: Spec
-    method: Spec
-    network: Spec
-    training: Spec = field(default_factory=dict)
-    numerics: Spec = field(default_factory=dict)
+    dataset: Any
+    method: Any
+    network: Any
+    training: Any = field(default_factory=Training)
+    numerics: Any = field(default_factory=Numerics)
     seeds: tuple[int, ...] = (0,)
-    point: Spec = field(default_factory=dict)
+    point: Mapping[str, Any] = field(default_factory=dict)
     shard: int | None = None
+    stages: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._build("dataset", partial(members.build, "datasets"))
+        self._build("method", partial(members.build, "methods"))
+        self._build("network", partial(members.build, "networks"))
+        self._build("numerics", partial(members.checked, Numerics))
+        self._build("training", checked_training)
+        given = self.training
+        own = {name: value for name, value in given.items() if isinstance(value, Mapping)}
+        object.__setattr__(self, "stages", {**self.stages, **own})
+        object.__setattr__(self, "training", Training(**{k: v for k, v in given.items() if k not in own}))
+
+    def _build(self, part: str, build: Callable[[Any], Any]) -> None:
+        with said_of(part):
+            object.__setattr__(self, part, build(getattr(self, part)))
+
+    @property
+    def data(self) -> Dataset:
+        """The loaded data set."""
+        return dataset(self.dataset)
+
+    @cached_property
+    def last_stage(self) -> Stage:
+        """What the method ends in, on this data."""
+        stage = self.method.chain(self.data)
+        if isinstance(stage, TrainStage):
+            stage = evaluation.Evaluation(model=stage, metrics=tuple(evaluation.metrics(self.data.problem).values()))
+        return stage
 
     @cached_property
     def replicas(self) -> list[Replica]:
         """The last stage of the method, or the shard of it, once per seed."""
-        stage, data = registry.build("methods", self.method).chain(), dataset(self.dataset)
-        if isinstance(stage, TrainStage):
-            stage = evaluation.Evaluation(model=stage, metrics=tuple(evaluation.metrics(data.problem)))
-        if self.shard is not None:
-            stage = stage.shards[self.shard]
-        setting = Setting(
-            data,
-            registry.build("networks", self.network),
-            Training(**self.training),
-            Numerics(**self.numerics),
-        )
+        stage = self.last_stage if self.shard is None else self.last_stage.shards[self.shard]
+        setting = Setting(self.data, self.network, self.training, self.numerics, self.stages)
         return [Replica(stage, setting, seed) for seed in self.seeds]
 
     @cached_property
     def shards(self) -> list["Trial"]:
         """The parts of it that are trials for other workers; this one is to run after them."""
-        stage = self.replicas[0].stage
-        assert isinstance(stage, Step)
-        return [replace(self, shard=i) for i in range(len(stage.shards))]
+        return [] if self.shard is not None else [replace(self, shard=i) for i in range(len(self.last_stage.shards))]
+
+    @cached_property
+    def stage_names(self) -> set[str]:
+        """Of all stages that it runs through."""
+        return {replica.stage.name for replica in stages(self.replicas[:1]).values()}
+
+    def check(self, where: Callable[[str], str] = str) -> None:
+        """Raise BadInput where its parts do not go together, before anything is computed.
+
+        where: says where the value under a dotted name, such as method.trigger, came from.
+        """
+        try:
+            self._check()
+        except BadInput as error:
+            if not error.names_field:
+                raise
+            place = f"{where(error.where)} on {self.data.name} ({self.data.task})"
+            raise BadInput(place, error.problem, error.cure) from error
+
+    def _check(self) -> None:
+        data = self.data
+        if fits := getattr(self.network, "check", None):
+            with said_of("network"):
+                fits(data.shape, data.outputs)
+        with said_of("method"):
+            self.method.check(data)
+        if getattr(self.method, "pretrained", False) and not getattr(self.network, "pretrained", False):
+            cure = "give the network weights: FILE where it has such a key, or set pretrained: false"
+            raise BadInput("method.pretrained", f"{members.label(self.network)} comes without weights", cure)
+        if self.training.selection == "auc" and data.problem != "binary":
+            raise BadInput("training.selection", f"auc needs two labels, and it is {data.problem}", "set it to eacc")
+        for name in self.stages:
+            if name not in self.stage_names:
+                raise unknown(f"training.{name}", "stage", name, self.stage_names)
 
     @cached_property
     def uid(self) -> str:
         return digest([replica.uid for replica in self.replicas])
 
+    @property
+    def plain(self) -> Spec:
+        """Its arguments as values that travel."""
+        built = {part: members.plain(getattr(self, part)) for part in ("dataset", "method", "network")}
+        training = {**asdict(self.training), **self.stages}
+        own = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "stages"}
+        return {**own, **built, "training": training, "numerics": asdict(self.numerics)}
+
     def stored(self, store: Store) -> bool:
         return all(store.has(replica.uid) for replica in self.replicas)
 
 
-def dataset(spec: Spec) -> Dataset:
-    """The loaded data set, read once per process."""
-    return _dataset(json.dumps(spec, sort_keys=True))
+def dataset(member: Any) -> Dataset:
+    """The loaded data set of a member, or of its name and values; read once per process."""
+    member = members.build("datasets", member)
+    key = f"{type(member).__module__} {member!r}"
+    if key not in _loaded:
+        _loaded[key] = member.load()
+    return _loaded[key]
 
 
-@cache
-def _dataset(spec: str) -> Dataset:
-    return registry.build("datasets", json.loads(spec)).load()
+_loaded: dict[str, Dataset] = {}
+
+
+def checked_training(values: Mapping[str, Any] | Training) -> dict[str, Any]:
+    """Every field of `Training`, and under the names of single stages those that are given for them."""
+    if isinstance(values, Training):
+        return dict(vars(members.checked(Training, values)))
+    own = {name: part for name, part in values.items() if isinstance(part, Mapping) and name not in vars(Training())}
+    whole = dict(vars(members.checked(Training, {k: v for k, v in values.items() if k not in own})))
+    for name, part in own.items():
+        with said_of(name):
+            whole[name] = {key: getattr(members.checked(Training, part), key) for key in part}
+    return whole
 
 
 def stages(replicas: Iterable[Replica], wanted: Callable[[Replica], bool] = lambda replica: True) -> dict[str, Replica]:
@@ -127,6 +204,8 @@ def execute(
     Inside a torch.distributed group all processes call this alike, and the first one writes.
     """
     torch.backends.cudnn.allow_tf32 = False  # ten bits are no float32: finite differences drown in them
+    for trial in trials:
+        trial.check()
     last = [replica for trial in trials for replica in trial.replicas]
     needed = stages(last, wanted=lambda replica: not _agreed(store.has(replica.uid)))
     levels = [list(level) for _, level in groupby(needed.values(), key=lambda replica: replica.depth)]

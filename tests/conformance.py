@@ -4,7 +4,7 @@ from unittest import mock
 
 import torch
 
-from fairray import registry
+from fairray import members
 from fairray.errors import BadInput
 from fairray.store import Store
 from fairray.training.stacked import Stacked
@@ -22,7 +22,7 @@ KINDS = {"table": {}, "image": {"side": 8}}
 def served(method, kind):
     """Whether a method serves the generated data of a kind."""
     try:
-        registry.load("methods", method)().check(dataset({"name": "toy", "size": 256, **KINDS[kind]}))
+        members.load("methods", method)().check(dataset({"name": "toy", "size": 256, **KINDS[kind]}))
     except BadInput:
         return False
     return True
@@ -30,7 +30,7 @@ def served(method, kind):
 
 def varied(method, trial, seeds=(0, 1), kind="table"):
     """Trials of a method that differ in every float: hyperparameters and learning rate."""
-    default = registry.load("methods", method)()
+    default = members.load("methods", method)()
     few = {"probe_epochs": 2} if hasattr(default, "probe_epochs") else {}
     floats = {name: value for name, value in vars(default).items() if isinstance(value, float)}
     return [

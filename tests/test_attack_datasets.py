@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from fairray import registry
+from fairray import members
 from fairray.data import SPLITS
 from fairray.datasets._imagenet import CLASSES
 from fairray.errors import BadInput
@@ -21,7 +21,7 @@ def cache(tmp_path, monkeypatch):
 
 
 def load(name, **arguments):
-    return registry.build("datasets", {"name": name, **arguments}).load()
+    return members.build("datasets", {"name": name, **arguments}).load()
 
 
 def ids(data):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from fairray import config, registry
+from fairray import config, members
 from fairray.cli import main
 from fairray.data import Dataset
 from fairray.defences import bit_depth, jpeg
@@ -195,7 +195,7 @@ def test_a_judge_is_a_second_network_that_reads_the_adversarial_images(attack, r
 
 def test_saliency_maps_of_both_images_are_compared(attack, run, store):
     made = attack(saliency={"name": "spectral_residual"}, gallery=3)
-    table, saliency = images_of(run(made)), registry.build("saliency", {"name": "spectral_residual"})
+    table, saliency = images_of(run(made)), members.build("saliency", {"name": "spectral_residual"})
     data, (rows, images) = made.replicas[0].setting.dataset.test, adversarial(made, store, "test")
     before, after = (saliency(x.float() / 255) for x in (data["x"][rows], images))
     apart = (after - before).flatten(1)
@@ -306,12 +306,12 @@ def test_grey_images_are_attacked_as_one_channel(attack, run, store, grey):
     assert table["success"].dropna().tolist() == fooled.double().tolist()
     apart = (images.double() - data["x"][rows][:, :1].double()).flatten(1) / 255
     assert table["l2"].dropna().tolist() == pytest.approx(apart.norm(dim=1).tolist(), rel=1e-4)
-    registry.build("methods", made.method).check(made.replicas[0].setting.dataset)
+    members.build("methods", made.method).check(made.replicas[0].setting.dataset)
 
 
 def check(dataset, **method):
-    data = dataset if isinstance(dataset, Dataset) else registry.build("datasets", {"name": "toy", **dataset}).load()
-    registry.build("methods", {"name": "attack", **method}).check(data)
+    data = dataset if isinstance(dataset, Dataset) else members.build("datasets", {"name": "toy", **dataset}).load()
+    members.build("methods", {"name": "attack", **method}).check(data)
 
 
 def test_data_that_cannot_be_attacked_is_refused():
@@ -352,7 +352,7 @@ def photographs(tmp_path, monkeypatch):
     torch.save(timm.create_model("resnet18").state_dict(), tmp_path / "w.pth")
     network = {"name": "timm", "model": "resnet18", "weights": str(tmp_path / "w.pth")}
     with torch.no_grad():
-        labels = registry.build("networks", network).build((3, 32, 32), 1000).eval()(pixels).argmax(1)
+        labels = members.build("networks", network).build((3, 32, 32), 1000).eval()(pixels).argmax(1)
     labels[5:] = (labels[5:] + 1) % 1000
     rows = [f"i{i},{label + 1},1" for i, label in enumerate(labels.tolist())]
     (folder / "images.csv").write_text("\n".join(["ImageId,TrueLabel,TargetClass", *rows, ""]))
@@ -361,7 +361,7 @@ def photographs(tmp_path, monkeypatch):
 
 
 def test_without_training_images_a_classifier_needs_its_own_weights(photographs):
-    data = registry.build("datasets", photographs[0]).load()
+    data = members.build("datasets", photographs[0]).load()
     check(data, pretrained=True)
     with pytest.raises(BadInput, match="it has no images to train the classifier on") as error:
         check(data)
@@ -530,7 +530,7 @@ def test_a_cost_two_members_deep_can_be_searched(study):
     cost = "{name: perceptual, cost: {name: ssim, sigma: {grid: [1.0, 2.0]}}}"
     (arm,) = study(f"methods.pgd_l2.attack={cost}").arms()
     assert list(arm.space) == ["method.attack.cost.sigma"]
-    built = [registry.build("methods", arm.at(point).method).attack.cost for point in arm.grid()]
+    built = [members.build("methods", arm.at(point).method).attack.cost for point in arm.grid()]
     assert [(type(cost), cost.sigma) for cost in built] == [(Ssim, 1.0), (Ssim, 2.0)]
 
 
@@ -589,7 +589,7 @@ def test_a_misspelt_distance_is_refused_before_anything_runs(study):
 def test_the_study_of_digits_attacks_with_one_step_of_one_length(scale):
     chosen = config.load("attack_ssim_mnist", scale)
     arms = {arm.name: arm for arm in chosen.arms()}
-    one = {name: registry.build("methods", arms[f"{name}_one_step"].corner.method) for name in ("ssim", "pgd")}
+    one = {name: members.build("methods", arms[f"{name}_one_step"].corner.method) for name in ("ssim", "pgd")}
     assert one["ssim"].attack.eps == one["pgd"].attack.eps == 10.0
     assert (one["pgd"].attack.N, one["pgd"].attack.bits) == (1, None)
     assert one["ssim"].grey

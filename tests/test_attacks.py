@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from skimage.color import deltaE_ciede2000, rgb2lab
 from torch import nn
 
-from fairray import registry
+from fairray import members
 from fairray.attacks._colour import ciede2000, lab
 from fairray.attacks._iterated import distances, margin, noisy, projected, rounded
 from fairray.attacks.lpa import Lpa
@@ -40,7 +40,7 @@ EARLY_STOPPING = {
     "perceptual": lambda **settings: Perceptual(**{"cost": Squared(), "lam": 0.1, "eps": 0.02, **settings}),
     "pgd_l2": lambda **settings: PgdL2(**{"eps": 0.04, **settings}),
 }
-every_attack = pytest.mark.parametrize("name", registry.names("attacks"))
+every_attack = pytest.mark.parametrize("name", members.names("attacks"))
 every_early_stopping_attack = pytest.mark.parametrize("name", EARLY_STOPPING)
 
 
@@ -101,7 +101,7 @@ def eight_bit(x):
 @pytest.fixture
 def attack(name):
     """The member with its defaults; a cost is a toy."""
-    member = registry.load("attacks", name)
+    member = members.load("attacks", name)
     cost = {"cost": Squared()} if "cost" in {field.name for field in fields(member)} and name not in ONE_STEP else {}
     return member(**cost, **SHORTER.get(name, {}))
 
@@ -155,7 +155,7 @@ def test_an_image_alone_becomes_what_it_becomes_among_64(attack):
         torch.testing.assert_close(alone, together[i : i + 1], rtol=0, atol=1e-8)
 
 
-@pytest.mark.parametrize("name", sorted({*registry.names("attacks")} - ONE_STEP))
+@pytest.mark.parametrize("name", sorted({*members.names("attacks")} - ONE_STEP))
 def test_no_images_give_no_images(attack):
     x = images(0)
     assert attack(linear(3), x, torch.zeros(0, dtype=torch.long)).shape == x.shape

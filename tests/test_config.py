@@ -2,7 +2,7 @@
 
 import pytest
 
-from fairray import config, registry
+from fairray import config, members
 from fairray.errors import BadInput
 from fairray.triggers.badnet import BadNet
 
@@ -67,7 +67,7 @@ def test_a_method_s_trigger_is_a_file_or_a_spec():
     assert (named["name"], named["size"]) == ("badnet", 10)
     spec = "methods={bade: {name: bade, trigger: {name: badnet, size: 3}}}"
     method = next(config.load("bade_triggers", "small", [spec, "baseline=null"]).arms()).closed.method
-    assert registry.build("methods", method).trigger == BadNet(size=3)
+    assert members.build("methods", method).trigger == BadNet(size=3)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_a_method_can_be_searched_in_a_way_of_its_own():
 
 def test_a_scale_sets_probes_where_there_are_any():
     probes = config.load("trust_networks", "small").methods["VGG16"]
-    assert probes["probe_epochs"] < registry.load("methods", "trust")().probe_epochs
+    assert probes["probe_epochs"] < members.load("methods", "trust")().probe_epochs
     assert "probe_epochs" not in config.load("bade_celeba", "small").methods["standard"]
     with pytest.raises(BadInput, match="none of the methods has prob_lr"):
         config.load("trust_networks", "small", ["methods.*.prob_lr=1"])

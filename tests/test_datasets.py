@@ -2,13 +2,13 @@ import pandas as pd
 import pytest
 import torch
 
-from fairray import registry
+from fairray import members
 from fairray.data import cell_counts
 from fairray.errors import BadInput
 
 
 def load(name, **arguments):
-    return registry.build("datasets", {"name": name, **arguments}).load()
+    return members.build("datasets", {"name": name, **arguments}).load()
 
 
 def rate(split, group):

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from fairray import registry
+from fairray import members
 from fairray.data import SPLITS, cell_counts
 from fairray.datasets import _images, digits5k
 from fairray.errors import BadInput
@@ -19,7 +19,7 @@ GREEN = (40, 200, 40)
 
 
 def load(name, **arguments):
-    return registry.build("datasets", {"name": name, **arguments}).load()
+    return members.build("datasets", {"name": name, **arguments}).load()
 
 
 def everything(data, key):

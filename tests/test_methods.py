@@ -8,10 +8,10 @@ import pytest
 import torch
 from conformance import KINDS, artifacts, assert_engines_agree, assert_stacking_changes_nothing, served, to_distribute
 
-from fairray import registry
+from fairray import members
 from fairray.store import Store
 
-METHODS = registry.names("methods")
+METHODS = members.names("methods")
 
 
 SERVED = [(method, kind) for method in METHODS for kind in KINDS if served(method, kind)]

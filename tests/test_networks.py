@@ -8,14 +8,14 @@ import yaml
 from torch import nn
 from torch.func import functional_call, grad, stack_module_state, vmap
 
-from fairray import registry
+from fairray import members
 from fairray.errors import BadInput
 from fairray.networks import _torchvision
 from fairray.networks._torchvision import imported
 
 EXTERNAL = ("efficientnet_lite0", "timm", "torchvision")  # other packages', see test_pretrained.py
-NAMES = [name for name in registry.names("networks") if name not in EXTERNAL]
-IMAGE = [name for name in registry.names("networks") if name != "mlp"]
+NAMES = [name for name in members.names("networks") if name not in EXTERNAL]
+IMAGE = [name for name in members.names("networks") if name != "mlp"]
 # networks whose feature layer can be chosen: the layer that is not the default
 OTHER_LAYERS = {
     "inception_v1": "avgpool",
@@ -53,7 +53,7 @@ PUBLISHED = {  # network: (image side in px, parameters, the reference implement
 
 
 def network(name, size=(28, 28), outputs=3, **arguments):
-    return registry.build("networks", {"name": name, **arguments}).build((3, *size), outputs)
+    return members.build("networks", {"name": name, **arguments}).build((3, *size), outputs)
 
 
 def published(name, side):
@@ -64,7 +64,7 @@ def published(name, side):
 
 def small(name, size=(28, 28), seed=0, **arguments):
     """The network with few channels, initialised by a seed."""
-    default = registry.load("networks", name)()
+    default = members.load("networks", name)()
     sizes = {key: value for key, value in vars(default).items() if not isinstance(value, str)}
     cuts = {key: 1 / 16 if isinstance(value, float) else min(value, 8) for key, value in sizes.items()}
     torch.manual_seed(seed)
@@ -117,13 +117,13 @@ def test_a_gradient_reaches_every_parameter(name, arguments):
 @pytest.mark.parametrize("name", IMAGE)
 def test_a_table_is_refused(name):
     with pytest.raises(BadInput, match=r"\(102,\)"):
-        registry.build("networks", {"name": name}).build((102,), 2)
+        members.build("networks", {"name": name}).build((102,), 2)
 
 
-@pytest.mark.parametrize("name", registry.names("networks"))
+@pytest.mark.parametrize("name", members.names("networks"))
 def test_conf_says_the_defaults(name):
     path = Path(__file__).parents[1] / "conf" / "network" / f"{name}.yaml"
-    assert yaml.safe_load(path.read_text()) == {"name": name, **vars(registry.load("networks", name)())}
+    assert yaml.safe_load(path.read_text()) == {"name": name, **vars(members.load("networks", name)())}
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -184,7 +184,7 @@ def test_flattened_the_last_map_feeds_the_head_of_preservetask(name, channels, p
 @pytest.mark.parametrize(("name", "layer"), OTHER_LAYERS.items())
 def test_the_parameters_before_the_feature_layer_do_not_depend_on_it(name, layer):
     default, other = small(name), small(name, layer=layer)
-    assert (default.layer, other.layer) == (registry.load("networks", name)().layer, layer)
+    assert (default.layer, other.layer) == (members.load("networks", name)().layer, layer)
     trunks = ({key: tensor.shape for key, tensor in net.encoder[0].state_dict().items()} for net in (default, other))
     assert next(trunks) == next(trunks)
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from conformance import assert_stacking_changes_nothing
 
-from fairray import config, registry
+from fairray import config, members
 from fairray.cli import main
 from fairray.errors import BadInput
 
@@ -58,8 +58,8 @@ def test_a_file_is_run_by_a_study(file, tmp_path):
 def test_a_package_joins_by_an_entry_point(file, trial, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     point = EntryPoint(name="grouped", value="grouped", group="fairray.methods")
-    monkeypatch.setattr(registry, "entry_points", lambda group: [point] if group == point.group else [])
-    assert "grouped" in registry.names("methods")
+    monkeypatch.setattr(members, "entry_points", lambda group: [point] if group == point.group else [])
+    assert "grouped" in members.names("methods")
     assert_stacking_changes_nothing("grouped", trial, tmp_path)
     study = config.load("bade_benchmarks", "smoke", ["methods.bade=grouped"])
     assert study.methods["bade"] == {"name": "grouped", "power": 1.0}
@@ -70,22 +70,22 @@ def test_a_module_must_say_what_it_offers(tmp_path):
     path = tmp_path / "silent.py"
     path.write_text("x = 1\n")
     with pytest.raises(BadInput, match="__all__ has 0 names"):
-        registry.load("methods", str(path))
+        members.load("methods", str(path))
     with pytest.raises(BadInput, match="no such file"):
-        registry.load("methods", str(tmp_path / "absent.py"))
+        members.load("methods", str(tmp_path / "absent.py"))
 
 
 def test_two_files_of_one_name(file, tmp_path):
     """Copies are one method; different files are not taken for each other."""
-    first = registry.load("methods", str(file))
+    first = members.load("methods", str(file))
     folder = tmp_path / "elsewhere"
     folder.mkdir()
     copy = folder / file.name
     copy.write_text(file.read_text())
-    assert registry.load("methods", str(copy)) is first
+    assert members.load("methods", str(copy)) is first
     copy.write_text(file.read_text() + "\n# edited\n")
     with pytest.raises(BadInput, match="same name"):
-        registry.load("methods", str(copy))
+        members.load("methods", str(copy))
 
 
 def test_a_network_of_ones_own(tmp_path, trial, store):

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from fairray import registry
+from fairray import members
 from fairray.data import SPLITS
 from fairray.errors import BadInput
 from fairray.report.samples import contact_sheet
@@ -39,7 +39,7 @@ AREAS = torch.tensor([pi, *(n / 2 * sin(2 * pi / n) for n in CORNERS[1:])])  # o
 
 
 def load(**arguments):
-    return registry.build("datasets", {"name": "preservetask", "train": 2, "test": 1, **arguments}).load()
+    return members.build("datasets", {"name": "preservetask", "train": 2, "test": 1, **arguments}).load()
 
 
 def labels(data, split):
@@ -416,10 +416,10 @@ def test_a_sheet_shows_each_class_of_each_task():
 
 
 def test_a_sheet_of_stored_images_with_two_classes():
-    data = registry.build("datasets", {"name": "toy", "side": 16, "size": 64}).load()
+    data = members.build("datasets", {"name": "toy", "side": 16, "size": 64}).load()
     assert sorted(texts(contact_sheet(data, columns=1))) == sorted([*data.tasks, *data.classes, *data.groups])
 
 
 def test_a_sheet_is_of_images():
     with pytest.raises(BadInput, match="images"):
-        contact_sheet(registry.build("datasets", {"name": "toy"}).load())
+        contact_sheet(members.build("datasets", {"name": "toy"}).load())

@@ -10,7 +10,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from sklearn.datasets import load_sample_images
 
-from fairray import registry
+from fairray import members
 from fairray.datasets._imagenet import CLASSES
 from fairray.errors import BadInput
 from fairray.networks import _pretrained
@@ -30,7 +30,7 @@ def no_gradients():
 
 
 def made(name, size=64, outputs=OUTPUTS, **arguments):
-    return registry.build("networks", {"name": name, **arguments}).build((3, size, size), outputs).eval()
+    return members.build("networks", {"name": name, **arguments}).build((3, size, size), outputs).eval()
 
 
 def measure_input(norm, arguments):
@@ -166,15 +166,15 @@ def test_networks_have_no_dropout_of_their_own(name, model):
     ],
 )
 def test_a_model_that_cannot_read_the_images_is_refused_before_anything_runs(name, model, says):
-    network = registry.build("networks", {"name": name, "model": model})
+    network = members.build("networks", {"name": name, "model": model})
     with pytest.raises(BadInput, match=rf"cannot be used for images of \(3, 32, 32\): .*{says}") as error:
         network.check((3, 32, 32), OUTPUTS)
     assert error.value.where == "network.model"
-    registry.build("networks", {"name": name, "model": "resnet18"}).check((3, 32, 32), OUTPUTS)
+    members.build("networks", {"name": name, "model": "resnet18"}).check((3, 32, 32), OUTPUTS)
 
 
 def test_an_encoder_is_no_classifier():
-    network = registry.build("networks", {"name": "timm", "model": "gemma4_vit_167m_enc"})
+    network = members.build("networks", {"name": "timm", "model": "gemma4_vit_167m_enc"})
     with pytest.raises(BadInput, match="its output has the axes"):
         network.check((3, 48, 48), OUTPUTS)
 
@@ -182,7 +182,7 @@ def test_an_encoder_is_no_classifier():
 @pytest.mark.parametrize("name", ["timm", "torchvision", "efficientnet_lite0"])
 def test_what_is_no_rgb_image_is_refused(name):
     with pytest.raises(BadInput, match="RGB images"):
-        registry.build("networks", {"name": name}).build((8,), 1000)
+        members.build("networks", {"name": name}).build((8,), 1000)
 
 
 @pytest.mark.parametrize("name", ["timm", "torchvision"])
@@ -203,7 +203,7 @@ def test_files_that_are_no_weights_of_the_model_are_named(tmp_path, name, suffix
         file.write_bytes(content)
     elif content is not None:
         torch.save(content, file)
-    network = registry.build("networks", {"name": name, "model": "resnet18", "weights": str(file)})
+    network = members.build("networks", {"name": name, "model": "resnet18", "weights": str(file)})
     with pytest.raises(BadInput, match=says) as error:
         network.check((3, 64, 64), OUTPUTS)
     assert error.value.where == str(file)
@@ -233,18 +233,18 @@ def test_the_key_says_what_is_in_the_file_and_not_where_it_lies(tmp_path, name):
     for file, content in contents.items():
         (tmp_path / file).write_bytes(content)
     spec = {"name": name, "model": "resnet18"}
-    keys = [registry.build("networks", {**spec, "weights": str(tmp_path / file)}).key for file in contents]
+    keys = [members.build("networks", {**spec, "weights": str(tmp_path / file)}).key for file in contents]
     assert keys[0] == keys[1] != keys[2]
-    bare = registry.build("networks", spec)
+    bare = members.build("networks", spec)
     assert bare.key == {"model": "resnet18", "weights": None}
     assert not bare.pretrained
-    assert registry.build("networks", {**spec, "weights": str(tmp_path / "a.pth")}).pretrained
+    assert members.build("networks", {**spec, "weights": str(tmp_path / "a.pth")}).pretrained
     with pytest.raises(BadInput, match="no such file"):
-        _ = registry.build("networks", {**spec, "weights": str(tmp_path / "d.pth")}).key
+        _ = members.build("networks", {**spec, "weights": str(tmp_path / "d.pth")}).key
 
 
 def test_a_file_that_was_replaced_has_another_key(tmp_path):
-    network = registry.build("networks", {"name": "timm", "weights": str(tmp_path / "w.pth")})
+    network = members.build("networks", {"name": "timm", "weights": str(tmp_path / "w.pth")})
     keys = []
     for content in (b"one", b"another"):
         (tmp_path / "w.pth").write_bytes(content)
@@ -263,7 +263,7 @@ def test_efficientnet_lite0_wants_imagenet_s_classes():
 
 
 def test_efficientnet_lite0_without_its_package_is_refused(monkeypatch):
-    module = registry.module("networks", "efficientnet_lite0")
+    module = members.module("networks", "efficientnet_lite0")
     monkeypatch.setattr(module, "find_spec", lambda name: None)
     with pytest.raises(BadInput, match="is not installed") as error:
         made("efficientnet_lite0", 224, 1000)
@@ -272,7 +272,7 @@ def test_efficientnet_lite0_without_its_package_is_refused(monkeypatch):
 
 def test_efficientnet_lite0_has_every_weight_where_it_belongs(lite0):
     """The file's names and timm's are different, their order is the same: so every name's last part must agree."""
-    module = registry.module("networks", "efficientnet_lite0")
+    module = members.module("networks", "efficientnet_lite0")
     stored = _pretrained.parameters(module._file())
     own = {**lite0.encoder[1].state_dict(), **lite0.head.state_dict()}
     assert [name.split(".")[-1] for name in stored] == [name.split(".")[-1] for name in own]
@@ -306,6 +306,6 @@ def imagenet_compatible(tmp_path, monkeypatch):
 
 def test_efficientnet_lite0_reads_most_photographs_of_imagenet(lite0, imagenet_compatible):
     spec = {"name": "imagenet_compatible", "folder": str(imagenet_compatible), "rows": (0, 40), "size": (224, 224)}
-    test = registry.build("datasets", spec).load().test
+    test = members.build("datasets", spec).load().test
     assert len(test["y"]) == 40
     assert (lite0(test["x"]).argmax(1) == test["y"]).double().mean().item() >= 0.85

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from conformance import assert_engines_agree
 
-from fairray import registry
+from fairray import members
 from fairray.errors import BadInput
 from fairray.methods.suppress import Suppress, Suppressed
 from fairray.store import Store
@@ -175,4 +175,4 @@ def test_what_cannot_be_suppressed_is_refused():
     with pytest.raises(BadInput, match="a target and another are needed"):
         Suppress().check(dataset({"name": "digits5k"}))
     with pytest.raises(BadInput, match="a target and another are needed"):
-        registry.load("methods", "trust")().check(dataset({"name": "adult", "target": "age"}))
+        members.load("methods", "trust")().check(dataset({"name": "adult", "target": "age"}))

@@ -9,14 +9,14 @@ import torch
 from PIL import Image
 from scipy.io import savemat
 
-from fairray import config, registry
+from fairray import config, members
 from fairray.data import SPLITS
 from fairray.datasets import coloured_mnist, digits5k, imdb_wiki
 from fairray.errors import BadInput
 
 
 def load(name, **arguments):
-    return registry.build("datasets", {"name": name, **arguments}).load()
+    return members.build("datasets", {"name": name, **arguments}).load()
 
 
 def everything(data, key):

@@ -8,7 +8,7 @@ import yaml
 from pydantic import TypeAdapter
 from torch.func import grad, vmap
 
-from fairray import registry, triggers
+from fairray import members, triggers
 from fairray.triggers._images import block
 from fairray.triggers.badnet import BadNet
 from fairray.triggers.blended import Blended
@@ -41,7 +41,7 @@ def carried(trigger, x, which):
 
 @pytest.fixture
 def trigger(name):
-    return registry.load("triggers", name)()
+    return members.load("triggers", name)()
 
 
 @every_image_trigger
@@ -65,7 +65,7 @@ def test_no_trigger_leaves_the_image_as_it_is(trigger, dtype):
 def test_no_trigger_keeps_each_of_the_256_levels():
     x = torch.arange(256, dtype=torch.uint8).expand(1, 3, 2, 256)
     for name in IMAGE_MEMBERS:
-        assert torch.equal(registry.load("triggers", name)()(x, torch.tensor([-1])), x), name
+        assert torch.equal(members.load("triggers", name)()(x, torch.tensor([-1])), x), name
 
 
 @every_image_trigger
@@ -125,10 +125,10 @@ def test_a_trigger_first_used_inside_a_gradient_can_be_used_outside(name, trigge
 @pytest.mark.parametrize("path", CONF, ids=lambda path: path.stem)
 def test_a_configured_trigger_is_built_and_a_members_own_file_gives_its_defaults(path):
     values = yaml.safe_load(path.read_text())
-    member = registry.load("triggers", values.pop("name"))
+    member = members.load("triggers", values.pop("name"))
     built = TypeAdapter(member).validate_python(values)
     if path.stem in MEMBERS:
-        assert set(values) == set(registry.arguments(member))
+        assert set(values) == set(members.arguments(member))
         assert built == member()
 
 

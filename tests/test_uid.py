@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import fairray
-from fairray import registry
+from fairray import members
 
 PACKAGE = Path(fairray.__file__).parent
 METHODS = ("standard", "undersampling", "reweighing", "bade")
@@ -95,6 +95,6 @@ def test_equal_prefixes_are_shared(trial):
     teachers = {trial({"name": "bade", "temperature": t}).replicas[0].stage.model.teacher for t in (0.5, 1.0, 20.0)}
     assert len(teachers) == 1
     assert (
-        registry.build("methods", {"name": "bade", "strength": 1}).chain()
-        == registry.build("methods", {"name": "bade", "strength": 1.0}).chain()
+        members.build("methods", {"name": "bade", "strength": 1}).chain()
+        == members.build("methods", {"name": "bade", "strength": 1.0}).chain()
     )

@@ -5,13 +5,14 @@ images beside it, noise is drawn for each from the seed and its own pixels, and 
 """
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 from torch import Tensor
 
 from fairray.errors import BadInput
+from fairray.members import Of
 
-__all__ = ["Attack", "Model", "able"]
+__all__ = ["Attack", "AttackField", "Model", "able"]
 
 Model = Callable[[Tensor], Tensor]
 
@@ -30,9 +31,12 @@ class Attack(Protocol):
         """
 
 
+AttackField = Annotated[Attack, Of("attacks")]
+
+
 def able(cost: Any, ability: str, cure: str) -> Any:
     """The cost, if it has a method `ability`; else a BadInput."""
     if not hasattr(cost, ability):
         problem = "there is none" if cost is None else f"{type(cost).__name__} has no {ability}"
-        raise BadInput("attack.cost", f"{problem}, which this attack needs", cure)
+        raise BadInput("cost", f"{problem}, which this attack needs", cure)
     return cost

@@ -2,17 +2,19 @@
 
 from collections.abc import Callable
 from hashlib import blake2b
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from fairray.attacks import Model
+from fairray.members import Of
 from fairray.perceptual import Reference
 
 __all__ = [
     "Embedding",
+    "EmbeddingField",
     "ascended",
     "compacted",
     "differentiated",
@@ -34,6 +36,9 @@ class Embedding(Protocol):
 
     def embed(self, x: Tensor) -> Tensor:
         """Features of images x."""
+
+
+EmbeddingField = Annotated[Embedding, Of("perceptual")]
 
 
 def margin(z: Tensor, y: Tensor) -> Tensor:

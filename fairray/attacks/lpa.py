@@ -1,7 +1,7 @@
 """LPA: a Lagrangian attack within a neural perceptual distance (Laidlaw, Singla & Feizi, 2021, Alg. 2)."""
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 from annotated_types import Ge, Gt
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from fairray.attacks import Model, able
 from fairray.attacks._iterated import (
+    EmbeddingField,
     Rows,
     compacted,
     differentiated,
@@ -39,7 +40,7 @@ class Lpa:
     h: step of the finite difference that measures how fast the features move.
     """
 
-    cost: Any = field(default_factory=Neural)
+    cost: EmbeddingField = field(default_factory=Neural)
     bound: Annotated[float, Gt(0)] = 0.5
     T: Annotated[int, Ge(1)] = 40
     outer: Annotated[int, Ge(1)] = 5

@@ -1,7 +1,7 @@
 """The attack with a perceptual cost ("Human Imperceptible Attacks and Applications to Improve Fairness", Alg. 3.1)."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 from annotated_types import Ge, Gt
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from fairray.attacks import Model, able
 from fairray.attacks._iterated import ascended, unit
-from fairray.perceptual import Reference, gradient
+from fairray.perceptual import CostField, Reference, gradient
 
 __all__ = ["Perceptual"]
 
@@ -28,7 +28,7 @@ class Perceptual:
       None for floats, as printed.
     """
 
-    cost: Any
+    cost: CostField
     lam: Annotated[float, Ge(0)] = 1.0
     eps: Annotated[float, Gt(0)] = 0.1
     normalised: bool = False

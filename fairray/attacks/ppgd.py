@@ -1,7 +1,7 @@
 """PPGD: projected gradient ascent in a ball of neural perceptual distance (Laidlaw, Singla & Feizi, 2021, Alg. 1)."""
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 from annotated_types import Ge, Gt
@@ -10,6 +10,7 @@ from torch import Tensor
 from fairray.attacks import Model, able
 from fairray.attacks._iterated import (
     Embedding,
+    EmbeddingField,
     Rows,
     compacted,
     differentiated,
@@ -39,7 +40,7 @@ class Ppgd:
     h: step of the finite differences along the Jacobian.
     """
 
-    cost: Any = field(default_factory=Neural)
+    cost: EmbeddingField = field(default_factory=Neural)
     bound: Annotated[float, Gt(0)] = 0.5
     T: Annotated[int, Ge(1)] = 40
     kappa: Annotated[float, Ge(0)] = 1.0

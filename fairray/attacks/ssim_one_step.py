@@ -1,7 +1,7 @@
 """The one-step attack under SSIM: "Human Imperceptible Attacks and Applications to Improve Fairness", equation 3.4."""
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import torch
 from annotated_types import Gt
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from fairray.attacks import Model, able
 from fairray.attacks._iterated import fooling, unit
+from fairray.perceptual import CostField
 from fairray.perceptual._hessian import solve, solve_dense
 from fairray.perceptual.ssim import Ssim
 
@@ -26,7 +27,7 @@ class SsimOneStep:
     """
 
     eps: Annotated[float, Gt(0)] = 10.0
-    cost: Any = field(default_factory=Ssim)
+    cost: CostField = field(default_factory=Ssim)
     tolerance: Annotated[float, Gt(0)] = 1e-4
     solver: Literal["cg", "dense"] = "cg"
     budget: Annotated[float, Gt(0)] | None = None

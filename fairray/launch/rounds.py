@@ -1,7 +1,7 @@
 """Ask, run, tell: the only loop. An executor runs each round's packs before it asks for the next round."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import groupby
 from math import ceil
 from typing import Any
@@ -88,4 +88,4 @@ def work(pack: Pack) -> int:
 
 def plain(pack: Pack) -> list[dict[str, Any]]:
     """A pack as values that Ray can send and print."""
-    return [asdict(trial) for trial in pack]
+    return [trial.plain for trial in pack]

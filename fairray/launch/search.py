@@ -7,8 +7,9 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import TrialState
 
 from fairray.selection import val_means
+from fairray.space import Grid, Range, points
 from fairray.store import Store
-from fairray.study import Arm, Direction, Grid, Range, Search, Study
+from fairray.study import Arm, Direction, Search, Study
 from fairray.trial import Trial, results
 
 __all__ = ["Asker", "askers"]
@@ -23,7 +24,7 @@ class Asker:
         self.arm, self.search, self.objectives = arm, search, objectives
         self.open: list[tuple[optuna.Trial, Trial]] = []
         self.asked = 0
-        self.grid = arm.grid() if search.name == "grid" or not arm.space else []
+        self.grid = points(arm.space) if search.name == "grid" or not arm.space else []
         if not self.grid:
             sampler = {"tpe": _tpe, "nsga2": _nsga2}[search.name](search)
             self.study = optuna.create_study(directions=[*objectives.values()], sampler=sampler)
@@ -62,7 +63,7 @@ def askers(study: Study) -> list[Asker]:
 def _distribution(choice: Grid | Range) -> BaseDistribution:
     if isinstance(choice, Grid):
         return CategoricalDistribution(choice.grid)
-    if isinstance(choice.low, int) and isinstance(choice.high, int):
+    if isinstance(choice.low, int) and isinstance(choice.high, int):  # its field is whole
         return IntDistribution(choice.low, choice.high, log=choice.log)
     return FloatDistribution(choice.low, choice.high, log=choice.log)
 

@@ -85,10 +85,8 @@ class Mirror:
         arm = self._run("fairray.arm", f"{self.study.uid} {trial.arm}", trial.arm, self.parent)
         name = " ".join([trial.task, *(f"{k.split('.')[-1]}={v}" for k, v in trial.point.items())])
         run = self._run("fairray.trial", key, name, arm)
-        specs = {"method": trial.method, "network": trial.network, "training": trial.training}
-        params = {f"{part}.{k}": v for part, spec in specs.items() for k, v in spec.items()}
-        params |= {"task": trial.task, **{f"dataset.{k}": v for k, v in trial.dataset.items()}}
-        params |= {f"numerics.{k}": v for k, v in trial.numerics.items()}
+        parts = ("task", "dataset", "method", "network", "training", "numerics")
+        params = dict(_dotted({part: trial.plain[part] for part in parts}))
         uids = " ".join(replica.uid for replica in trial.replicas)
         metrics = [*_curves(records), *_finals(records)]
         for start in range(0, max(len(metrics), 1), BATCH):
@@ -134,6 +132,15 @@ class Mirror:
             tags = {**self.common, tag: value, **({"mlflow.parentRunId": parent} if parent else {})}
             self.shown[value] = self.client.create_run(self.experiment, run_name=name, tags=tags).info.run_id
         return self.shown[value]
+
+
+def _dotted(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    """Every value of nested mappings under its dotted name."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _dotted(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
 
 
 def _curves(records: pd.DataFrame) -> Iterable[Metric]:

@@ -1,14 +1,13 @@
 """Adversarial images of one shard of a data set: what the attacks compute, and nothing that is measured of it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, is_dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import pandas as pd
 import torch
 from torch import Tensor
 
-from fairray.attacks import Model
+from fairray.attacks import AttackField, Model
 from fairray.data import Dataset, Tensors
 from fairray.methods.standard import Standard
 from fairray.stages import Artifact, Setting, Step
@@ -51,12 +50,9 @@ class Attacked(Step):
 
     model: TrainStage | None
     victim: Victim
-    attack: Any
+    attack: AttackField
     batch: int
     shard: tuple[int, int]
-
-    def modules(self):
-        return __name__, *member_modules(self.attack)
 
     def compute(self, setting, seed, before):
         model = self.victim.model(self.model, setting, before.get("model", Artifact()))
@@ -108,11 +104,3 @@ def predicted(model: Model, x: Tensor) -> Tensor:
 def as_bytes(x: Tensor) -> Tensor:
     """Images in [0, 1] as bytes on the host, rounded once: rounding within an attack would kill its small steps."""
     return (x.detach() * 255).round().to(torch.uint8).cpu()
-
-
-def member_modules(member: Any) -> tuple[str, ...]:
-    """The modules of a member and of the members in it, whose code decides results too."""
-    if not is_dataclass(member):
-        return ()
-    inner = [module for field in fields(member) for module in member_modules(getattr(member, field.name))]
-    return (type(member).__module__, *inner)

@@ -2,29 +2,27 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 import torch
 from torch import Tensor
 
-from fairray import registry
 from fairray.attacks import Model
 from fairray.data import Tensors
 from fairray.defences import bit_depth, jpeg
+from fairray.members import label
 from fairray.methods._attacked import (
     EVALUATED,
     Attacked,
     Victim,
     as_bytes,
     batches,
-    member_modules,
     pictures,
     predicted,
 )
-from fairray.perceptual import between
+from fairray.perceptual import CostField, between
 from fairray.perceptual.ssim import Ssim
-from fairray.saliency import Saliency
+from fairray.saliency import Saliency, SaliencyField
 from fairray.stages import Artifact, Setting, Stage, Step
 from fairray.training.stage import TrainStage
 
@@ -45,15 +43,10 @@ class Measured(Step):
     attacked: Attacked
     model: TrainStage | None
     judge: TrainStage | None
-    costs: tuple[Any, ...]
-    names: tuple[str, ...]
-    saliency: Any
+    costs: tuple[CostField, ...]
+    saliency: SaliencyField | None
     jpeg: tuple[int, ...]
     depths: tuple[int, ...]
-
-    def modules(self):
-        members = [module for member in (*self.costs, self.saliency) for module in member_modules(member)]
-        return (__name__, *members)
 
     def compute(self, setting, seed, before):
         victim, tables = self.attacked.victim, [before["attacked"].records.assign(view=None)]
@@ -76,7 +69,7 @@ class Measured(Step):
         clean, x = (victim.images(part[key], setting) for key in ("x", "attacked"))
         y = part["y"].to(x.device)
         judged = {"judged": predicted(judge, x) == y} if judge else {}
-        looks = {name: between(cost, clean, x) for name, cost in zip(self.names, self.costs, strict=True)}
+        looks = {label(cost): between(cost, clean, x) for cost in self.costs}
         yield None, {"success": predicted(model, x) != y, **norms(x - clean), **looks, **judged, **self._seen(clean, x)}
         for view, defended in self._defended(as_bytes(clean), part["attacked"]):
             clean, x = (victim.images(images, setting) for images in defended)
@@ -105,16 +98,15 @@ class Summary(Step):
     gallery/attacked as bytes, gallery/saliency and gallery/saliency_attacked as bytes with axes (image, height, width).
     """
 
-    measures = (
-        *("success", "l1", "l2", "linf", "judged"),
-        *registry.names("perceptual"),
-        *(f"saliency_{name}" for name in SALIENCY),
-    )
-
     model: TrainStage | None
     measured: tuple[Measured, ...]
     attacked: tuple[Attacked, ...]
     gallery: int
+
+    @property
+    def measures(self) -> tuple[str, ...]:  # type: ignore[override]
+        costs = map(label, self.measured[0].costs)
+        return ("success", "l1", "l2", "linf", "judged", *costs, *(f"saliency_{name}" for name in SALIENCY))
 
     @property
     def shards(self) -> tuple[Stage, ...]:

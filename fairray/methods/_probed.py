@@ -32,7 +32,7 @@ class ProbeSettings:
     probe_standardise: bool = True
     tsne: Annotated[int, Ge(0)] = 0
 
-    def probed(self, model: TrainStage, unwanted: tuple[str, ...] = ()) -> Stage:
+    def probed(self, model: TrainStage, unwanted: tuple[str, ...]) -> Stage:
         """The last stage of a chain: probes of a model, and the map of its features where one is wanted."""
         probing = Probing(
             lr=self.probe_lr,
@@ -90,7 +90,7 @@ class Probe(Step):
         classes, target = [len(task.classes) for task in dataset.tasks.values()], list(told).index(dataset.target)
         rows = [
             ("accuracy", None, accuracy),
-            ("leaked_accuracy", None, float(np.mean([told[name] for name in unwanted(dataset, self.unwanted)]))),
+            ("leaked_accuracy", None, float(np.mean([told[name] for name in self.unwanted]))),
             ("trust", None, row_trust(np.array([*told.values()]), classes, target)),
             *[("probe_accuracy", task, value) for task, value in told.items()],
         ]
@@ -132,12 +132,12 @@ def unwanted(dataset: Dataset, names: tuple[str, ...] = ()) -> tuple[str, ...]:
     return tuple(name for name in dataset.tasks if name != dataset.target)
 
 
-def check_tasks(method: str, dataset: Dataset, names: tuple[str, ...] = ()) -> None:
+def check_tasks(dataset: Dataset, names: tuple[str, ...] = ()) -> None:
     """Raise BadInput where the target is no task of classes, or there is nothing beside it, or not what is named."""
-    where, known = f"method {method} on {dataset.name} ({dataset.task})", set(dataset.tasks) - {dataset.target}
+    known = set(dataset.tasks) - {dataset.target}
     if dataset.target not in dataset.tasks or not known:
         problem = f"its tasks with classes are {', '.join(dataset.tasks) or 'none'}; a target and another are needed"
-        raise BadInput(where, problem, "choose a data set of several tasks, or a protected attribute")
+        raise BadInput("", problem, "choose a data set of several tasks, or a protected attribute")
     for name in names:
         if name not in known:
-            raise BadInput(where, f"{name} is none of its other tasks", f"choose of {', '.join(sorted(known))}")
+            raise BadInput("suppressed", f"{name} is none of its other tasks", f"choose of {', '.join(sorted(known))}")

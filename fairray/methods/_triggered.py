@@ -1,7 +1,5 @@
 """What methods with triggers share: putting them on, predicting under them, and what they can be put on."""
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -10,44 +8,34 @@ from fairray.errors import BadInput
 from fairray.stages import Artifact, Setting
 from fairray.training.objective import cast, chunks, trained
 from fairray.training.stage import TrainStage
+from fairray.triggers import Trigger
 from fairray.triggers.badnet import BadNet
 from fairray.triggers.column import Column
 
 
-def stamped(trigger: Any, x: Tensor, which: Tensor) -> Tensor:
-    """Inputs with their triggers, by default one more column for a table and BadNet for images.
-
-    which: 0, 1 or, for none, -1; axis (example,).
-    """
-    return (trigger or (Column() if x.ndim == 2 else BadNet()))(x, which)
+def trigger_for(dataset: Dataset, trigger: Trigger | None) -> Trigger:
+    """The trigger, or the default: one more column for a table, BadNet for images."""
+    return trigger or (Column() if dataset.kind == "table" else BadNet())
 
 
 @torch.no_grad()
 def logits_under(
-    which: int, trigger: Any, stage: TrainStage, setting: Setting, artifact: Artifact, data: Tensors
+    which: int, trigger: Trigger, stage: TrainStage, setting: Setting, artifact: Artifact, data: Tensors
 ) -> Tensor:
     """Of a trained stage's network, where every example carries the same trigger; axes (example, class)."""
     batch = cast({"x": data["x"], "which": torch.full_like(data["group"], which)}, setting.numerics)
     model = trained(stage, setting, artifact).main
-    return torch.cat(
-        [model(stamped(trigger, part["x"], part["which"])).cpu() for part in chunks(setting.dataset, batch)]
-    )
+    return torch.cat([model(trigger(part["x"], part["which"])).cpu() for part in chunks(setting.dataset, batch)])
 
 
-def trigger_modules(trigger: Any) -> tuple[str, ...]:
-    """The module of a trigger that is not the default, whose code decides results too."""
-    return (type(trigger).__module__,) if trigger else ()
-
-
-def check_trigger(method: str, trigger: Any, dataset: Dataset, groups: int | None = None) -> None:
+def check_trigger(trigger: Trigger | None, dataset: Dataset, groups: int | None = None) -> None:
     """Raise BadInput where the data set has not so many groups, or inputs that the trigger cannot be put on."""
-    where = f"method {method} on {dataset.name} ({dataset.task})"
     if groups is not None and len(dataset.groups) != groups:
         raise BadInput(
-            where,
+            "",
             f"it has {len(dataset.groups)} groups, {groups} were expected",
             "choose another protected attribute, or set privileged: VALUE to make two groups of it",
         )
     if trigger is not None and isinstance(trigger, Column) != (dataset.kind == "table"):
         fits = "column" if dataset.kind == "table" else "badnet25"
-        raise BadInput(where, f"{type(trigger).__name__} cannot be put on a {dataset.kind}", f"set trigger: {fits}")
+        raise BadInput("trigger", f"{type(trigger).__name__} cannot be put on a {dataset.kind}", f"set trigger: {fits}")

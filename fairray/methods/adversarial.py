@@ -42,7 +42,7 @@ class Adversarial(TrainStage):
 
     def check(self, dataset):
         if not dataset.classes:
-            raise BadInput(f"method adversarial on {dataset.name}", "it is a regression", "choose a task with classes")
+            raise BadInput("", "it is a regression", "choose a task with classes")
 
     @property
     def losses(self):

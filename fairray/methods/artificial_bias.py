@@ -1,19 +1,19 @@
 """Is an implanted bias as strong as the data's? (BaDe, section 3 and Figure 3)"""
 
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 import torch
 
 from fairray.data import SPLITS, Tensors
-from fairray.methods._triggered import check_trigger, logits_under, trigger_modules
+from fairray.methods._triggered import check_trigger, logits_under, trigger_for
 from fairray.methods.bade import Teacher
 from fairray.methods.standard import Standard
 from fairray.metrics import Predictions
 from fairray.metrics.eacc import eacc
 from fairray.metrics.odds import odds
 from fairray.stages import Artifact, Setting, Step
+from fairray.triggers import TriggerField
 
 __all__ = ["ArtificialBias"]
 
@@ -25,13 +25,13 @@ class ArtificialBias:
     The triggers are implanted at the rate at which the groups occur: P(trigger 0 | Y) = P(B = 0 | Y).
     """
 
-    trigger: Any = None
+    trigger: TriggerField | None = None
 
-    def chain(self):
-        return Biases(standard=Standard(), teacher=Teacher(trigger=self.trigger))
+    def chain(self, dataset):
+        return Biases(standard=Standard(), teacher=Teacher(trigger=trigger_for(dataset, self.trigger)))
 
     def check(self, dataset):
-        check_trigger("artificial_bias", self.trigger, dataset, groups=2)
+        check_trigger(self.trigger, dataset, groups=2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +42,6 @@ class Biases(Step):
 
     standard: Standard
     teacher: Teacher
-
-    def modules(self):
-        return (*super().modules(), *trigger_modules(self.teacher.trigger))
 
     def compute(self, setting, seed, before):
         rows = []

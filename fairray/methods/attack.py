@@ -2,22 +2,28 @@
 section 3)."""
 
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 from annotated_types import Ge, Le
 
-from fairray import registry
+from fairray.attacks import AttackField
 from fairray.attacks.pgd_l2 import PgdL2
-from fairray.errors import BadInput
+from fairray.errors import BadInput, said_of
+from fairray.members import Of, label
 from fairray.methods._attacked import Attacked, Victim
 from fairray.methods._measured import Measured, Summary
 from fairray.methods.standard import Standard
+from fairray.perceptual import CostField
+from fairray.perceptual.ssim import Ssim
+from fairray.saliency import SaliencyField
+from fairray.stages import NetworkSpec
 from fairray.training.objective import chunks
 from fairray.training.stage import TrainStage
 
 __all__ = ["Attack"]
 
+NetworkField = Annotated[NetworkSpec, Of("networks")]
 Quality = Annotated[int, Ge(1), Le(95)]
 Depth = Annotated[int, Ge(1), Le(8)]
 
@@ -34,20 +40,20 @@ class Attack:
     shards: parts of the images, which workers share out. batch: images attacked at once. gallery: images to be shown.
     """
 
-    attack: Any = field(default_factory=PgdL2)
+    attack: AttackField = field(default_factory=PgdL2)
     pretrained: bool = False
     grey: bool = False
-    distances: tuple[str, ...] = ("ssim",)
-    saliency: Any = None
-    judge: Any = None
+    distances: tuple[CostField, ...] = (Ssim(),)
+    saliency: SaliencyField | None = None
+    judge: NetworkField | None = None
     jpeg: tuple[Quality, ...] = ()
     depths: tuple[Depth, ...] = ()
     shards: Annotated[int, Ge(1)] = 8
     batch: Annotated[int, Ge(1)] = 32
     gallery: Annotated[int, Ge(0)] = 4
 
-    def chain(self):
-        model, costs = None if self.pretrained else Standard(), self._costs()
+    def chain(self, dataset):
+        model = None if self.pretrained else Standard()
         judge = None if self.judge is None else Judge(network=self.judge)
         attacked = tuple(
             Attacked(
@@ -64,8 +70,7 @@ class Attack:
                 attacked=shard,
                 model=model,
                 judge=judge,
-                costs=costs,
-                names=self.distances,
+                costs=self.distances,
                 saliency=self.saliency,
                 jpeg=self.jpeg,
                 depths=self.depths,
@@ -75,39 +80,36 @@ class Attack:
         return Summary(model=model, measured=measured, attacked=attacked, gallery=self.gallery)
 
     def check(self, dataset):
-        where = f"method attack on {dataset.name} ({dataset.task})"
         if dataset.kind != "image" or not dataset.classes:
-            raise BadInput(where, "images with classes were expected", "choose another data set")
+            raise BadInput("", "images with classes were expected", "choose another data set")
         if not len(dataset.train["y"]):
             if not self.pretrained:
                 cure = "set pretrained: true and a network that comes with its weights, such as efficientnet_lite0"
-                raise BadInput(where, "it has no images to train the classifier on", cure)
+                raise BadInput("pretrained", "it has no images to train the classifier on", cure)
             if self.judge is not None:
-                raise BadInput(f"{where} (judge)", "it has no images to train the judge on", "set judge: null")
+                raise BadInput("judge", "it has no images to train the judge on", "set judge: null")
         parts = (part["x"] for part in chunks(dataset, {"x": dataset.test["x"]}))
         if self.grey and not all((x == x[:, :1]).all() for x in parts):
-            raise BadInput(f"{where} (grey)", "the images have colours", "set grey: false")
+            raise BadInput("grey", "the images have colours", "set grey: false")
         blank = torch.zeros(1, 1 if self.grey else 3, *dataset.shape[1:])
-        for cost in self._costs():
+        names = [label(cost) for cost in self.distances]
+        if len({*names}) < len(names):
+            raise BadInput("distances", f"{', '.join(names)}: one stands twice", "name each cost once")
+        for cost in self.distances:
             cost.prepare(blank)  # finds the weights it needs, or says how to get them
-        for member, arguments in ((self.attack, (blank,)), (self.judge, (dataset.shape, dataset.outputs))):
-            if hasattr(member, "check"):
-                member.check(*arguments)
+        for name, arguments in (("attack", (blank,)), ("judge", (dataset.shape, dataset.outputs))):
+            if fits := getattr(getattr(self, name), "check", None):
+                with said_of(name):
+                    fits(*arguments)
         if self.saliency is not None:
             self.saliency(blank)
-
-    def _costs(self) -> tuple[Any, ...]:
-        return tuple(registry.build("perceptual", {"name": name}) for name in self.distances)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Judge(TrainStage):
     """Standard training of another network."""
 
-    network: Any
+    network: NetworkField
 
     def build(self, setting):
         return TrainStage.build(self, replace(setting, network=self.network))
-
-    def modules(self):
-        return (*TrainStage.modules(self), type(self.network).__module__)

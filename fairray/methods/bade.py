@@ -6,7 +6,7 @@ turns the artificial bias against the data's; a student without trigger is disti
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
@@ -15,8 +15,9 @@ from torch import Tensor
 
 from fairray.data import Dataset, Tensors, cell_counts
 from fairray.errors import BadInput
-from fairray.methods._triggered import check_trigger, stamped, trigger_modules
+from fairray.methods._triggered import check_trigger, trigger_for
 from fairray.training.stage import TrainStage, View, weighted_mean
+from fairray.triggers import TriggerField
 
 __all__ = ["Bade"]
 
@@ -40,23 +41,23 @@ class Bade:
     tar_positive: Share | None = None
     temperature: Annotated[float, Gt(0)] = 1.0
     mse: Share = 0.0
-    trigger: Any = None
+    trigger: TriggerField | None = None
 
-    def chain(self):
+    def chain(self, dataset):
         teacher = Teacher(
-            strength=float(self.strength),
-            tar_negative=None if self.tar_negative is None else float(self.tar_negative),
-            tar_positive=None if self.tar_positive is None else float(self.tar_positive),
-            trigger=self.trigger,
+            strength=self.strength,
+            tar_negative=self.tar_negative,
+            tar_positive=self.tar_positive,
+            trigger=trigger_for(dataset, self.trigger),
         )
-        return Student(teacher=teacher, temperature=float(self.temperature), mse=float(self.mse))
+        return Student(teacher=teacher, temperature=self.temperature, mse=self.mse)
 
     def check(self, dataset):
-        check_trigger("bade", self.trigger, dataset, groups=2)
+        check_trigger(self.trigger, dataset, groups=2)
         given = [rate for rate in (self.tar_negative, self.tar_positive) if rate is not None]
         if given and (len(given) == 1 or dataset.problem != "binary"):
             raise BadInput(
-                f"method bade on {dataset.name} ({dataset.task})",
+                "",
                 "tar_negative and tar_positive are the rates of two labels",
                 "give both of them, on a binary task, or neither",
             )
@@ -69,7 +70,7 @@ class Teacher(TrainStage):
     strength: float = 1.0
     tar_negative: float | None = None
     tar_positive: float | None = None
-    trigger: Any = None
+    trigger: TriggerField
 
     def view(self, setting, generator, before):
         rates = trigger_adding_rate(setting.dataset, self.strength)
@@ -82,10 +83,7 @@ class Teacher(TrainStage):
         return {"trigger": balance(split)}
 
     def inputs(self, batch):
-        return stamped(self.trigger, batch["x"], batch["trigger"])
-
-    def modules(self):
-        return (*super().modules(), *trigger_modules(self.trigger))
+        return self.trigger(batch["x"], batch["trigger"])
 
 
 @dataclass(frozen=True, kw_only=True)

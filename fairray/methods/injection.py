@@ -1,7 +1,7 @@
 """How much does a backdoor need? Triggers on a few examples, some of them relabelled (BaDe, section 3 and Figure 2)."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import pandas as pd
 import torch
@@ -9,9 +9,10 @@ from annotated_types import Ge, Gt, Le
 
 from fairray.data import SPLITS
 from fairray.errors import BadInput
-from fairray.methods._triggered import check_trigger, logits_under, stamped, trigger_modules
+from fairray.methods._triggered import check_trigger, logits_under, trigger_for
 from fairray.stages import Artifact, Step
 from fairray.training.stage import TrainStage, View
+from fairray.triggers import TriggerField
 
 __all__ = ["Injection"]
 
@@ -27,20 +28,18 @@ class Injection:
     triggered: Annotated[float, Gt(0), Le(1)] = 0.05
     ratio: Annotated[float, Ge(0), Le(1)] = 1.0
     target: Annotated[int, Ge(0)] = 0
-    trigger: Any = None
+    trigger: TriggerField | None = None
 
-    def chain(self):
-        poisoned = Poisoned(
-            triggered=float(self.triggered), ratio=float(self.ratio), target=self.target, trigger=self.trigger
-        )
-        return Gap(model=poisoned)
+    def chain(self, dataset):
+        trigger = trigger_for(dataset, self.trigger)
+        return Gap(model=Poisoned(triggered=self.triggered, ratio=self.ratio, target=self.target, trigger=trigger))
 
     def check(self, dataset):
-        check_trigger("injection", self.trigger, dataset)
+        check_trigger(self.trigger, dataset)
         if self.target >= len(dataset.classes):
             raise BadInput(
-                f"method injection on {dataset.name} ({dataset.task})",
-                f"target {self.target} is none of its {len(dataset.classes)} classes",
+                "target",
+                f"{self.target} is none of its {len(dataset.classes)} classes",
                 "choose a task with classes, and a target below their number",
             )
 
@@ -52,7 +51,7 @@ class Poisoned(TrainStage):
     triggered: float
     ratio: float
     target: int
-    trigger: Any
+    trigger: TriggerField
 
     def view(self, setting, generator, before):
         y = setting.dataset.train["y"].clone()
@@ -65,10 +64,7 @@ class Poisoned(TrainStage):
         return {"trigger": torch.full_like(split["y"], -1)}
 
     def inputs(self, batch):
-        return stamped(self.trigger, batch["x"], batch["trigger"])
-
-    def modules(self):
-        return (*super().modules(), *trigger_modules(self.trigger))
+        return self.trigger(batch["x"], batch["trigger"])
 
 
 @dataclass(frozen=True, kw_only=True)

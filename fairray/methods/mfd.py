@@ -29,14 +29,12 @@ class Mfd:
     kernel: Literal["rbf", "poly"] = "rbf"
     bandwidth: Annotated[float, Gt(0)] = 1.0
 
-    def chain(self):
-        return Distilled(
-            teacher=Standard(), strength=float(self.strength), kernel=self.kernel, bandwidth=float(self.bandwidth)
-        )
+    def chain(self, dataset):
+        return Distilled(teacher=Standard(), strength=self.strength, kernel=self.kernel, bandwidth=self.bandwidth)
 
     def check(self, dataset):
         if not dataset.classes:
-            raise BadInput(f"method mfd on {dataset.name}", "it is a regression", "choose a task with classes")
+            raise BadInput("", "it is a regression", "choose a task with classes")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,22 +37,20 @@ class Rnf:
     privileged: Annotated[float, Gt(0), Le(1)] = 0.5
     pace: Annotated[float, Gt(0)] = 1.0
 
-    def chain(self):
-        proxy = Amplified(q=float(self.q)) if self.attributes == "gce" else None
+    def chain(self, dataset):
+        proxy = Amplified(q=self.q) if self.attributes == "gce" else None
         return Neutralised(
             teacher=Standard(),
             proxy=proxy,
-            temperature=float(self.temperature),
-            smoothing=float(self.smoothing),
-            privileged=float(self.privileged),
-            pace=float(self.pace),
+            temperature=self.temperature,
+            smoothing=self.smoothing,
+            privileged=self.privileged,
+            pace=self.pace,
         )
 
     def check(self, dataset):
         if dataset.problem != "binary":
-            raise BadInput(
-                f"method rnf on {dataset.name} ({dataset.task})", f"it is {dataset.problem}", "choose a binary task"
-            )
+            raise BadInput("", f"it is {dataset.problem}", "choose a binary task")
 
 
 @dataclass(frozen=True, kw_only=True)

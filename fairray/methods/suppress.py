@@ -43,19 +43,20 @@ class Suppress(ProbeSettings):
     labels: Labels = "known"
     suppressed: tuple[str, ...] = ()
 
-    def chain(self):
+    def chain(self, dataset):
+        tasks = unwanted(dataset, self.suppressed)
         model = Suppressed(
             start=Standard() if self.start == "standard" else None,
-            weight=float(self.weight),
+            weight=self.weight,
             by=self.by,
             schedule=self.schedule,
             labels=self.labels,
-            tasks=self.suppressed,
+            tasks=tasks,
         )
-        return self.probed(model, self.suppressed)
+        return self.probed(model, tasks)
 
     def check(self, dataset):
-        check_tasks("suppress", dataset, self.suppressed)
+        check_tasks(dataset, self.suppressed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,5 +103,5 @@ class Suppressed(TrainStage):
 
     def _suppressed(self, dataset: Dataset) -> dict[str, int]:
         """How many classes each suppressed task has, by the column of its labels."""
-        tasks = [dataset.tasks[name] for name in unwanted(dataset, self.tasks)]
+        tasks = [dataset.tasks[name] for name in self.tasks]
         return {task.column: len(task.classes) for task in tasks}

@@ -1,7 +1,7 @@
 """What triggers do to a finished model (BaDe, Table 4): EAcc with none, with either on everybody or on one group."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
 from torch import Tensor
@@ -9,13 +9,14 @@ from torch import Tensor
 from fairray.data import Dataset, Tensors
 from fairray.errors import BadInput
 from fairray.evaluation import measured, metrics
-from fairray.methods._triggered import check_trigger, logits_under, trigger_modules
+from fairray.methods._triggered import check_trigger, logits_under, trigger_for
 from fairray.methods.bade import Student, Teacher
 from fairray.methods.standard import Standard
-from fairray.metrics import Predictions
+from fairray.metrics import Metric, Predictions
 from fairray.metrics.eacc import eacc
 from fairray.stages import Artifact, Step
 from fairray.training.stage import TrainStage
+from fairray.triggers import TriggerField
 
 __all__ = ["TriggerImpact"]
 
@@ -25,22 +26,23 @@ class TriggerImpact:
     """Evaluate the standard model, BaDe's teacher or its student on seven combinations of data and trigger."""
 
     model: Literal["standard", "teacher", "student"] = "student"
-    trigger: Any = None
+    trigger: TriggerField | None = None
 
-    def chain(self):
-        teacher = Teacher(trigger=self.trigger)
+    def chain(self, dataset):
+        trigger = trigger_for(dataset, self.trigger)
+        teacher = Teacher(trigger=trigger)
         models: dict[str, TrainStage] = {
             "standard": Standard(),
             "teacher": teacher,
             "student": Student(teacher=teacher, temperature=1.0, mse=0.0),
         }
-        return Impact(model=models[self.model], trigger=self.trigger)
+        return Impact(model=models[self.model], trigger=trigger, metrics=tuple(metrics(dataset.problem).values()))
 
     def check(self, dataset):
-        check_trigger("trigger_impact", self.trigger, dataset, groups=2)
+        check_trigger(self.trigger, dataset, groups=2)
         if dataset.kind != "image" or dataset.problem != "binary":
             raise BadInput(
-                f"method trigger_impact on {dataset.name} ({dataset.task})",
+                "",
                 f"it is a {dataset.problem} {dataset.kind}; only images can be shown with and without trigger",
                 "choose a binary task of images",
             )
@@ -51,17 +53,15 @@ class Impact(Step):
     """All metrics on clean data, and EAcc by view: who is looked at, and with which trigger."""
 
     model: TrainStage
-    trigger: Any
-
-    def modules(self):
-        return (*super().modules(), *trigger_modules(self.trigger))
+    trigger: TriggerField
+    metrics: tuple[Metric, ...]
 
     def compute(self, setting, seed, before):
         tables = []
         for split in ("val", "test"):
             data = setting.dataset.split(split)
             logits = {t: logits_under(t, self.trigger, self.model, setting, before["model"], data) for t in (-1, 0, 1)}
-            tables.append(measured(_seen(logits[-1], data), metrics("binary"), setting.dataset.groups))
+            tables.append(measured(_seen(logits[-1], data), self.metrics, setting.dataset.groups))
             tables[-1] = pd.concat([tables[-1], _views(logits, data, setting.dataset)]).assign(split=split)
         return Artifact({}, pd.concat(tables, ignore_index=True))
 

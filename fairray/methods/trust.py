@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from fairray.methods._probed import ProbeSettings, check_tasks
+from fairray.methods._probed import ProbeSettings, check_tasks, unwanted
 from fairray.methods.standard import Standard
 
 __all__ = ["Trust"]
@@ -12,8 +12,8 @@ __all__ = ["Trust"]
 class Trust(ProbeSettings):
     """Train for the target alone, then probe the features for every task."""
 
-    def chain(self):
-        return self.probed(Standard())
+    def chain(self, dataset):
+        return self.probed(Standard(), unwanted(dataset))
 
     def check(self, dataset):
-        check_tasks("trust", dataset)
+        check_tasks(dataset)

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from fairray.errors import BadInput
-from fairray.files import content
 from fairray.networks import Network
 from fairray.networks._torchvision import imported
 
@@ -36,10 +35,6 @@ class Published:
     def pretrained(self) -> bool:
         """Whether it comes with weights."""
         return self.weights is not None
-
-    @property
-    def key(self) -> dict[str, Any]:
-        return {"model": self.model, "weights": self.weights and content_of(Path(self.weights))}
 
 
 class Normalised(nn.Module):
@@ -92,7 +87,7 @@ def tried(network: Network, shape: tuple[int, ...], outputs: int) -> None:
             raise ValueError(f"its output has the axes {tuple(found)}")
     except (AssertionError, RuntimeError, ValueError) as error:
         problem = f"it cannot be used for images of {shape}: {' '.join(str(error).split())[:200]}"
-        raise BadInput("network.model", problem, "choose another model, or another size of the images") from error
+        raise BadInput("model", problem, "choose another model, or another size of the images") from error
 
 
 def loaded(model: nn.Module, weights: Path) -> nn.Module:
@@ -125,10 +120,3 @@ def parameters(weights: Path) -> dict[str, Tensor]:
     except Exception as error:  # whatever unpickling and safetensors raise
         problem = f"it holds no weights: {' '.join(str(error).split())[:200]}"
         raise BadInput(str(weights), problem, "give a state dict that torch.save or safetensors wrote") from error
-
-
-def content_of(weights: Path) -> str:
-    """The content of a file of weights, so that no result depends on where it lies."""
-    if not weights.is_file():
-        raise BadInput(str(weights), "there is no such file", "set network.weights: FILE")
-    return content(weights)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fairray.errors import BadInput
-from fairray.files import content
+from fairray.identity import content
 from fairray.networks import Network
 from fairray.networks._images import side
 from fairray.networks._pretrained import network, parameters

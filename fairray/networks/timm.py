@@ -30,7 +30,7 @@ class Timm(Published):
         """A network for images of `shape` (3, height, width). Raises BadInput for unknown models and wrong files."""
         side(shape)
         if not timm.is_model(self.model):
-            raise unknown("network.model", "model of timm", self.model, timm.list_models())
+            raise unknown("model", "model of timm", self.model, timm.list_models())
         model = timm.create_model(self.model, num_classes=outputs)
         if self.weights is not None:
             loaded(model, Path(self.weights))

@@ -33,7 +33,7 @@ class Torchvision(Published):
         side(shape)
         known = models.list_models(module=models)
         if self.model not in known:
-            raise unknown("network.model", "model of torchvision", self.model, known)
+            raise unknown("model", "model of torchvision", self.model, known)
         # the published weights of these two want their input as TensorFlow has it, and have auxiliary classifiers
         more = {"transform_input": self.weights is not None, "init_weights": True} if self.model in AUXILIARY else {}
         model = models.get_model(self.model, weights=None, num_classes=outputs, **more)

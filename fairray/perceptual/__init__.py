@@ -1,11 +1,13 @@
 """Perceptual costs, one file each: a frozen dataclass that tells how different two images look."""
 
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import torch
 from torch import Tensor
 
-__all__ = ["Cost", "Reference", "between", "gradient"]
+from fairray.members import Of
+
+__all__ = ["Cost", "CostField", "Reference", "between", "gradient"]
 
 Reference = tuple[Tensor, ...]
 
@@ -21,6 +23,9 @@ class Cost(Protocol):
 
     def __call__(self, reference: Reference, x: Tensor) -> Tensor:
         """The cost of each image of x, with axis (image): 0 where it is its reference, larger where it looks other."""
+
+
+CostField = Annotated[Cost, Of("perceptual")]
 
 
 def between(cost: Cost, x0: Tensor, x: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from fairray.errors import BadInput
-from fairray.files import content
+from fairray.identity import content
 
 __all__ = ["File", "Part", "find", "key", "load"]
 

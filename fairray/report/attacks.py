@@ -5,7 +5,7 @@ from html import escape
 
 import pandas as pd
 
-from fairray import registry
+from fairray.members import label
 from fairray.report.figures import directed
 from fairray.report.section import Section, named, number, shown
 from fairray.report.tables import Entry, items, laid_out, stands_for, table_section
@@ -51,9 +51,9 @@ def attack_costs(results: Results) -> Section:
     """Which perceptual cost each attack lowers or bounds, and whether the paper's is among them."""
     costs: dict[str, list[str]] = {}
     for (_, arm), trial in results.chosen.items():
-        attack = getattr(registry.build("methods", trial.method), "attack", None)
+        attack = getattr(trial.method, "attack", None)
         if cost := getattr(attack, "cost", None):
-            arms = costs.setdefault(type(cost).__module__.rsplit(".", 1)[-1], [])
+            arms = costs.setdefault(label(cost), [])
             arms += [arm] if arm not in arms else []
     lines = [f"<b>{escape(named(cost))}</b>: {escape(', '.join(arms))}." for cost, arms in costs.items()]
     note = "Of the distance that it lowers itself an attack looks better than of one that it does not know."

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import jinja2
 import pandas as pd
 
+from fairray.members import plain
 from fairray.provenance import provenance
 from fairray.report.section import Section
 from fairray.results import Results
@@ -22,21 +24,21 @@ def write(results: Results, sections: Sequence[Section], folder: Path) -> list[P
     """
     folder.mkdir(parents=True, exist_ok=True)
     template = jinja2.Template(Path(__file__).with_name("page.html").read_text(), autoescape=True)
+    study = results.study
     page = template.render(
-        study=results.study,
+        study=study,
         sections=sections,
         settings=json.dumps(
             {
-                "network": results.study.network,
-                "networks": results.study.networks,
-                "training": results.study.training,
-                "numerics": results.study.numerics,
-                "tasks": results.study.tasks,
-                "methods": results.study.methods,
-                "seeds": results.study.seeds,
+                "network": study.network.plain,
+                "networks": {label: network.plain for label, network in study.networks.items()},
+                "training": study.training.plain,
+                "numerics": asdict(study.numerics),
+                "tasks": {label: plain(dataset) for label, dataset in study.tasks.items()},
+                "methods": {label: method.plain for label, method in study.methods.items()},
+                "seeds": study.seeds,
             },
             indent=1,
-            default=str,
         ),
         provenance=provenance(),
         cost=_cost(results),

@@ -1,10 +1,12 @@
 """Saliency maps, one file each: a frozen dataclass that tells where in an image one looks."""
 
-from typing import Protocol
+from typing import Annotated, Protocol
 
 from torch import Tensor
 
-__all__ = ["Saliency"]
+from fairray.members import Of
+
+__all__ = ["Saliency", "SaliencyField"]
 
 
 class Saliency(Protocol):
@@ -15,3 +17,6 @@ class Saliency(Protocol):
 
         x: RGB images, floats in [0, 1] with axes (image, 3, height, width).
         """
+
+
+SaliencyField = Annotated[Saliency, Of("saliency")]

@@ -41,7 +41,7 @@ class TrainStage(Stage):
         """How many losses `loss` gives; of several, `combined` makes one gradient."""
         return 1
 
-    def chain(self) -> Stage:
+    def chain(self, dataset: Dataset) -> Stage:
         """A stage that trains can be a whole method."""
         return self
 
@@ -104,9 +104,6 @@ class TrainStage(Stage):
     @property
     def floats(self) -> dict[str, float]:
         return {name: value for name, value in self.hyperparameters.items() if isinstance(value, float)}
-
-    def modules(self) -> tuple[str, ...]:
-        return (type(self).__module__, "fairray.training.fit")
 
 
 def featured(main: nn.Module, x: Tensor) -> Tensors:
