@@ -277,6 +277,22 @@ def test_perc_al_keeps_its_best_image():
     assert (visible(x, PercAl(N=100)(model, x, y)) < visible(x, confident)).all()
 
 
+def test_perc_al_returns_the_nearest_adversarial_image_of_all_that_it_looked_at():
+    model, x, seen = linear(4), images(), []
+    y = model(x).argmax(1)
+
+    def watched(x):
+        seen.append(x.detach())
+        return model(x)
+
+    found = PercAl(N=40)(watched, x, y)
+    looks = [visible(x, image).where(margin(model(image), y) > 0, torch.inf) for image in seen]
+    least, last = torch.stack(looks).amin(0), [[v for v in own if v < torch.inf][-1] for own in zip(*looks)]
+    torch.testing.assert_close(visible(x, found), least, rtol=0, atol=1e-9)
+    assert (margin(model(found), y) > 0).all()
+    assert (torch.stack(last) > least + 1e-3).any()
+
+
 def test_perc_al_returns_the_original_of_what_it_cannot_change():
     x = images()
     model = nn.Sequential(nn.Flatten(), nn.Linear(3 * SIDE**2, 2, dtype=torch.float64))
@@ -370,6 +386,17 @@ def test_the_linear_projection_ends_near_the_sphere():
     d = distances(Squared(), x0.flatten(1), projected(Squared(), 0.5, x0, x0.flatten(1), x))
     assert (d > 0).all()
     assert (d <= 0.5).all()
+
+
+def test_where_newton_steps_lead_nowhere_the_projection_ends_at_most_a_1024th_of_the_way_from_the_sphere():
+    cost, x0 = SimpleNamespace(embed=lambda x: x.detach().flatten(1) + 0 * x.flatten(1)), images(6)
+    torch.manual_seed(0)
+    x = torch.rand_like(x0)
+    way = x - x0
+    share = (0.5 / length(way) * 1024).floor() / 1024
+    assert (share > 0.05).all()
+    found = projected(cost, 0.5, x0, x0.flatten(1), x)
+    torch.testing.assert_close(found, x0 + share.view(-1, 1, 1, 1) * way, rtol=0, atol=1e-12)
 
 
 def test_noise_depends_on_the_image_and_the_seed_only():

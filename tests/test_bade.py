@@ -1,10 +1,13 @@
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from fairray.data import cell_counts
 from fairray.errors import BadInput
-from fairray.methods.bade import Bade, backdoor, balance, distillation, trigger_adding_rate
+from fairray.methods.bade import Bade, Student, Teacher, backdoor, balance, distillation, trigger_adding_rate
 from fairray.methods.reweighing import weights
 from fairray.methods.undersampling import Undersampling
 from fairray.networks.mlp import Mlp
@@ -78,6 +81,17 @@ def test_distillation_has_the_gradient_of_cross_entropy_to_soft_labels():
     ours = torch.autograd.grad(distillation(student, teacher, 1.0).sum(), student)[0]
     soft = F.cross_entropy(student, teacher.softmax(-1), reduction="sum")
     torch.testing.assert_close(ours, torch.autograd.grad(soft, student)[0])
+
+
+@pytest.mark.parametrize("mse", [0.0, 0.25, 1.0])
+def test_the_student_weighs_squares_by_their_share_and_the_divergence_by_the_rest(mse):
+    """Of a teacher with probabilities 3/4 and 1/4 at temperature 2, and a student that says half and half."""
+    teacher, student = torch.tensor([[2 * math.log(3), 0.0]]), torch.tensor([[1.0, 1.0]])
+    squares = ((2 * math.log(3) - 1) ** 2 + 1) / 2
+    divergence = 2**2 * (0.75 * math.log(0.75 / 0.5) + 0.25 * math.log(0.25 / 0.5))
+    stage = Student(teacher=Teacher(), temperature=2.0, mse=mse)
+    loss = stage.loss(nn.ModuleDict(), {"logits": student}, {"teacher": teacher}).item()
+    assert loss == pytest.approx(mse * squares + (1 - mse) * divergence)
 
 
 def test_the_teacher_reads_the_trigger_and_the_student_does_not(trial, store):

@@ -8,7 +8,7 @@ from fairray.selection import best_trials
 from fairray.statistics.correlation import correlation
 from fairray.statistics.intervals import mean_interval, share_interval
 from fairray.statistics.pareto import pareto_front
-from fairray.training.selection import RULES, best_epoch, ended
+from fairray.training.selection import RULES, best_epoch, ended, z
 
 
 def test_the_interval_is_scipys():
@@ -71,9 +71,19 @@ def test_rules_for_epochs():
     }
     expected = {"eacc": [2, 1], "accuracy": [3, 2], "auc": [0, 3], "last": [3, 3], "tradeoff": [3, 2]}
     assert {rule: best_epoch(rule, curves).tolist() for rule in expected} == expected
-    z = {k: (v - v.mean(0)) / v.std(0, correction=0) for k, v in curves.items()}
-    assert best_epoch("z", curves).tolist() == (z["eacc"] - z["odds"]).argmax(0).tolist()
+    scores = {k: (v - v.mean(0)) / v.std(0, correction=0) for k, v in curves.items()}
+    assert best_epoch("z", curves).tolist() == (scores["eacc"] - scores["odds"]).argmax(0).tolist()
     assert set(RULES) == {*expected, "z"}
+
+
+@pytest.mark.parametrize("spread", [0.01, 1.0, 100.0])
+def test_z_does_not_depend_on_the_spread_of_a_curve(spread):
+    """By hand: z(EAcc) - z(Odds) is -0.22, -0.48, -0.38, 1.08."""
+    eacc, odds = torch.tensor([[0.5], [0.6], [0.9], [0.8]]), torch.tensor([[0.0], [0.3], [0.9], [0.2]])
+    for curves in ({"eacc": eacc, "odds": spread * odds}, {"eacc": spread * eacc, "odds": odds}):
+        assert best_epoch("z", curves).tolist() == [3]
+        expected = torch.tensor([[-0.22], [-0.48], [-0.38], [1.08]])
+        torch.testing.assert_close(z(curves), expected, rtol=0, atol=0.01)
 
 
 def test_rules_for_epochs_of_a_regression():
@@ -104,6 +114,17 @@ def test_points_are_chosen_on_validation_data_alone():
     table = pd.concat([records("test", test), records("val", val)])
     assert best_trials(table, {"odds": "minimize", "eacc": "maximize"}) == {("t", "a"): "q"}
     assert best_trials(table, {"eacc": "maximize"}) == {("t", "a"): "p"}
+
+
+def test_the_chosen_point_is_greatest_in_what_is_maximised_and_least_in_what_is_minimised():
+    val = records("val", {name: {"score": [value, value]} for name, value in (("p", 0.2), ("q", 0.9), ("r", 0.1))})
+    assert best_trials(val, {"score": "maximize"}) == {("t", "a"): "q"}
+    assert best_trials(val, {"score": "minimize"}) == {("t", "a"): "r"}
+
+
+def test_the_first_of_equal_points_is_chosen():
+    val = records("val", {name: {"score": [value, value]} for name, value in (("r", 0.1), ("q", 0.9), ("p", 0.9))})
+    assert best_trials(val, {"score": "maximize"}) == {("t", "a"): "q"}
 
 
 def test_patience_ends_what_no_longer_gets_better():

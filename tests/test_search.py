@@ -1,0 +1,55 @@
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from fairray.launch import search
+from fairray.launch.search import Asker
+from fairray.study import Range, Search
+
+
+@dataclass(frozen=True)
+class Point:
+    """Stands for a trial: its EAcc is x and its Odds 1 - x on validation data, and the reverse on test data."""
+
+    x: float
+
+    def stored(self, store):
+        return True
+
+    def records(self):
+        values = {"val": (self.x, 1 - self.x), "test": (1 - self.x, self.x)}
+        rows = [(split, metric, v) for split, pair in values.items() for metric, v in zip(("eacc", "odds"), pair)]
+        return pd.DataFrame(rows, columns=["split", "metric", "value"])
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """Asks for five points of 0 <= x <= 1 and tells how they did; gives the points and what Optuna then knows."""
+    monkeypatch.setattr(search, "results", lambda trial, store: trial.records())
+
+    def make(name, objectives):
+        arm = SimpleNamespace(space={"x": Range(low=0.0, high=1.0)}, at=lambda point: Point(**point))
+        asker = Asker(arm, Search(name=name, points=5, batch=5), objectives)
+        points = asker.ask()
+        asker.tell(store=None)
+        return [point.x for point in points], asker.study
+
+    return make
+
+
+EACC, ODDS = {"eacc": "maximize"}, {"odds": "minimize"}
+
+
+@pytest.mark.parametrize("name", ["tpe", "nsga2"])
+@pytest.mark.parametrize("objectives", [EACC, ODDS, EACC | ODDS, ODDS | EACC], ids="+".join)
+def test_what_optuna_holds_for_best_has_the_highest_eacc_and_the_lowest_odds(told, name, objectives):
+    points, study = told(name, objectives)
+    assert len({*points}) == 5
+    assert [trial.params["x"] for trial in study.best_trials] == [max(points)]
+
+
+def test_optuna_is_told_validation_means_in_the_order_of_the_objectives(told):
+    points, study = told("nsga2", ODDS | EACC)
+    assert [trial.values for trial in study.trials] == [pytest.approx([1 - x, x]) for x in points]
