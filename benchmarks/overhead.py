@@ -32,7 +32,7 @@ __all__ = ["NoOp"]
 class NoOp(Step):
     x: int = 0
 
-    def chain(self):
+    def chain(self, dataset):
         return self
 
     def check(self, dataset):

@@ -110,7 +110,7 @@ def main() -> None:
     options = parser.parse_args()
     study = config.load("bade_tar_grid", "small")
     cluster.slots(study.launch)  # starts Ray, for both
-    settings = {"units": study.network["units"], **study.training}
+    settings = {"units": study.network.corner.units, **study.training.corner}
     points = [
         {"tar_negative": n, "tar_positive": p, "seed": s} for n in RATES for p in RATES for s in range(study.seeds)
     ]

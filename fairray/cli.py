@@ -1,6 +1,7 @@
 """The command line: list, plan, run, status, report, doctor."""
 
 import argparse
+import inspect
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -9,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from fairray import config, evaluation, members
-from fairray.errors import BadInput
+from fairray.errors import BadInput, unknown
+from fairray.listing import describe_fields
 from fairray.results import Results
 from fairray.store import Store
 from fairray.study import Study
@@ -50,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     listing = commands.add_parser("list", help="what there is")
     listing.add_argument("family", nargs="?", choices=LISTED)
+    listing.add_argument("name", nargs="?", help="of one of them, whose fields, ranges and defaults are printed")
     listing.set_defaults(command=_list)
     for name, command, text in (
         ("plan", _plan, "what would run, what is stored, what is shared"),
@@ -69,6 +72,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _list(options: argparse.Namespace) -> int:
+    if options.name:
+        return _list_one(options.family, options.name)
     for family in [options.family] if options.family else LISTED:
         lines = _listed(family)
         print(f"{family}:")
@@ -83,6 +88,20 @@ def _listed(family: str) -> dict[str, str]:
     if family == "metrics":  # several in a file
         return {name: _summary(function.__doc__) for name, function in evaluation.metrics().items()}
     return {name: _summary(members.module(family, name).__doc__) for name in members.names(family)}
+
+
+def _list_one(family: str, name: str) -> int:
+    """A study's question, a metric's definition, or what can be set of another member."""
+    if family in ("studies", "metrics"):
+        known = _listed(family)
+        if name not in known:
+            raise unknown("fairray list", family.removesuffix("s"), name, known)
+        print(known[name])
+        return 0
+    member = members.load(family, name)
+    print(f"{_summary(members.module(family, name).__doc__)}\n\n{inspect.getdoc(member)}\n")
+    print(*describe_fields(member), sep="\n")
+    return 0
 
 
 def _plan(options: argparse.Namespace) -> int:

@@ -108,9 +108,9 @@ class Draft:
         for i, part in enumerate(path):
             if part not in tree and path[:i] == ["training"]:  # the settings of one stage
                 tree[part] = {}
-            if part not in tree:
+            if part not in tree and part not in self._fields(path[:i]):
                 raise unknown(f"{source} ({key})", "key", ".".join(path[: i + 1]), tree)
-            if not isinstance(tree[part], dict):
+            if not isinstance(tree.get(part), dict):
                 raise BadInput(f"{source} ({key})", f"{'.'.join(path[: i + 1])} has no keys", "set it as a whole")
             tree = tree[part]
         group = MANY.get(path[0]) if len(path) == 1 else key if key in SINGLE else None
@@ -119,6 +119,12 @@ class Draft:
         tree[last] = value
         self.origin = {old: origin for old, origin in self.origin.items() if not old.startswith(f"{key}.")}
         self.origin[key] = source
+
+    def _fields(self, path: list[str]) -> list[str]:
+        """Of the member that a key names, if it does."""
+        group, spec = MANY.get(path[0], path[0]) if path else "", _at(self.values, path)
+        is_member = group in FAMILIES and len(path) == (2 if path[0] in MANY else 1)
+        return _arguments_of(FAMILIES[group], spec["name"]) if is_member else []
 
     def _parts(self, key: str) -> list[str]:
         """The parts of a dotted key; a label of a task or method may have dots itself."""
@@ -434,6 +440,12 @@ class Loader(yaml.SafeLoader):
                 raise yaml.YAMLError(f"the key {key.value} is no text unless it stands in quotes{key.start_mark}")
             seen.add(key.value)
         return node
+
+
+def _at(tree: Any, path: list[str]) -> Any:
+    for part in path:
+        tree = tree[part]
+    return tree
 
 
 def _files(group: str) -> list[str]:

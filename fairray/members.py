@@ -25,8 +25,8 @@ from fairray import identity
 from fairray.errors import BadInput, said_of, unknown
 
 __all__ = [
-    "FAMILIES", "Of", "arguments", "build", "checked", "families", "file", "label", "load", "module", "names", "plain",
-    "public", "replaced",
+    "FAMILIES", "Of", "arguments", "as_plain", "build", "checked", "families", "file", "label", "load", "module",
+    "names", "plain", "public", "replaced",
 ]  # fmt: skip
 
 FAMILIES = ("methods", "datasets", "networks", "triggers", "attacks", "perceptual", "saliency", "metrics")
@@ -92,7 +92,7 @@ def replaced(member: Any, name: str, value: Any) -> Any:
 
 def plain(member: Any) -> dict[str, Any]:
     """A member as values that travel, and that `build` takes: its name and its fields, the members in it likewise."""
-    return {"name": _name(member.__class__), **{key: _plain(value) for key, value in _values(member).items()}}
+    return {"name": _name(member.__class__), **{key: as_plain(value) for key, value in _values(member).items()}}
 
 
 def label(member: Any) -> str:
@@ -208,11 +208,11 @@ def _explained(cls: Any, error: ValidationError) -> BadInput:
     return BadInput(name, f"got {first['input']!r}, expected {expected}", f"mend the value{hint}")
 
 
-def _plain(value: Any) -> Any:
+def as_plain(value: Any) -> Any:
     if is_dataclass(value):
         return plain(value)
     if isinstance(value, tuple | list):
-        return [_plain(inner) for inner in value]
+        return [as_plain(inner) for inner in value]
     return str(value) if isinstance(value, Path) else value
 
 

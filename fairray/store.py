@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import socket
 import threading
@@ -19,6 +20,7 @@ from fsspec.implementations.local import LocalFileSystem
 from safetensors.torch import load, save
 
 from fairray.errors import BadInput
+from fairray.identity import SCHEME
 from fairray.stages import Artifact
 
 __all__ = ["Store"]
@@ -31,7 +33,8 @@ class Store:
     """`<root>/<uid[:2]>/<uid>/` with artifact.safetensors, records.parquet and, last, spec.json.
 
     root: a folder, or a URL that fsspec knows (s3://, gs://). An entry is there when its spec.json is,
-    so a killed run leaves nothing half-done that could be taken for a result.
+    so a killed run leaves nothing half-done that could be taken for a result. `<root>/scheme` says how uids are made;
+    BadInput where they are made otherwise, since none of those results would be found.
     """
 
     def __init__(self, root: str):
@@ -39,6 +42,10 @@ class Store:
         self.local = isinstance(self.fs, LocalFileSystem)
         self.root = os.path.abspath(path) if self.local else path.rstrip("/")
         self.url = self.root if self.local else root
+        self.scheme = self._scheme()
+        if self.scheme not in (None, SCHEME):
+            problem = f"its results have names of scheme {self.scheme}, and this fairray knows those of scheme {SCHEME}"
+            raise BadInput(self.url, problem, "move it away, or set launch.store to another place")
 
     def has(self, uid: str) -> bool:
         return self.fs.exists(f"{self._folder(uid)}/spec.json")
@@ -55,6 +62,10 @@ class Store:
 
     def write(self, uid: str, artifact: Artifact, spec: dict[str, Any]) -> None:
         """Keep a result; a second copy of the same result is dropped."""
+        if self.scheme is None:
+            self.fs.makedirs(self.root, exist_ok=True)
+            self.fs.pipe_file(f"{self.root}/scheme", str(SCHEME).encode())
+            self.scheme = SCHEME
         table = BytesIO()
         artifact.records.to_parquet(table)
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in artifact.tensors.items()}
@@ -99,6 +110,15 @@ class Store:
         if not self.local or not folder.is_dir():
             return []
         return sorted(path.name for path in folder.iterdir() if _age(path) < STALE_S)
+
+    def _scheme(self) -> int | None:
+        """How the uids of its results are made; None where there are none. The first scheme did not say."""
+        if self.fs.exists(f"{self.root}/scheme"):
+            return int(self.fs.cat_file(f"{self.root}/scheme"))
+        if not self.fs.exists(self.root):
+            return None
+        held = (path.rsplit("/", 1)[-1] for path in self.fs.ls(self.root, detail=False))
+        return 1 if any(re.fullmatch("[0-9a-f]{2}", name) for name in held) else None
 
     def _folder(self, uid: str) -> str:
         return f"{self.root}/{uid[:2]}/{uid}"

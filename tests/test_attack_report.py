@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 import torch
 
-from fairray import report
+from fairray import members, report
+from fairray.methods.attack import Attack
 from fairray.report.gallery import Exhibit
 from fairray.report.section import Section, named, number, with_unit
 from fairray.stages import Artifact
@@ -25,7 +26,7 @@ def attack(arm, success, views=None, seeds=(0, 1), **metrics):
 
     views: of defences, the success and the accuracy per image.
     """
-    made = SimpleNamespace(task="t", arm=arm, uid=arm, point={}, method={"name": "attack"}, seeds=seeds)
+    made = SimpleNamespace(task="t", arm=arm, uid=arm, point={}, method=Attack(), seeds=seeds)
     made.replicas = [SimpleNamespace(uid=arm)]
     kept = {"task": "t", "arm": arm, "trial": arm, "group": "all", "epoch": np.nan}
     apart = {seed: 1 + 0.001 * place - 0.0005 * (len(seeds) - 1) for place, seed in enumerate(seeds)}
@@ -161,7 +162,7 @@ def test_methods_that_fool_too_few_images_are_not_compared():
 
 def costly(arm, name, **arguments):
     run = attack(arm, [1])
-    run[0].method["attack"] = {"name": name, **arguments}
+    run[0].method = members.build("methods", {"name": "attack", "attack": {"name": name, **arguments}})
     return run
 
 

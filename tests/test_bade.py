@@ -13,6 +13,7 @@ from fairray.methods.undersampling import Undersampling
 from fairray.networks.mlp import Mlp
 from fairray.stages import Numerics, Setting, Training
 from fairray.trial import dataset
+from fairray.triggers.column import Column
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +90,7 @@ def test_the_student_weighs_squares_by_their_share_and_the_divergence_by_the_res
     teacher, student = torch.tensor([[2 * math.log(3), 0.0]]), torch.tensor([[1.0, 1.0]])
     squares = ((2 * math.log(3) - 1) ** 2 + 1) / 2
     divergence = 2**2 * (0.75 * math.log(0.75 / 0.5) + 0.25 * math.log(0.25 / 0.5))
-    stage = Student(teacher=Teacher(), temperature=2.0, mse=mse)
+    stage = Student(teacher=Teacher(trigger=Column()), temperature=2.0, mse=mse)
     loss = stage.loss(nn.ModuleDict(), {"logits": student}, {"teacher": teacher}).item()
     assert loss == pytest.approx(mse * squares + (1 - mse) * divergence)
 

@@ -4,6 +4,7 @@ import pytest
 
 from fairray import config, members
 from fairray.errors import BadInput
+from fairray.networks.mlp import Mlp
 from fairray.triggers.badnet import BadNet
 
 STUDIES = list(config.studies())
@@ -25,14 +26,14 @@ def test_every_study_is_valid_at_every_scale(name, scale):
 def test_the_67_tasks_of_celeba(tmp_path):
     study = config.load("bade_artificial_bias", "paper", [f"tasks.*.folder={tmp_path}"])
     assert len(study.tasks) == 67
-    assert study.tasks["CelebA Attractive/Male"]["target"] == "Attractive"
-    assert study.network["name"] == "resnet18"
+    assert study.tasks["CelebA Attractive/Male"].target == "Attractive"
+    assert members.label(study.network.corner) == "resnet18"
 
 
 def test_a_star_stands_for_every_task_that_has_the_key(tmp_path):
     study = config.load("bade_benchmarks", "small", [f"tasks.*.folder={tmp_path}"])
     assert list(study.tasks) == ["Adult", "MEPS", "UTKFace"]
-    assert study.tasks["MEPS"]["folder"] == study.tasks["UTKFace"]["folder"] == str(tmp_path)
+    assert study.tasks["MEPS"].folder == study.tasks["UTKFace"].folder == tmp_path
     with pytest.raises(BadInput, match="none of the tasks has fodler"):
         config.load("bade_benchmarks", "small", ["tasks.*.fodler=x"])
 
@@ -40,34 +41,33 @@ def test_a_star_stands_for_every_task_that_has_the_key(tmp_path):
 def test_lists_stand_for_all_pairs_of_different_ones():
     study = config.load("bade_artificial_bias", "small")
     assert len(study.tasks) == 8 * 7
-    assert study.tasks["Adult income/sex"]["protected"] == "sex"
+    assert study.tasks["Adult income/sex"].protected == "sex"
     assert "MEPS" in study.left_out
-    assert not any(spec["target"] == spec["protected"] for spec in study.tasks.values())
+    assert not any(data.target == data.protected for data in study.tasks.values())
 
 
 def test_an_argument_beats_the_study_s_own_scale():
     study = config.load("bade_celeba", "smoke", ["tasks={A: toy, B: toy}", "network=mlp", "network.units=8"])
     assert list(study.tasks) == ["A", "B"]
-    assert study.network == {"name": "mlp", "units": 8, "depth": 3}
-    assert config.load("bade_celeba", "smoke").network["channels"] == 4
+    assert study.network.corner == Mlp(units=8, depth=3)
+    assert config.load("bade_celeba", "smoke").network.corner.channels == 4
 
 
 def test_a_task_can_have_its_own_network(tmp_path):
     study = config.load(
         "bade_backbones", "smoke", ["tasks={A: toy, B: toy}", "networks={A: mlp}", "networks.A.units=8", "network=mlp"]
     )
-    units = {arm.task: arm.closed.network["units"] for arm in study.arms()}
+    units = {arm.task: arm.corner.network.units for arm in study.arms()}
     assert units == {"A": 8, "B": 16}
     with pytest.raises(BadInput, match=r"networks\.C"):
         config.load("bade_backbones", "smoke", ["networks={C: mlp}"])
 
 
 def test_a_method_s_trigger_is_a_file_or_a_spec():
-    named = config.load("bade_triggers", "small").methods["badnet10"]["trigger"]
-    assert (named["name"], named["size"]) == ("badnet", 10)
+    assert config.load("bade_triggers", "small").methods["badnet10"].corner.trigger == BadNet(size=10)
     spec = "methods={bade: {name: bade, trigger: {name: badnet, size: 3}}}"
-    method = next(config.load("bade_triggers", "small", [spec, "baseline=null"]).arms()).closed.method
-    assert members.build("methods", method).trigger == BadNet(size=3)
+    study = config.load("bade_triggers", "small", [spec, "baseline=null"])
+    assert study.methods["bade"].corner.trigger == BadNet(size=3)
 
 
 @pytest.mark.parametrize(
@@ -87,13 +87,13 @@ def test_a_wrong_trigger_is_named(value, says):
 
 def test_a_method_can_have_a_network_of_its_own():
     study = config.load("trust_networks", "small", ["methods=[VGG16, MobileNet]", "baseline=VGG16"])
-    names = {(arm.name, arm.closed.network["name"]) for arm in study.arms()}
+    names = {(arm.name, members.label(arm.corner.network)) for arm in study.arms()}
     assert names == {("VGG16", "vgg16"), ("MobileNet", "mobilenet")}
 
 
 def test_a_network_of_a_list_of_targets_is_that_of_all_its_tasks(tmp_path):
     study = config.load("trust_faces", "paper", [f"tasks.*.folder={tmp_path}"])
-    networks = {arm.task: arm.closed.network["name"] for arm in study.arms()}
+    networks = {arm.task: members.label(arm.corner.network) for arm in study.arms()}
     assert networks == dict.fromkeys(["DiF gender", "DiF pose"], "inception_v1") | dict.fromkeys(
         ["Wiki gender", "Wiki age"], "densenet121"
     )
@@ -113,8 +113,8 @@ def test_a_method_can_be_searched_in_a_way_of_its_own():
 
 
 def test_a_scale_sets_probes_where_there_are_any():
-    probes = config.load("trust_networks", "small").methods["VGG16"]
-    assert probes["probe_epochs"] < members.load("methods", "trust")().probe_epochs
-    assert "probe_epochs" not in config.load("bade_celeba", "small").methods["standard"]
+    probes = config.load("trust_networks", "small").methods["VGG16"].corner
+    assert probes.probe_epochs < members.load("methods", "trust")().probe_epochs
+    assert not hasattr(config.load("bade_celeba", "small").methods["standard"].corner, "probe_epochs")
     with pytest.raises(BadInput, match="none of the methods has prob_lr"):
         config.load("trust_networks", "small", ["methods.*.prob_lr=1"])

@@ -38,7 +38,7 @@ def refused(tmp_path, capsys):
         (["tasks.Adult=adlut"], "tasks.Adult", "did you mean 'adult'"),
         (["tasks.Adult.protected=age"], "tasks.Adult.protected", "'sex', 'race'"),
         (["tasks.Adult=adult_race", "tasks.Adult.privileged=Martian"], "protected: race", "no value 'Martian'"),
-        (["tasks.Adult.protected=race"], "method bade on adult", "5 groups"),
+        (["tasks.Adult.protected=race"], "(methods.bade) on adult (income ~ race)", "5 groups"),
         (["training.epochs=0"], "training.epochs", "greater than or equal to 1"),
         (["training.epohcs=1"], "training.epohcs", "did you mean 'epochs'"),
         (["numerics.dtype=float16"], "numerics.dtype", "'float32'"),

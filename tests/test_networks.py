@@ -1,10 +1,8 @@
 import re
-from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
-import yaml
 from torch import nn
 from torch.func import functional_call, grad, stack_module_state, vmap
 
@@ -118,12 +116,6 @@ def test_a_gradient_reaches_every_parameter(name, arguments):
 def test_a_table_is_refused(name):
     with pytest.raises(BadInput, match=r"\(102,\)"):
         members.build("networks", {"name": name}).build((102,), 2)
-
-
-@pytest.mark.parametrize("name", members.names("networks"))
-def test_conf_says_the_defaults(name):
-    path = Path(__file__).parents[1] / "conf" / "network" / f"{name}.yaml"
-    assert yaml.safe_load(path.read_text()) == {"name": name, **vars(members.load("networks", name)())}
 
 
 @pytest.mark.parametrize("name", PUBLISHED)

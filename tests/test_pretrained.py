@@ -13,6 +13,7 @@ from sklearn.datasets import load_sample_images
 from fairray import members
 from fairray.datasets._imagenet import CLASSES
 from fairray.errors import BadInput
+from fairray.identity import digest
 from fairray.networks import _pretrained
 from fairray.networks._torchvision import imported
 
@@ -127,7 +128,7 @@ def test_without_its_auxiliary_classifiers_a_network_trains_on_one_tensor(model)
 def test_a_model_that_is_not_there_is_refused_with_the_nearest(name, model, near):
     with pytest.raises(BadInput, match=f"there is no model of {name} '{model}'") as error:
         made(name, model=model)
-    assert error.value.where == "network.model"
+    assert error.value.where == "model"
     assert near in error.value.cure.split("there are")[0]
 
 
@@ -169,7 +170,7 @@ def test_a_model_that_cannot_read_the_images_is_refused_before_anything_runs(nam
     network = members.build("networks", {"name": name, "model": model})
     with pytest.raises(BadInput, match=rf"cannot be used for images of \(3, 32, 32\): .*{says}") as error:
         network.check((3, 32, 32), OUTPUTS)
-    assert error.value.where == "network.model"
+    assert error.value.where == "model"
     members.build("networks", {"name": name, "model": "resnet18"}).check((3, 32, 32), OUTPUTS)
 
 
@@ -233,14 +234,14 @@ def test_the_key_says_what_is_in_the_file_and_not_where_it_lies(tmp_path, name):
     for file, content in contents.items():
         (tmp_path / file).write_bytes(content)
     spec = {"name": name, "model": "resnet18"}
-    keys = [members.build("networks", {**spec, "weights": str(tmp_path / file)}).key for file in contents]
+    keys = [digest(members.build("networks", {**spec, "weights": str(tmp_path / file)})) for file in contents]
     assert keys[0] == keys[1] != keys[2]
     bare = members.build("networks", spec)
-    assert bare.key == {"model": "resnet18", "weights": None}
+    assert digest(bare) not in keys
     assert not bare.pretrained
     assert members.build("networks", {**spec, "weights": str(tmp_path / "a.pth")}).pretrained
     with pytest.raises(BadInput, match="no such file"):
-        _ = members.build("networks", {**spec, "weights": str(tmp_path / "d.pth")}).key
+        digest(members.build("networks", {**spec, "weights": str(tmp_path / "d.pth")}))
 
 
 def test_a_file_that_was_replaced_has_another_key(tmp_path):
@@ -248,7 +249,7 @@ def test_a_file_that_was_replaced_has_another_key(tmp_path):
     keys = []
     for content in (b"one", b"another"):
         (tmp_path / "w.pth").write_bytes(content)
-        keys.append(network.key)
+        keys.append(digest(network))
     assert keys[0] != keys[1]
 
 

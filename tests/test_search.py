@@ -6,7 +6,8 @@ import pytest
 
 from fairray.launch import search
 from fairray.launch.search import Asker
-from fairray.study import Range, Search
+from fairray.space import Range
+from fairray.study import Search
 
 
 @dataclass(frozen=True)

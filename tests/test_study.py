@@ -181,8 +181,8 @@ def test_meps_joins_when_its_folder_is_given(study, meps_folder):
 def test_methods_and_tasks_can_be_chosen(study):
     chosen = study("methods=[bade_tuned, standard]", "tasks=[Adult]", "methods.bade_tuned.temperature=2")
     assert list(chosen.methods) == ["bade_tuned", "standard"]
-    assert chosen.methods["bade_tuned"]["temperature"] == 2
-    assert len(chosen.methods["bade_tuned"]["strength"].grid) == 5
+    assert chosen.methods["bade_tuned"].corner.temperature == 2
+    assert len(chosen.methods["bade_tuned"].space["strength"].grid) == 5
     assert list(chosen.tasks) == ["Adult"]
     assert chosen.left_out == {}
 

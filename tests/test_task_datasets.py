@@ -423,6 +423,6 @@ def test_a_folder_that_is_not_given_or_not_there(name, tmp_path):
 @pytest.mark.parametrize("name", ["coloured_mnist", "dif", "imdb_wiki"])
 def test_a_study_may_name_them(name):
     study = config.load("bade_benchmarks", "smoke", [f"tasks.Adult={name}", "tasks.Adult.seed=3"])
-    assert study.tasks["Adult"]["name"] == name
+    assert members.label(study.tasks["Adult"]) == name
     with pytest.raises(BadInput, match="protected"):
         config.load("bade_benchmarks", "smoke", [f"tasks.Adult={name}", "tasks.Adult.protected=shape"])

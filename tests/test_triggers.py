@@ -132,10 +132,6 @@ def test_a_configured_trigger_is_built_and_a_members_own_file_gives_its_defaults
         assert built == member()
 
 
-def test_every_trigger_has_a_file_in_conf():
-    assert set(MEMBERS) <= {path.stem for path in CONF}
-
-
 @pytest.mark.parametrize(
     ("height", "width", "size", "side"),
     [

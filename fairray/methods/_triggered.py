@@ -37,5 +37,5 @@ def check_trigger(trigger: Trigger | None, dataset: Dataset, groups: int | None 
             "choose another protected attribute, or set privileged: VALUE to make two groups of it",
         )
     if trigger is not None and isinstance(trigger, Column) != (dataset.kind == "table"):
-        fits = "column" if dataset.kind == "table" else "badnet25"
+        fits = "column" if dataset.kind == "table" else "badnet"
         raise BadInput("trigger", f"{type(trigger).__name__} cannot be put on a {dataset.kind}", f"set trigger: {fits}")

@@ -117,10 +117,10 @@ def _matrices(results: Results) -> Iterator[Matrix]:
     is the mean of all of a row's models.
     """
     rows = results.views[results.views["metric"] == "probe_accuracy"].copy()
-    specs = results.study.tasks
+    datasets = results.study.tasks
     rows["family"] = rows["task"].map(results.study.families)
-    rows["preserved"] = rows["task"].map({task: dataset(spec).target for task, spec in specs.items()})
-    suppressed = rows["task"].map({task: spec.get("protected") for task, spec in specs.items()})
+    rows["preserved"] = rows["task"].map({task: dataset(member).target for task, member in datasets.items()})
+    suppressed = rows["task"].map({task: getattr(member, "protected", None) for task, member in datasets.items()})
     rows = rows[suppressed.isna() | (rows["view"] == suppressed) | (rows["view"] == rows["preserved"])]
     for (family, arm), part in rows.groupby(["family", "arm"], sort=False):
         tasks = _tasks(results, str(family))
@@ -134,7 +134,7 @@ def _matrices(results: Results) -> Iterator[Matrix]:
 
 def _tasks(results: Results, family: str) -> dict[str, int]:
     """The tasks of a family in the order in which the study names them, and how many classes each has."""
-    data = [dataset(spec) for task, spec in results.study.tasks.items() if results.study.families[task] == family]
+    data = [dataset(member) for task, member in results.study.tasks.items() if results.study.families[task] == family]
     order = dict.fromkeys([one.target for one in data] + [name for one in data for name in one.tasks])
     return {name: len(data[0].tasks[name].classes) for name in order}
 
