@@ -72,6 +72,8 @@ def checked(cls: type[T], values: Mapping[str, Any] | T) -> T:
     for name in given:
         if name not in arguments(cls):  # pydantic passes over what a dataclass does not know
             raise unknown(str(name), "key", name, arguments(cls))
+        if isinstance(given[name], bool) and name in _numbers(cls):  # pydantic takes true for 1
+            raise BadInput(name, f"got {given[name]!r}, expected a number", "mend the value")
     try:
         made = _adapter(cls).validate_python(dict(given))
     except ValidationError as error:
@@ -234,6 +236,21 @@ def _name(cls: type) -> str:
 @cache
 def _adapter(cls: type) -> TypeAdapter[Any]:
     return TypeAdapter(cls)
+
+
+@cache
+def _numbers(cls: type) -> frozenset[str]:
+    """The fields that hold nothing but a number."""
+    leaves = {name: {*_leaves(hint)} for name, hint in get_type_hints(cls).items()}
+    return frozenset(name for name, kinds in leaves.items() if kinds & {int, float} and not kinds & {bool, str, Any})
+
+
+def _leaves(hint: Any) -> Iterator[Any]:
+    inner = get_args(hint)
+    for part in inner:
+        yield from _leaves(part)
+    if not inner:
+        yield hint
 
 
 def _families(hint: Any) -> Iterator[str]:

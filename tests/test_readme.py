@@ -1,7 +1,17 @@
 import re
+import shlex
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+import ray
+import torch
+from PIL import Image
+
+from fairray import config
+from fairray.cli import main
+from fairray.networks.efficientnet_lite0 import EfficientNetLite0
 
 ROOT = Path(__file__).parents[1]
 
@@ -33,3 +43,90 @@ def test_the_table_of_results_is_the_printed_one():
     ):
         assert f"Adult,{method},odds,{odds}" in printed
         assert f"Adult,{method},eacc,{eacc}" in printed
+
+
+TOY = ["tasks.Adult=toy", "--scale", "smoke", "launch.threads=1"]
+LOCAL = [*TOY, "launch=local"]
+# by what a command of the README begins with: the arguments that make it small
+SMALL = {
+    "list": [],
+    "plan bade_benchmarks seeds=8": LOCAL,
+    "run bade_benchmarks seeds=8": LOCAL,
+    "run bade_benchmarks tasks.MEPS.folder=DIR": ["tasks={MEPS: meps}", "--scale", "smoke", "launch=local"],
+    "run bade_benchmarks search=tpe": [*LOCAL, "search.points=3", "methods=[standard, bade_tuned]"],
+    "run bade_benchmarks 'tasks.Adult={name: table": [*LOCAL[1:], "methods=[standard, bade]"],
+    "run bade_benchmarks launch.workers=2": [*TOY, "methods=[standard]", "seeds=1"],
+    "run trust_suppression": ["--scale", "smoke", "launch=local", "methods=[standard, grl_random]"],
+    "run attack_comparison": ["launch=local", "methods=[pgd_l2, ours_a0]", "methods.*.shards=1",
+                              "methods.*.saliency=null", "methods.pgd_l2.attack.N=3", "methods.ours_a0.attack.N=3", "tasks.Photos.size=[64, 64]"],
+    "run bade_triggers": ["--scale", "smoke", "launch=local"],
+    "status": LOCAL,
+    "report": LOCAL,
+    "doctor": LOCAL,
+}  # fmt: skip
+
+
+def commands():
+    """Those of the README, one for each that is written in one line with others."""
+    text = (ROOT / "README.md").read_text().split("## On the command line")[1].split("\n`python")[0]
+    lines = [line.split("  #")[0].strip() for line in text.splitlines() if line.startswith("    fairray ")]
+    for line in lines:
+        names = re.match(r"fairray (\w+(?: \| \w+)*)(.*)", line)
+        assert names, line
+        yield from (f"{name}{names[2]}" for name in names[1].split(" | "))
+
+
+CLUSTER = "run bade_celeba --scale paper"  # it needs GPUs
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    """Where the README says DIR and my.csv: MEPS, and two photographs that the network reads."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FAIRRAY_CACHE", str(tmp_path / "cache"))
+    random = np.random.default_rng(0)
+    for split in ("train", "val", "test"):
+        columns = {name: random.integers(2, size=200) for name in ("UTILIZATION", "RACE", "AGE", "SEX=1")}
+        pd.DataFrame(columns).to_csv(tmp_path / f"meps_{split}.csv", index=False)
+    table = {"hired": random.choice(["no", "yes"], 300), "sex": random.choice(["f", "m"], 300), "years": range(300)}
+    pd.DataFrame(table).to_csv(tmp_path / "my.csv", index=False)
+    (tmp_path / "images").mkdir()
+    pixels = random.integers(256, size=(2, 64, 64, 3), dtype=np.uint8)
+    labels = EfficientNetLite0().build((3, 64, 64), 1000).eval()(torch.tensor(pixels).movedim(-1, 1)).argmax(1)
+    rows = ["ImageId,TrueLabel,TargetClass", *(f"{i},{label + 1},1" for i, label in enumerate(labels.tolist()))]
+    (tmp_path / "images.csv").write_text("\n".join([*rows, ""]))
+    for i, image in enumerate(pixels):
+        Image.fromarray(image).save(tmp_path / "images" / f"{i}.png")
+    yield tmp_path
+    ray.shutdown()
+
+
+def test_every_command_of_the_readme_is_tried():
+    for command in commands():
+        assert command.startswith((CLUSTER, *SMALL)), command
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(command, marks=pytest.mark.slow if "launch.workers" in command else ())
+        for command in commands()
+        if not command.startswith(CLUSTER)
+    ],
+)
+def test_a_command_of_the_readme_does_what_it_says(command, folders, capsys):
+    small = next(more for start, more in reversed(SMALL.items()) if command.startswith(start))
+    if command.startswith(("report", "status")):
+        assert main(["run", *shlex.split(command)[1:], *small, "methods=[standard, bade]", "seeds=1"]) == 0
+        small = [*small, "methods=[standard, bade]", "seeds=1"]
+    assert main([*shlex.split(command.replace("DIR", str(folders))), *small]) == 0
+    if command.startswith("run"):
+        (page,) = (folders / "runs" / "reports").glob("*/*/report.html")
+        assert "did not run" not in page.read_text()
+
+
+def test_the_command_for_a_cluster_is_a_study(folders):
+    (command,) = (shlex.split(c.replace("DIR", str(folders))) for c in commands() if c.startswith(CLUSTER))
+    study = config.load("bade_celeba", "paper", [argument for argument in command[4:] if "=" in argument])
+    assert (study.launch.workers, study.launch.gpus, study.numerics.device) == (1, 1.0, "cuda")
+    assert {str(member.folder) for member in study.tasks.values()} == {str(folders)}
