@@ -4,7 +4,8 @@ import hashlib
 import json
 import re
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
@@ -15,16 +16,32 @@ from fairray import code
 from fairray.data import Dataset, Tensors
 from fairray.networks import Network
 
-__all__ = ["Artifact", "Method", "NetworkSpec", "Numerics", "Replica", "Setting", "Stage", "Step", "Training", "digest"]
+__all__ = [
+    "Artifact",
+    "Method",
+    "NetworkSpec",
+    "Numerics",
+    "Pinned",
+    "Replica",
+    "Setting",
+    "Stage",
+    "Step",
+    "Training",
+    "digest",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
     """How networks are trained, whatever the method (conf/training/).
 
-    lr, weight_decay: of Adam. batch: examples a step.
+    lr, weight_decay: of the optimizer, as torch's own have them; momentum: of SGD. batch: examples a step.
     selection: how the epoch is chosen, on validation data (see `fairray.training.selection`).
     patience: epochs without a better one after which training ends (early stopping); 0 trains them all.
+    clip: the largest L2 norm of a step's gradient over all parameters that are trained; a longer one is shortened.
+    class_weights: "balanced" weighs an example by (count of the most frequent class) / (count of its own class), as
+        the code of ClArC's authors does, counted over the rows that a stage trains on, by the labels it sees.
+    milestones, gamma: the learning rate is multiplied by gamma when one of these epochs begins, counted from 0.
     """
 
     epochs: Annotated[int, Ge(1)] = 20
@@ -33,6 +50,12 @@ class Training:
     weight_decay: Annotated[float, Ge(0)] = 0.0
     selection: Literal["tradeoff", "z", "eacc", "accuracy", "auc", "last"] = "eacc"
     patience: Annotated[int, Ge(0)] = 0
+    optimizer: Literal["adam", "sgd"] = "adam"
+    momentum: Annotated[float, Ge(0), Lt(1)] = 0.9
+    clip: Annotated[float, Gt(0)] | None = None
+    class_weights: Literal["none", "balanced"] = "none"
+    milestones: tuple[Annotated[int, Ge(1)], ...] = ()
+    gamma: Annotated[float, Gt(0)] = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,19 +78,22 @@ class NetworkSpec(Protocol):
 
 @dataclass(frozen=True)
 class Setting:
-    """What a stage depends on besides itself, the stages before it and the seed."""
+    """What a stage depends on besides itself, the stages before it and the seed.
+
+    stages: fields of `Training` by the name of the one stage for which they are others.
+    """
 
     dataset: Dataset
     network: Any
     training: Training
     numerics: Numerics
+    stages: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @cached_property
     def key(self) -> dict[str, Any]:
         return {
             "dataset": self.dataset.fingerprint,
             "network": _described(self.network),
-            "training": asdict(self.training),
             "numerics": asdict(self.numerics),
         }
 
@@ -86,7 +112,12 @@ class Artifact:
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """One content-addressed step of a method. Its fields are hyperparameters and the stages before it."""
+    """One content-addressed step of a method. Its fields are hyperparameters and the stages before it.
+
+    own: fields of `Training` that this stage has otherwise than the study, unless the study sets them for it.
+    """
+
+    own: ClassVar[Mapping[str, Any]] = {}
 
     def modules(self) -> tuple[str, ...]:
         """The modules whose code decides the result, besides what they import."""
@@ -97,11 +128,11 @@ class Stage:
         return re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
 
     @property
-    def parents(self) -> dict[str, "Stage"]:
+    def parents(self) -> dict[str, "Stage | Pinned"]:
         """The stages before this one by field, and those of a tuple of stages by field and place."""
-        found: dict[str, Stage] = {}
+        found: dict[str, Stage | Pinned] = {}
         for name, value in _fields(self).items():
-            if isinstance(value, Stage):
+            if isinstance(value, Stage | Pinned):
                 found[name] = value
             elif _are_stages(value):
                 found |= {f"{name}.{i}": stage for i, stage in enumerate(value)}
@@ -112,8 +143,16 @@ class Stage:
         return {
             name: value
             for name, value in _fields(self).items()
-            if not isinstance(value, Stage) and not _are_stages(value)
+            if not isinstance(value, Stage | Pinned) and not _are_stages(value)
         }
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """A stage before this one that has a seed of its own, so that many models start from one."""
+
+    stage: Stage
+    seed: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +194,12 @@ class Replica:
 
     @cached_property
     def parents(self) -> dict[str, "Replica"]:
-        return {name: Replica(stage, self.setting, self.seed) for name, stage in self.stage.parents.items()}
+        return {name: self._before(parent) for name, parent in self.stage.parents.items()}
+
+    @cached_property
+    def training(self) -> Training:
+        """The study's, with what the stage has of its own, with what the study sets for this stage."""
+        return replace(self.setting.training, **{**self.stage.own, **self.setting.stages.get(self.stage.name, {})})
 
     @cached_property
     def key(self) -> dict[str, Any]:
@@ -166,6 +210,7 @@ class Replica:
             "hyperparameters": self.stage.hyperparameters,
             "before": {name: parent.uid for name, parent in self.parents.items()},
             **self.setting.key,
+            "training": asdict(self.training),
             "seed": self.seed,
             "code": code.fingerprint([*self.stage.modules(), network, __name__]),
         }
@@ -177,6 +222,10 @@ class Replica:
     @cached_property
     def depth(self) -> int:
         return 1 + max((parent.depth for parent in self.parents.values()), default=-1)
+
+    def _before(self, parent: Stage | Pinned) -> "Replica":
+        pinned = parent if isinstance(parent, Pinned) else Pinned(parent, self.seed)
+        return Replica(pinned.stage, self.setting, pinned.seed)
 
 
 def digest(key: Any) -> str:
@@ -196,4 +245,4 @@ def _fields(value: Any) -> dict[str, Any]:
 
 
 def _are_stages(value: Any) -> bool:
-    return isinstance(value, tuple) and len(value) > 0 and all(isinstance(item, Stage) for item in value)
+    return isinstance(value, tuple) and len(value) > 0 and all(isinstance(item, Stage | Pinned) for item in value)
