@@ -28,8 +28,10 @@ class GroupDro(TrainStage):
     adjustment: Annotated[float, Ge(0)] = 0.0
 
     def check(self, dataset):
+        where = f"method group_dro on {dataset.name} ({dataset.task})"
         if not dataset.classes:
-            raise BadInput(f"method group_dro on {dataset.name}", "it is a regression", "choose a task with classes")
+            raise BadInput(where, "it is a regression", "choose a task with classes")
+        dataset.checked(where)  # a subgroup without examples has no loss
 
     def view(self, setting, generator, before):
         train = setting.dataset.train
