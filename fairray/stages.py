@@ -3,7 +3,7 @@
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
@@ -14,16 +14,22 @@ from fairray import identity
 from fairray.data import Dataset, Tensors
 from fairray.networks import Network
 
-__all__ = ["Artifact", "Method", "NetworkSpec", "Numerics", "Replica", "Setting", "Stage", "Step", "Training"]
+__all__ = [
+    "Artifact", "Method", "NetworkSpec", "Numerics", "Pinned", "Replica", "Setting", "Stage", "Step", "Training"
+]  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
     """How networks are trained, whatever the method (conf/training/).
 
-    lr, weight_decay: of Adam. batch: examples a step.
+    lr, weight_decay: of the optimizer, as torch's own have them; momentum: of SGD. batch: examples a step.
     selection: how the epoch is chosen, on validation data (see `fairray.training.selection`).
     patience: epochs without a better one after which training ends (early stopping); 0 trains them all.
+    clip: the largest L2 norm of a step's gradient over all parameters that are trained; a longer one is shortened.
+    class_weights: "balanced" weighs an example by (count of the most frequent class) / (count of its own class), as
+        the code of ClArC's authors does, counted over the rows that a stage trains on, by the labels it sees.
+    milestones, gamma: the learning rate is multiplied by gamma when one of these epochs begins, counted from 0.
     """
 
     epochs: Annotated[int, Ge(1)] = 20
@@ -32,6 +38,12 @@ class Training:
     weight_decay: Annotated[float, Ge(0)] = 0.0
     selection: Literal["tradeoff", "z", "eacc", "accuracy", "auc", "last"] = "eacc"
     patience: Annotated[int, Ge(0)] = 0
+    optimizer: Literal["adam", "sgd"] = "adam"
+    momentum: Annotated[float, Ge(0), Lt(1)] = 0.9
+    clip: Annotated[float, Gt(0)] | None = None
+    class_weights: Literal["none", "balanced"] = "none"
+    milestones: tuple[Annotated[int, Ge(1)], ...] = ()
+    gamma: Annotated[float, Gt(0)] = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +66,10 @@ class NetworkSpec(Protocol):
 
 @dataclass(frozen=True)
 class Setting:
-    """What a stage depends on besides itself, the stages before it and the seed."""
+    """What a stage depends on besides itself, the stages before it and the seed.
+
+    stages: fields of `Training` by the name of the one stage for which they are others.
+    """
 
     dataset: Dataset
     network: Any
@@ -79,6 +94,11 @@ class Artifact:
 class Stage:
     """One content-addressed step of a method. Its fields are hyperparameters and the stages before it.
 
+    own: fields of `Training` that this stage has otherwise than the study, unless the study sets them for it.
+    """
+
+    own: ClassVar[Mapping[str, Any]] = {}
+
     What decides its result is in them, or in code that its module imports: a member, a metric, a function.
     """
 
@@ -92,11 +112,11 @@ class Stage:
         return re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
 
     @property
-    def parents(self) -> dict[str, "Stage"]:
+    def parents(self) -> dict[str, "Stage | Pinned"]:
         """The stages before this one by field, and those of a tuple of stages by field and place."""
-        found: dict[str, Stage] = {}
+        found: dict[str, Stage | Pinned] = {}
         for name, value in _fields(self).items():
-            if isinstance(value, Stage):
+            if isinstance(value, Stage | Pinned):
                 found[name] = value
             elif _are_stages(value):
                 found |= {f"{name}.{i}": stage for i, stage in enumerate(value)}
@@ -107,8 +127,16 @@ class Stage:
         return {
             name: value
             for name, value in _fields(self).items()
-            if not isinstance(value, Stage) and not _are_stages(value)
+            if not isinstance(value, Stage | Pinned) and not _are_stages(value)
         }
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """A stage before this one that has a seed of its own, so that many models start from one."""
+
+    stage: Stage
+    seed: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +176,12 @@ class Replica:
 
     @cached_property
     def parents(self) -> dict[str, "Replica"]:
-        return {name: Replica(stage, self.setting, self.seed) for name, stage in self.stage.parents.items()}
+        return {name: self._before(parent) for name, parent in self.stage.parents.items()}
+
+    @cached_property
+    def training(self) -> Training:
+        """The study's, with what the stage has of its own, with what the study sets for this stage."""
+        return replace(self.setting.training, **{**self.stage.own, **self.setting.stages.get(self.stage.name, {})})
 
     @cached_property
     def key(self) -> dict[str, Any]:
@@ -158,7 +191,7 @@ class Replica:
             "stage": f"{type(stage).__module__}.{type(stage).__name__}",
             "hyperparameters": stage.hyperparameters,
             "network": setting.network,
-            "training": setting.training,
+            "training": self.training,
             "numerics": setting.numerics,
         }
         modules = {__name__, type(stage).__module__, *identity.modules(own)}
@@ -179,10 +212,14 @@ class Replica:
     def depth(self) -> int:
         return 1 + max((parent.depth for parent in self.parents.values()), default=-1)
 
+    def _before(self, parent: Stage | Pinned) -> "Replica":
+        pinned = parent if isinstance(parent, Pinned) else Pinned(parent, self.seed)
+        return Replica(pinned.stage, self.setting, pinned.seed)
+
 
 def _fields(value: Any) -> dict[str, Any]:
     return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 def _are_stages(value: Any) -> bool:
-    return isinstance(value, tuple) and len(value) > 0 and all(isinstance(item, Stage) for item in value)
+    return isinstance(value, tuple) and len(value) > 0 and all(isinstance(item, Stage | Pinned) for item in value)

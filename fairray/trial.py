@@ -226,9 +226,9 @@ def execute(
 def _compute(
     replicas: list[Replica], store: Store, engine: EngineName, progress: Progress
 ) -> Iterator[tuple[Replica, Artifact, float]]:
-    before = {
-        replica.uid: {name: store.read(parent.uid) for name, parent in replica.parents.items()} for replica in replicas
-    }
+    # a stage before several replicas is read once, so that they hold the same tensors and not copies
+    read = {uid: store.read(uid) for uid in {p.uid for replica in replicas for p in replica.parents.values()}}
+    before = {r.uid: {name: read[parent.uid] for name, parent in r.parents.items()} for r in replicas}
     start = time.perf_counter()
 
     def timed(pair: tuple[Replica, Artifact]) -> tuple[Replica, Artifact, float]:

@@ -1,5 +1,6 @@
 """What every method must pass: the engines give the same numbers. Methods are tested by existing."""
 
+from pathlib import Path
 from unittest import mock
 
 import torch
@@ -16,6 +17,7 @@ def counted(engine):
     return mock.patch.object(engine, "step", autospec=True, side_effect=engine.step)
 
 
+COUNTED = str(Path(__file__).with_name("members") / "counted.py")
 KINDS = {"table": {}, "image": {"side": 8}}
 
 
@@ -46,12 +48,30 @@ def varied(method, trial, seeds=(0, 1), kind="table"):
     ]
 
 
+# of `Training`, every one of them at work
+ALL_SETTINGS = {
+    "optimizer": "sgd",
+    "momentum": 0.8,
+    "weight_decay": 0.01,
+    "clip": 0.3,
+    "class_weights": "balanced",
+    "milestones": (1, 2),
+    "gamma": 0.5,
+}
+
+
 def to_distribute(trial):
-    """A chain of two stages with one loss, and a stage whose two losses' gradients are combined."""
+    """A chain of two stages with one loss, and a stage whose two losses' gradients are combined; both kinds with a
+    state; and both with all settings."""
     projection = {"name": "adversarial", "update": "projection"}
+    keywords = {"seeds": [0], "numerics": {"dtype": "float64"}, "epochs": 3}
     return [
         varied("bade", trial, seeds=[0])[0],
-        trial(projection, seeds=[0], numerics={"dtype": "float64"}, epochs=3),
+        trial(projection, **keywords),
+        trial({"name": "group_dro", "adjustment": 0.5}, **keywords),
+        trial(COUNTED, **keywords),
+        trial("reweighing", **keywords, **ALL_SETTINGS),
+        trial(projection, **keywords, **ALL_SETTINGS),
     ]
 
 

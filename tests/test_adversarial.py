@@ -57,8 +57,8 @@ def test_the_network_descends_prediction_and_ascends_the_adversary(criterion, tr
     """The gradient of reversal is g_P - lambda schedule(p) g_A in the network, g_A in the adversary."""
     bound_, batch = bound(Adversarial(strength=0.7, criterion=criterion), trial)
     opposed, _ = bound(Adversarial(update="projection", criterion=criterion), trial)
-    bound_(batch, {}).backward()
-    losses = opposed(batch, {})
+    bound_(batch, {}, {})[0].backward()
+    losses, _ = opposed(batch, {}, {})
     for name, parameter in bound_.nets.named_parameters():
         like = opposed.nets.get_parameter(name)
         g_p, g_a = (torch.autograd.grad(loss, like, retain_graph=True, materialize_grads=True)[0] for loss in losses)
@@ -76,9 +76,8 @@ def test_equal_odds_tells_the_adversary_the_label_and_parity_does_not():
 def test_zhang_s_update_moves_the_network_along_its_formula(trial):
     method = Adversarial(strength=0.4, update="projection")
     bound_, batch = bound(method, trial)
-    g_p, g_a = (
-        torch.autograd.grad(loss, bound_.nets["main"].head.weight, retain_graph=True)[0] for loss in bound_(batch, {})
-    )
+    losses, _ = bound_(batch, {}, {})
+    g_p, g_a = (torch.autograd.grad(loss, bound_.nets["main"].head.weight, retain_graph=True)[0] for loss in losses)
     expected = g_p - (g_p * g_a).sum() / (g_a**2).sum() * g_a - 0.4 * g_a
     torch.testing.assert_close(method.combined("main.head.weight", torch.stack([g_p, g_a])), expected)
     assert torch.equal(method.combined("adversary.0.weight", torch.stack([g_p, g_a])), g_a)
@@ -106,7 +105,7 @@ def test_the_pace_is_the_adversary_s_learning_rate(trial):
     replica = Replica(bound_.stage, *_setting(trial))
     before = {name: p.detach().clone() for name, p in bound_.nets.named_parameters()}
     optimizer = torch.optim.Adam(adam_groups(replica, dict(bound_.nets.named_parameters())))
-    bound_(batch, {}).backward()
+    bound_(batch, {}, {})[0].backward()
     optimizer.step()
     lr = replica.setting.training.lr
     for name, pace in {"adversary.2.bias": 5.0, "main.head.bias": 1.0}.items():

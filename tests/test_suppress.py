@@ -53,7 +53,7 @@ def test_the_gradient_of_equation_1(by, encoder, head, labels, trial):
     model, batch = made(trial, by=by, labels=labels)
     column = "group" if labels == "known" else "random group"
     of_target, of_other = (gradients(model, losses(model, batch, column)[i]) for i in (0, 1))
-    for name, gradient in gradients(model, model(batch, {})).items():
+    for name, gradient in gradients(model, model(batch, {}, {})[0]).items():
         if name.startswith("main.head."):
             expected = WEIGHT * of_target[name]
         elif name.startswith("main."):
@@ -75,7 +75,7 @@ def test_several_suppressed_tasks_are_summed(trial):
     protected = dataset(other | {"protected": "shape"})
     assert {*suppressed(by="added", labels="known", tasks=unwanted(protected)).heads(4, protected)} == {"group"}
     target, group = losses(model, batch, "group")
-    torch.testing.assert_close(model(batch, {}), WEIGHT * target + (1 - WEIGHT) * group)
+    torch.testing.assert_close(model(batch, {}, {})[0], WEIGHT * target + (1 - WEIGHT) * group)
 
 
 def test_random_labels_are_drawn_anew_and_uniformly():
@@ -109,7 +109,7 @@ def test_what_is_suppressed_rises_as_in_dann(trial):
     target, group = losses(model, batch, "group")
     for behind, risen in ((0.0, 0.0), (0.5, 2 / (1 + math.exp(-5)) - 1), (1.0, 2 / (1 + math.exp(-10)) - 1)):
         batch["progress"] = torch.full((64,), behind).double()
-        torch.testing.assert_close(model(batch, {}), WEIGHT * target + risen * (1 - WEIGHT) * group)
+        torch.testing.assert_close(model(batch, {}, {})[0], WEIGHT * target + risen * (1 - WEIGHT) * group)
 
 
 def test_from_the_standard_model_on(trial, store):

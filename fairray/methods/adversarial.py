@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from fairray.data import membership
 from fairray.errors import BadInput
 from fairray.training.reversal import reverse, schedule
-from fairray.training.stage import TrainStage, error, featured
+from fairray.training.stage import TrainStage, error, featured, mean_cross_entropy, weighted_mean
 
 __all__ = ["Adversarial"]
 
@@ -64,11 +64,11 @@ class Adversarial(TrainStage):
         return outputs | {"predictions": F.softmax(outputs["logits"], -1)}
 
     def loss(self, nets, outputs, batch):
-        prediction, read = error(outputs["logits"], batch["y"]).mean(), outputs[self.reads]
+        prediction, read = weighted_mean(error(outputs["logits"], batch["y"]), batch), outputs[self.reads]
         if self.update == "reversal":
             read = reverse(read, self._lambda(batch["progress"]))
         guess = nets["adversary"](self._told(read, batch["y"], outputs["logits"].shape[-1]))
-        adversary = F.cross_entropy(guess, batch["group"])
+        adversary = mean_cross_entropy(guess, batch["group"], batch)
         return prediction + adversary if self.update == "reversal" else torch.stack([prediction, adversary])
 
     def combined(self, parameter, gradients):

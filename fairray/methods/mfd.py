@@ -11,7 +11,7 @@ from fairray.data import Dataset, membership
 from fairray.errors import BadInput
 from fairray.methods.standard import Standard
 from fairray.training.objective import encoded
-from fairray.training.stage import TrainStage, View, error, featured
+from fairray.training.stage import TrainStage, View, error, featured, weighted_mean
 
 __all__ = ["Mfd"]
 
@@ -69,7 +69,8 @@ class Distilled(TrainStage):
             for y in range(cells.shape[1])
             for a in range(cells.shape[2])
         )
-        return error(outputs["logits"], batch["y"]).mean() + self.strength / 2 * discrepancy
+        # class weights cancel in the discrepancy, which compares examples of one label
+        return weighted_mean(error(outputs["logits"], batch["y"]), batch) + self.strength / 2 * discrepancy
 
 
 class Pairs(NamedTuple):

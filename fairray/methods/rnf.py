@@ -11,7 +11,7 @@ from torch import Tensor
 from fairray.errors import BadInput
 from fairray.methods.standard import Standard
 from fairray.training.objective import parameters
-from fairray.training.stage import TrainStage, View, featured
+from fairray.training.stage import TrainStage, View, featured, weighted_mean
 
 __all__ = ["Rnf"]
 
@@ -60,7 +60,7 @@ class Amplified(TrainStage):
     q: float
 
     def loss(self, nets, outputs, batch):
-        return gce(outputs["logits"], batch["y"], self.q).mean()
+        return weighted_mean(gce(outputs["logits"], batch["y"], self.q), batch)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,8 +98,9 @@ class Neutralised(TrainStage):
         partner = partners(batch["y"], batch["attribute"])
         z1, z2 = outputs["features"], outputs["features"][partner]
         middle, target = c((z1 + z2) / 2), (batch["soft"] + batch["soft"][partner]) / 2
-        rough = sum((c(m * z1 + (1 - m) * z2) - middle).abs().sum(-1).mean() for m in MIXTURES)
-        return ((middle - target) ** 2).mean() + self.smoothing * rough
+        jumps = ((c(m * z1 + (1 - m) * z2) - middle).abs().sum(-1) for m in MIXTURES)
+        rough = sum(weighted_mean(jump, batch) for jump in jumps)  # partners have one label, so one class weight
+        return weighted_mean((middle - target) ** 2, batch) + self.smoothing * rough
 
 
 def partners(y: Tensor, attribute: Tensor) -> Tensor:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import torch
-import torch.nn.functional as F
 from annotated_types import Ge, Le
 
 from fairray.data import Dataset
@@ -13,7 +12,7 @@ from fairray.methods.standard import Standard
 from fairray.networks._maps import two_hidden
 from fairray.training.objective import parameters
 from fairray.training.reversal import reverse, schedule
-from fairray.training.stage import TrainStage, View, error, featured, weighted_mean
+from fairray.training.stage import TrainStage, View, error, featured, mean_cross_entropy, weighted_mean
 
 __all__ = ["Suppress"]
 
@@ -96,7 +95,7 @@ class Suppressed(TrainStage):
     def loss(self, nets, outputs, batch):
         target = weighted_mean(error(outputs["logits"], batch["y"]), batch)
         labels = {name: batch[f"random {name}" if self.labels == "random" else name] for name in nets if name != "main"}
-        others = sum(F.cross_entropy(outputs[f"guess {name}"], y) for name, y in labels.items())
+        others = sum(mean_cross_entropy(outputs[f"guess {name}"], y, batch) for name, y in labels.items())
         risen = schedule(batch["progress"]).mean() if self.schedule == "dann" else 1
         sign = -1 if self.by == "negative" else 1
         return self.weight * target + sign * risen * (1 - self.weight) * others

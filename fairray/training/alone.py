@@ -7,7 +7,15 @@ from torch import Tensor
 
 from fairray.data import Tensors
 from fairray.stages import Replica
-from fairray.training.objective import adam_groups, laid_out, objective
+from fairray.training.objective import (
+    adam_groups,
+    build_optimizer,
+    initial_state,
+    kept,
+    laid_out,
+    objective,
+    under,
+)
 
 __all__ = ["Alone"]
 
@@ -20,17 +28,22 @@ class Alone:
         self.objective = objective(replica, start).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.model: torch.nn.Module = self.objective
         self.trained = {name: p for name, p in self.objective.nets.named_parameters() if p.requires_grad}
-        self.optimizer = torch.optim.Adam(adam_groups(replica, self.trained), fused=True)
+        self.clip = replica.training.clip
+        self.optimizer = build_optimizer(adam_groups(replica, self.trained), replica.training)
+        self.carried = initial_state(replica)
 
     def step(self, batch: Tensors) -> Tensor:
-        """One step of Adam; the first loss before it."""
+        """One step of the optimizer; the first loss before it."""
         self.model.train()
-        losses = self.model({name: laid_out(tensor[0]) for name, tensor in batch.items()}, {})
+        own = {name: laid_out(tensor[0]) for name, tensor in batch.items()}
+        losses, self.carried = self.model(own, {}, self.carried)
         self.optimizer.zero_grad()
         if self.objective.stage.losses == 1:
             losses.backward()
         else:
             self._combine(losses)
+        if self.clip is not None:
+            torch.nn.utils.clip_grad_norm_(self.trained.values(), self.clip)
         self.optimizer.step()
         return losses.detach().reshape(-1)[:1]
 
@@ -39,15 +52,16 @@ class Alone:
         """Logits with axes (replica, example, class); the batch has no axis of replicas."""
         self.model.eval()
         batch = {name: laid_out(tensor) for name, tensor in batch.items()}
-        return self.objective(batch, {}, predict=True)[None]
+        return self.objective(batch, {}, {}, predict=True)[0][None]
 
     def state(self) -> list[Tensors]:
-        """A copy of all parameters and buffers of each replica."""
-        return [{name: tensor.to("cpu", copy=True) for name, tensor in self.objective.nets.state_dict().items()}]
+        """A copy of all parameters and buffers of each replica, and of its stage's state."""
+        return [kept(self.objective.nets.state_dict(), self.carried)]
 
     def restore(self, states: Sequence[Tensors]) -> None:
         (state,) = states
-        self.objective.nets.load_state_dict(state)
+        self.objective.nets.load_state_dict(under("model/", state))
+        self.carried = {name: tensor.to(self.carried[name]) for name, tensor in under("state/", state).items()}
 
     def _combine(self, losses: Tensor) -> None:
         parameters = list(self.trained.values())

@@ -35,7 +35,7 @@ class Distributed(Alone):
         self.lengths: list[int] = []
 
     def step(self, batch: Tensors) -> Tensor:
-        """One step of Adam; every process is given the same whole batch and takes every n-th example."""
+        """One step of the optimizer; every process is given the same whole batch and takes every n-th example."""
         rank, size, whole = dist.get_rank(), dist.get_world_size(), batch["y"].shape[1]
         self.lengths = [len(range(r, whole, size)) for r in range(size)]
         return super().step({name: tensor[:, rank::size] for name, tensor in batch.items()})

@@ -9,10 +9,12 @@ from typing import Any, Literal, Protocol
 import pandas as pd
 import torch
 from torch import Tensor
+from torch.optim.lr_scheduler import MultiStepLR
 
 from fairray.data import SPLITS, Tensors
+from fairray.errors import BadInput
 from fairray.metrics import Predictions
-from fairray.stages import Artifact, Replica, Setting
+from fairray.stages import Artifact, Replica, Setting, Training
 from fairray.training.alone import Alone
 from fairray.training.distributed import Distributed, active
 from fairray.training.objective import cast, chunks, generator
@@ -29,6 +31,8 @@ Before = dict[str, Artifact]
 
 class Engine(Protocol):
     """Trains a pack of replicas step by step."""
+
+    optimizer: torch.optim.Optimizer
 
     def step(self, batch: Tensors) -> Tensor: ...
     def predict(self, batch: Tensors) -> Tensor: ...
@@ -56,10 +60,23 @@ class Pack:
         assert isinstance(stage, TrainStage)
         return stage
 
+    @property
+    def training(self) -> Training:
+        """What the replicas have in common; their learning rates and decays may differ."""
+        return self.replicas[0].training
+
+    @cached_property
+    def examples(self) -> Tensors:
+        """What batches are cut from, on the device: the training split, and behind it what a stage before made."""
+        view, train = self.views[0], self.setting.dataset.train
+        return cast({name: view.joined(name, train) for name in view.made or train}, self.setting.numerics)
+
     @cached_property
     def splits(self) -> dict[str, Tensors]:
         """Every split, on the device."""
-        return {name: cast(self.setting.dataset.split(name), self.setting.numerics) for name in SPLITS}
+        dataset = self.setting.dataset
+        own = {name: tensor[: len(dataset.train["y"])] for name, tensor in self.examples.items()}
+        return {"train": own, **{name: cast(dataset.split(name), self.setting.numerics) for name in SPLITS[1:]}}
 
     def evaluated(self, split: str) -> Tensors:
         """A split as the stage evaluates it, on the device."""
@@ -78,7 +95,7 @@ class Pack:
 
     def batches(self, generators: Sequence[torch.Generator], epoch: int = 0) -> Iterator[Tensors]:
         """One epoch of batches with axes (replica, example, ...), each replica in its own order."""
-        dataset, training = self.setting.dataset, self.setting.training
+        dataset, training = self.setting.dataset, self.training
         orders = [self.stage.order(view.rows, dataset, g) for view, g in zip(self.views, generators, strict=True)]
         order = torch.stack(orders).to(self.setting.numerics.device)
         replica = torch.arange(len(self.replicas), device=order.device)[:, None]
@@ -88,7 +105,7 @@ class Pack:
             drawn = [self.stage.drawn(len(r), dataset, g) for r, g in zip(rows, generators, strict=True)]
             fresh = {name: torch.stack([columns[name] for columns in drawn]) for name in drawn[0]}
             own |= cast(fresh | {"progress": torch.full(rows.shape, behind)}, self.setting.numerics)
-            yield dataset.shown({name: tensor[rows] for name, tensor in self.splits["train"].items()}) | own
+            yield dataset.shown({name: tensor[rows] for name, tensor in self.examples.items()}) | own
 
     def engine(self, build: Build) -> Engine:
         return build(self.replicas, self.starts)
@@ -104,19 +121,18 @@ def fit(
 
     before: by uid, the artifacts of the stages before.
     """
-    views = {}
-    for replica in replicas:
-        stage = replica.stage
-        assert isinstance(stage, TrainStage)
-        views[replica.uid] = stage.view(replica.setting, generator(replica, "view"), before[replica.uid])
-    lengths = {len(view.rows) for view in views.values()}
-    for length in sorted(lengths):  # replicas take their steps together only if they have equally many
-        group = [replica for replica in replicas if len(views[replica.uid].rows) == length]
+    views = {replica.uid: _view(replica, before[replica.uid]) for replica in replicas}
+    groups: dict[tuple[int, ...], list[Replica]] = {}
+    for replica in replicas:  # they take their steps together only if they have equally many, of the same made examples
+        view = views[replica.uid]
+        groups.setdefault((len(view.rows), *map(id, view.made.values())), []).append(replica)
+    for group in groups.values():
         whole = Pack(group, [views[replica.uid] for replica in group])
         build = _engine(whole, engine)
-        packs = [whole] if build is Stacked else [Pack([r], [views[r.uid]]) for r in group]
+        packs = iter([whole]) if build is Stacked else (Pack([r], [views[r.uid]]) for r in group)
+        count = 1 if build is Stacked else len(group)
         for i, pack in enumerate(packs):
-            yield from _train(pack, build, _part(progress, i, len(packs)))
+            yield from _train(pack, build, _part(progress, i, count))
 
 
 def stack_key(replica: Replica) -> tuple[Any, ...]:
@@ -124,17 +140,43 @@ def stack_key(replica: Replica) -> tuple[Any, ...]:
     stage, setting = replica.stage, replica.setting
     assert isinstance(stage, TrainStage)
     fixed = {name: value for name, value in stage.hyperparameters.items() if name not in stage.floats}
-    training = replace(setting.training, lr=0.5, weight_decay=0.0)
+    training = replace(replica.training, lr=0.5, weight_decay=0.0)
     return type(stage), repr(fixed), setting.dataset.fingerprint, setting.network, training, setting.numerics
 
 
+def _view(replica: Replica, before: Before) -> View:
+    """How a replica sees the training data, with the weights that balance its classes where they are asked for."""
+    stage, dataset = replica.stage, replica.setting.dataset
+    assert isinstance(stage, TrainStage)
+    view = stage.view(replica.setting, generator(replica, "view"), before)
+    if replica.training.class_weights == "none":
+        return view
+    y = view.columns.get("y", view.joined("y", dataset.train))
+    if y.is_floating_point():
+        problem = f"{stage.name} learns numbers on {dataset.name} ({dataset.task}), which have no classes"
+        raise BadInput("training.class_weights", problem, "set it to none")
+    if not stage.weighs:
+        problem, key = f"the loss of {stage.name} knows no weights", f"training.{stage.name}.class_weights"
+        raise BadInput("training.class_weights", problem, f"set it to none, or {key} for this stage alone")
+    weight = balanced_weights(y, view.rows) * view.columns.get("weight", 1)
+    return replace(view, columns={**view.columns, "weight": weight})
+
+
+def balanced_weights(y: Tensor, rows: Tensor) -> Tensor:
+    """Of each example, the count of the most frequent class over that of its own; a row counts once for each visit."""
+    counts = torch.bincount(y[rows], minlength=int(y.max()) + 1).double()
+    return counts.max() / counts.clamp(min=1)[y]  # a class without rows is weighed, and never seen
+
+
 def _train(pack: Pack, build: Build, progress: Progress) -> Iterator[tuple[Replica, Artifact]]:
-    engine, training, metrics = pack.engine(build), pack.setting.training, CURVES[pack.setting.dataset.problem]
+    engine, training, metrics = pack.engine(build), pack.training, CURVES[pack.setting.dataset.problem]
+    schedule = MultiStepLR(engine.optimizer, training.milestones, training.gamma)
     generators = [generator(replica, "order") for replica in pack.replicas]
     curves: dict[str, list[Tensor]] = {name: [] for name in ("loss", *metrics)}
     states: list[dict[int, Tensors]] = [{} for _ in pack.replicas]
     for epoch in range(training.epochs):
         losses = [engine.step(batch) for batch in pack.batches(generators, epoch)]
+        schedule.step()
         curves["loss"].append(torch.stack(losses).mean(0).cpu())
         seen = Predictions(_logits(pack, engine, "val"), *_labels(pack, "val"))
         for name, metric in metrics.items():
@@ -148,14 +190,13 @@ def _train(pack: Pack, build: Build, progress: Progress) -> Iterator[tuple[Repli
     engine.restore([states[r][epoch] for r, epoch in enumerate(kept)])
     logits = {f"{split}/logits": _logits(pack, engine, split) for split in SPLITS}
     for r, replica in enumerate(pack.replicas):
-        model = {f"model/{name}": tensor for name, tensor in states[r][kept[r]].items()}
         own = {name: tensor[r] for name, tensor in logits.items()}
         records = _records({name: curve[:, r] for name, curve in stacked.items()}, kept[r])
-        yield replica, Artifact(model | own, records)
+        yield replica, Artifact(states[r][kept[r]] | own, records)
 
 
 def _keep(states: list[dict[int, Tensors]], engine: Engine, rule: str, epoch: int, best: list[int]) -> None:
-    """Keep the parameters of the epochs that can still be chosen: the best one so far, but all of them by `z`,
+    """Keep what the engine has after the epochs that can still be chosen: the best one so far, but all of them by `z`,
     whose order changes with what comes."""
     if rule != "z" and epoch not in best:
         return

@@ -10,21 +10,25 @@ from torch import Tensor, nn
 
 from fairray.data import Dataset, Tensors
 from fairray.networks import Network
-from fairray.stages import Artifact, Numerics, Replica, Setting
+from fairray.stages import Artifact, Numerics, Replica, Setting, Training
 from fairray.training.stage import TrainStage
 
 __all__ = [
     "Objective",
     "adam_groups",
     "autocast",
+    "build_optimizer",
     "cast",
     "chunks",
     "encoded",
     "generator",
+    "initial_state",
+    "kept",
     "laid_out",
     "objective",
     "parameters",
     "trained",
+    "under",
 ]
 
 CHUNK = 2**20  # numbers of input that are predicted from at once
@@ -44,13 +48,22 @@ class Objective(nn.Module):
         for name, parameter in nets.named_parameters():
             parameter.requires_grad_(stage.rate(name) > 0)
 
-    def forward(self, batch: Tensors, floats: dict[str, Any], predict: bool = False) -> Tensor:
-        """The loss of a batch, or its logits. floats: values for the stage's float fields."""
+    def forward(
+        self, batch: Tensors, floats: dict[str, Any], state: Tensors, predict: bool = False
+    ) -> tuple[Tensor, Tensors]:
+        """The loss of a batch, or its logits, and the stage's state after it.
+
+        floats: values for the stage's float fields. state: that before the batch, the same on every device.
+        """
         stage = self.stage.with_floats(floats)
         with autocast(self.numerics):
             outputs = stage.outputs(self.nets, batch)
         outputs = cast(outputs, self.numerics)
-        return outputs["logits"] if predict else stage.loss(self.nets, self.gather(outputs), self.gather(batch))
+        if predict:
+            return outputs["logits"], state
+        outputs, batch = self.gather(outputs), self.gather(batch)
+        state = stage.updated(state, {name: tensor.detach() for name, tensor in outputs.items()}, batch)
+        return stage.loss(self.nets, outputs, batch | state), state
 
     @property
     def main(self) -> Network:
@@ -98,19 +111,43 @@ def encoded(stage: TrainStage, setting: Setting, artifact: Artifact, split: str)
     return cast({"features": torch.cat(parts)}, numerics)["features"].cpu()
 
 
+def initial_state(replica: Replica) -> Tensors:
+    """The stage's state before the first batch, on the device."""
+    assert isinstance(replica.stage, TrainStage)
+    return cast(replica.stage.state(replica.setting), replica.setting.numerics)
+
+
+def kept(parameters: Tensors, state: Tensors) -> Tensors:
+    """What an engine keeps of a replica, by the names of an artifact: a copy, on the host."""
+    every = {f"model/{name}": t for name, t in parameters.items()} | {f"state/{name}": t for name, t in state.items()}
+    return {name: tensor.to("cpu", copy=True) for name, tensor in every.items()}
+
+
 def parameters(artifact: Artifact) -> Tensors:
     """The kept parameters and buffers of a stage that was trained, by name such as main.head.weight."""
-    return {name.removeprefix("model/"): t for name, t in artifact.tensors.items() if name.startswith("model/")}
+    return under("model/", artifact.tensors)
+
+
+def under(prefix: str, tensors: Tensors) -> Tensors:
+    """The tensors whose names begin so, without the beginning."""
+    return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
 
 
 def adam_groups(replica: Replica, parameters: Mapping[str, Tensor]) -> list[dict[str, Any]]:
-    """Adam's parameter groups of one replica: its learning rate and decay, times each parameter's own rate."""
-    stage, training = replica.stage, replica.setting.training
+    """The optimizer's parameter groups of one replica: its decay, and its learning rate times each parameter's own."""
+    stage, training = replica.stage, replica.training
     assert isinstance(stage, TrainStage)
     groups: dict[float, list[Tensor]] = {}
     for name, parameter in parameters.items():
         groups.setdefault(training.lr * stage.rate(name), []).append(parameter)
     return [{"params": own, "lr": lr, "weight_decay": training.weight_decay} for lr, own in groups.items()]
+
+
+def build_optimizer(groups: list[dict[str, Any]], training: Training) -> torch.optim.Optimizer:
+    """Torch's own, over parameter groups that have their rates and decay."""
+    if training.optimizer == "sgd":
+        return torch.optim.SGD(groups, momentum=training.momentum, fused=True)
+    return torch.optim.Adam(groups, fused=True)
 
 
 def chunks(dataset: Dataset, batch: Tensors) -> Iterator[Tensors]:

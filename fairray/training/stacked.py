@@ -9,7 +9,7 @@ from torch.func import functional_call, grad_and_value, jacrev, stack_module_sta
 
 from fairray.data import Tensors
 from fairray.stages import Replica
-from fairray.training.objective import adam_groups, objective
+from fairray.training.objective import adam_groups, build_optimizer, initial_state, kept, objective, under
 from fairray.training.stage import TrainStage
 
 __all__ = ["Stacked", "can_stack"]
@@ -18,8 +18,8 @@ __all__ = ["Stacked", "can_stack"]
 class Stacked:
     """Trains replicas that differ in seed, data and float hyperparameters only.
 
-    Adam is torch's own: over the stacked parameters where all replicas have the same rates, otherwise over
-    each replica's view into them.
+    The optimizer is torch's own: over the stacked parameters where all replicas have the same rates, otherwise, and
+    where gradients are clipped, over each replica's view into them.
     """
 
     def __init__(self, replicas: Sequence[Replica], starts: Sequence[Tensors]):
@@ -31,22 +31,28 @@ class Stacked:
         names = [name.removeprefix("nets.") for name in self.trained]
         self.floats = _floats(replicas, self.objective)
         self.size = len(replicas)
-        alike = all(_rates(replica, names) == _rates(replicas[0], names) for replica in replicas)
-        self.moved = [self.trained] if alike else [_view(self.trained, r) for r in range(self.size)]
+        self.carried = _stacked([initial_state(replica) for replica in replicas])
+        training = replicas[0].training
+        self.clip = training.clip  # of each replica, which has to have its own norm then
+        self.alike = self.clip is None and all(_rates(r, names) == _rates(replicas[0], names) for r in replicas)
+        self.moved = [self.trained] if self.alike else [_view(self.trained, r) for r in range(self.size)]
         own = [adam_groups(r, dict(zip(names, m.values(), strict=True))) for r, m in zip(replicas, self.moved)]
-        self.optimizer = torch.optim.Adam([group for groups in own for group in groups], fused=True)
+        self.optimizer = build_optimizer([group for groups in own for group in groups], training)
         gradients = self._gradient if self.objective.stage.losses == 1 else self._combined
         self._gradients = vmap(gradients, randomness="error")
         self._logits = vmap(self._predict, in_dims=(0, 0, None))
 
     def step(self, batch: Tensors) -> Tensor:
-        """One step of Adam for every replica; the first losses before it, with axis (replica,)."""
+        """One step of the optimizer for every replica; the first losses before it, with axis (replica,)."""
         self.objective.train()
-        gradients, losses = self._gradients(self.trained, self.parameters, self.floats, batch)
+        moving = self.trained, self.parameters, self.floats, self.carried
+        gradients, losses, self.carried = self._gradients(*moving, batch)
         for r, moved in enumerate(self.moved):
             for name, parameter in moved.items():
-                gradient = gradients[name] if len(self.moved) == 1 else gradients[name][r]
-                parameter.grad = gradient.contiguous()  # fused Adam takes memory as it lies
+                gradient = gradients[name] if self.alike else gradients[name][r]
+                parameter.grad = gradient.contiguous()  # fused optimizers take memory as it lies
+            if self.clip is not None:
+                torch.nn.utils.clip_grad_norm_(moved.values(), self.clip)
         self.optimizer.step()
         return losses.detach()
 
@@ -57,39 +63,47 @@ class Stacked:
         return self._logits(self.parameters, self.floats, batch)
 
     def state(self) -> list[Tensors]:
-        """A copy of all parameters of each replica."""
-        return [
-            {name.removeprefix("nets."): tensor[r].to("cpu", copy=True) for name, tensor in self.parameters.items()}
-            for r in range(self.size)
-        ]
+        """A copy of all parameters of each replica, and of its stage's state."""
+        parameters = {name.removeprefix("nets."): tensor for name, tensor in self.parameters.items()}
+        return [kept(_view(parameters, r), _view(self.carried, r)) for r in range(self.size)]
 
     def restore(self, states: Sequence[Tensors]) -> None:
         for r, state in enumerate(states):
             for name, tensor in self.parameters.items():
-                tensor[r].copy_(state[name.removeprefix("nets.")])
+                tensor[r].copy_(state[f"model/{name.removeprefix('nets.')}"])
+        carried = _stacked([under("state/", state) for state in states])
+        self.carried = {name: tensor.to(self.carried[name]) for name, tensor in carried.items()}
 
-    def _gradient(self, trained: Tensors, parameters: Tensors, floats: Tensors, batch: Tensors):
-        return grad_and_value(self._loss)(trained, parameters, floats, batch)
+    def _gradient(self, trained: Tensors, parameters: Tensors, floats: Tensors, state: Tensors, batch: Tensors):
+        loss = grad_and_value(self._loss, has_aux=True)
+        gradients, (value, state) = loss(trained, parameters, floats, state, batch)
+        return gradients, value, state
 
-    def _combined(self, trained: Tensors, parameters: Tensors, floats: Tensors, batch: Tensors):
-        def twice(trained: Tensors) -> tuple[Tensor, Tensor]:
-            losses = self._loss(trained, parameters, floats, batch)
-            return losses, losses
+    def _combined(self, trained: Tensors, parameters: Tensors, floats: Tensors, state: Tensors, batch: Tensors):
+        def twice(trained: Tensors) -> tuple[Tensor, tuple[Tensor, Tensors]]:
+            losses, after = self._loss(trained, parameters, floats, state, batch)
+            return losses, (losses, after)
 
-        each, losses = jacrev(twice, has_aux=True)(trained)
+        each, (losses, after) = jacrev(twice, has_aux=True)(trained)
         stage = self.objective.stage.with_floats(floats)
-        return {name: stage.combined(name.removeprefix("nets."), g) for name, g in each.items()}, losses[0]
+        return {name: stage.combined(name.removeprefix("nets."), g) for name, g in each.items()}, losses[0], after
 
-    def _loss(self, trained: Tensors, parameters: Tensors, floats: Tensors, batch: Tensors) -> Tensor:
-        return functional_call(self.objective, {**parameters, **trained}, (batch, floats))
+    def _loss(
+        self, trained: Tensors, parameters: Tensors, floats: Tensors, state: Tensors, batch: Tensors
+    ) -> tuple[Tensor, Tensors]:
+        return functional_call(self.objective, {**parameters, **trained}, (batch, floats, state))
 
     def _predict(self, parameters: Tensors, floats: Tensors, batch: Tensors) -> Tensor:
-        return functional_call(self.objective, parameters, (batch, floats, True))
+        return functional_call(self.objective, parameters, (batch, floats, {}, True))[0]
 
 
 def _rates(replica: Replica, names: list[str]) -> tuple[Any, ...]:
     assert isinstance(replica.stage, TrainStage)
-    return replica.setting.training, *map(replica.stage.rate, names)
+    return replica.training, *map(replica.stage.rate, names)
+
+
+def _stacked(each: Sequence[Tensors]) -> Tensors:
+    return {name: torch.stack([tensors[name] for tensors in each]) for name in each[0]}
 
 
 def _view(stacked: Tensors, r: int) -> Tensors:

@@ -1,7 +1,7 @@
 """The stage that trains a network; a method is its difference from this one."""
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from fairray.data import Dataset, Tensors
 from fairray.stages import Artifact, Setting, Stage
 
-__all__ = ["TrainStage", "View", "error", "featured", "weighted_mean"]
+__all__ = ["TrainStage", "View", "error", "featured", "mean_cross_entropy", "weighted_mean"]
 
 
 @dataclass(frozen=True)
@@ -18,14 +18,26 @@ class View:
     """How one replica sees the training split, and where it starts.
 
     rows: indices of the examples it trains on, an index once for each time an epoch visits it.
-    columns: further tensors by name, aligned with all examples of the split; in `batch` beside x, y, group,
-        and instead of them where they have their name.
+    columns: further tensors by name, aligned with all examples of the split, and then those made; in `batch` beside
+        x, y, group, and instead of them where they have their name.
     start: parameters to begin with, by name, where they are not drawn anew.
+    made: further examples that a stage before made, by name (x, y, group as the data set has them), behind the split's
+        own: row N + i is made example i. Columns of the split that it lacks, such as id, are not in `batch`. The very
+        tensors of the artifact before are on the device once for all replicas that share them.
     """
 
     rows: Tensor
     columns: Tensors = field(default_factory=dict)
     start: Tensors = field(default_factory=dict)
+    made: Tensors = field(default_factory=dict)
+
+    def joined(self, name: str, split: Tensors) -> Tensor:
+        """A column of the split's own examples, and behind them those made."""
+        if not self.made:
+            return split[name]
+        own, made = split[name], self.made[name]
+        assert own.is_floating_point() == made.is_floating_point(), f"{name} is made of {made.dtype}, not {own.dtype}"
+        return torch.cat([own, made])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +46,10 @@ class TrainStage(Stage):
 
     Each hook is pure. `outputs` is per example and `loss` per batch, so that a batch can be divided
     among devices; every float field may differ between the replicas of a stack.
+    weighs: whether the loss heeds the column `weight`; where it does not, class weights are refused.
     """
+
+    weighs: ClassVar[bool] = True
 
     @property
     def losses(self) -> int:
@@ -55,6 +70,14 @@ class TrainStage(Stage):
     def order(self, rows: Tensor, dataset: Dataset, generator: torch.Generator) -> Tensor:
         """The view's rows as one epoch visits them; batches are cut from it."""
         return rows[torch.randperm(len(rows), generator=generator)]
+
+    def state(self, setting: Setting) -> Tensors:
+        """What batches update, by name, before the first of them."""
+        return {}
+
+    def updated(self, state: Tensors, outputs: Tensors, batch: Tensors) -> Tensors:
+        """The state after the whole batch, before its loss, which finds it in `batch`. No gradient goes through it."""
+        return state
 
     def drawn(self, size: int, dataset: Dataset, generator: torch.Generator) -> Tensors:
         """Further columns that are drawn anew for every batch of `size` examples."""
@@ -120,7 +143,15 @@ def error(outputs: Tensor, y: Tensor) -> Tensor:
 
 
 def weighted_mean(values: Tensor, batch: Tensors) -> Tensor:
-    """The mean over a batch, by the column `weight` where the view has one."""
+    """The mean over a batch, by the column `weight` where there is one. values: axis 0 the example."""
     if "weight" not in batch:
         return values.mean()
-    return (batch["weight"] * values).sum() / batch["weight"].sum()
+    each = values.reshape(len(values), -1).mean(1)
+    return (batch["weight"] * each).sum() / batch["weight"].sum()
+
+
+def mean_cross_entropy(outputs: Tensor, y: Tensor, batch: Tensors) -> Tensor:
+    """The mean cross-entropy to labels other than the batch's own, by the column `weight` where there is one."""
+    if "weight" not in batch:
+        return F.cross_entropy(outputs, y)  # its last digit is not that of the mean of `error`
+    return weighted_mean(error(outputs, y), batch)
