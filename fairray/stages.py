@@ -2,8 +2,8 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
@@ -12,10 +12,11 @@ from annotated_types import Ge, Gt, Lt
 
 from fairray import identity
 from fairray.data import Dataset, Tensors
+from fairray.members import checked
 from fairray.networks import Network
 
 __all__ = [
-    "Artifact", "Method", "NetworkSpec", "Numerics", "Pinned", "Replica", "Setting", "Stage", "Step", "Training"
+    "Artifact", "Before", "Method", "NetworkSpec", "Numerics", "Pinned", "Progress", "Replica", "Setting", "Stage", "Step", "Training"
 ]  # fmt: skip
 
 
@@ -90,17 +91,28 @@ class Artifact:
     records: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
+Before = dict[str, Artifact]
+Progress = Callable[[str, float], None]
+
+
 @dataclass(frozen=True, kw_only=True)
-class Stage:
+class Stage(ABC):
     """One content-addressed step of a method. Its fields are hyperparameters and the stages before it.
 
+    What decides its result is in them, or in code that its module imports: a member, a metric, a function.
     own: fields of `Training` that this stage has otherwise than the study, unless the study sets them for it.
     """
 
     own: ClassVar[Mapping[str, Any]] = {}
 
-    What decides its result is in them, or in code that its module imports: a member, a metric, a function.
-    """
+    @abstractmethod
+    def run(
+        self, replicas: Sequence["Replica"], before: Mapping[str, Before], engine: str, progress: Progress
+    ) -> Iterator[tuple["Replica", "Artifact"]]:
+        """Compute replicas of stages of this class; each comes as it is finished.
+
+        before: by uid, the artifacts of the stages before, by field name. engine: which trains, "auto" for the faster.
+        """
 
     @property
     def shards(self) -> tuple["Stage", ...]:
@@ -140,7 +152,7 @@ class Pinned:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step(Stage, ABC):
+class Step(Stage):
     """A stage that is computed seed by seed; those that train networks are `TrainStage`.
 
     measures: what its records tell besides the registered metrics, and a study can have for an objective.
@@ -148,8 +160,13 @@ class Step(Stage, ABC):
 
     measures: ClassVar[tuple[str, ...]] = ()
 
+    def run(self, replicas, before, engine, progress):
+        for i, replica in enumerate(replicas):
+            yield replica, self.compute(replica.setting, replica.seed, before[replica.uid])
+            progress(f"{self.name} x{len(replicas)}", (i + 1) / len(replicas))
+
     @abstractmethod
-    def compute(self, setting: Setting, seed: int, before: dict[str, Artifact]) -> Artifact:
+    def compute(self, setting: Setting, seed: int, before: Before) -> Artifact:
         """Do it for one seed. before: the artifacts of the stages before, by field name."""
 
 
@@ -181,7 +198,8 @@ class Replica:
     @cached_property
     def training(self) -> Training:
         """The study's, with what the stage has of its own, with what the study sets for this stage."""
-        return replace(self.setting.training, **{**self.stage.own, **self.setting.stages.get(self.stage.name, {})})
+        own = {**self.stage.own, **self.setting.stages.get(self.stage.name, {})}
+        return checked(Training, {**vars(self.setting.training), **own})
 
     @cached_property
     def key(self) -> dict[str, Any]:

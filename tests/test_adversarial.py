@@ -4,7 +4,7 @@ from torch.func import grad, vmap
 
 from fairray.methods.adversarial import Adversarial, projected
 from fairray.stages import Numerics, Replica, Setting, Training
-from fairray.training.objective import adam_groups, objective
+from fairray.training.objective import parameter_groups, objective
 from fairray.training.reversal import reverse, schedule
 from fairray.trial import execute, results
 
@@ -104,7 +104,7 @@ def test_the_pace_is_the_adversary_s_learning_rate(trial):
     bound_, batch = bound(Adversarial(pace=5.0), trial)
     replica = Replica(bound_.stage, *_setting(trial))
     before = {name: p.detach().clone() for name, p in bound_.nets.named_parameters()}
-    optimizer = torch.optim.Adam(adam_groups(replica, dict(bound_.nets.named_parameters())))
+    optimizer = torch.optim.Adam(parameter_groups(replica, dict(bound_.nets.named_parameters())))
     bound_(batch, {}, {})[0].backward()
     optimizer.step()
     lr = replica.setting.training.lr

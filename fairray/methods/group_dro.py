@@ -44,7 +44,7 @@ class GroupDro(TrainStage):
         counts = cell_counts(dataset.train, len(dataset.classes), len(dataset.groups)).flatten().double()
         return {"q": torch.full_like(counts, 1 / len(counts)), "n": counts}
 
-    def updated(self, state, outputs, batch):
+    def update(self, state, outputs, batch):
         adjusted = cell_losses(outputs["logits"], batch, len(state["q"])) + self.adjustment / state["n"].sqrt()
         risen = state["q"] * torch.exp(self.step_size * adjusted)
         return state | {"q": risen / risen.sum()}

@@ -8,7 +8,7 @@ from torch import Tensor
 from fairray.data import Tensors
 from fairray.stages import Replica
 from fairray.training.objective import (
-    adam_groups,
+    parameter_groups,
     build_optimizer,
     initial_state,
     kept,
@@ -29,7 +29,7 @@ class Alone:
         self.model: torch.nn.Module = self.objective
         self.trained = {name: p for name, p in self.objective.nets.named_parameters() if p.requires_grad}
         self.clip = replica.training.clip
-        self.optimizer = build_optimizer(adam_groups(replica, self.trained), replica.training)
+        self.optimizer = build_optimizer(parameter_groups(replica, self.trained), replica.training)
         self.carried = initial_state(replica)
 
     def step(self, batch: Tensors) -> Tensor:

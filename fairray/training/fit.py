@@ -20,7 +20,7 @@ from fairray.training.distributed import Distributed, active
 from fairray.training.objective import cast, chunks, generator
 from fairray.training.selection import CURVES, best_epoch, ended
 from fairray.training.stacked import Stacked, can_stack
-from fairray.training.stage import TrainStage, View
+from fairray.training.hooks import Hooks, View
 
 __all__ = ["EngineName", "Pack", "fit", "stack_key"]
 
@@ -55,9 +55,9 @@ class Pack:
         return self.replicas[0].setting
 
     @property
-    def stage(self) -> TrainStage:
+    def stage(self) -> Hooks:
         stage = self.replicas[0].stage
-        assert isinstance(stage, TrainStage)
+        assert isinstance(stage, Hooks)
         return stage
 
     @property
@@ -138,7 +138,7 @@ def fit(
 def stack_key(replica: Replica) -> tuple[Any, ...]:
     """Replicas with equal keys differ in seed, data views and float hyperparameters only."""
     stage, setting = replica.stage, replica.setting
-    assert isinstance(stage, TrainStage)
+    assert isinstance(stage, Hooks)
     fixed = {name: value for name, value in stage.hyperparameters.items() if name not in stage.floats}
     training = replace(replica.training, lr=0.5, weight_decay=0.0)
     return type(stage), repr(fixed), setting.dataset.fingerprint, setting.network, training, setting.numerics
@@ -147,7 +147,7 @@ def stack_key(replica: Replica) -> tuple[Any, ...]:
 def _view(replica: Replica, before: Before) -> View:
     """How a replica sees the training data, with the weights that balance its classes where they are asked for."""
     stage, dataset = replica.stage, replica.setting.dataset
-    assert isinstance(stage, TrainStage)
+    assert isinstance(stage, Hooks)
     view = stage.view(replica.setting, generator(replica, "view"), before)
     if replica.training.class_weights == "none":
         return view

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from fairray.data import Dataset, Tensors
 from fairray.networks import Network
 from fairray.stages import Artifact, Numerics, Replica, Setting, Training
-from fairray.training.stage import TrainStage
+from fairray.training.hooks import Hooks
 
 __all__ = [
     "Objective",
-    "adam_groups",
+    "parameter_groups",
     "autocast",
     "build_optimizer",
     "cast",
@@ -41,7 +41,7 @@ class Objective(nn.Module):
         statistic computed by each device on its own would be another objective.
     """
 
-    def __init__(self, stage: TrainStage, nets: nn.ModuleDict, numerics: Numerics):
+    def __init__(self, stage: Hooks, nets: nn.ModuleDict, numerics: Numerics):
         super().__init__()
         self.stage, self.nets, self.numerics = stage, nets, numerics
         self.gather: Callable[[Tensors], Tensors] = lambda tensors: tensors
@@ -62,7 +62,7 @@ class Objective(nn.Module):
         if predict:
             return outputs["logits"], state
         outputs, batch = self.gather(outputs), self.gather(batch)
-        state = stage.updated(state, {name: tensor.detach() for name, tensor in outputs.items()}, batch)
+        state = stage.update(state, {name: tensor.detach() for name, tensor in outputs.items()}, batch)
         return stage.loss(self.nets, outputs, batch | state), state
 
     @property
@@ -85,7 +85,7 @@ class Objective(nn.Module):
 def objective(replica: Replica, start: Tensors | None = None) -> Objective:
     """The replica's objective, initialised by its seed and placed on its device; `start` replaces parameters."""
     stage, setting = replica.stage, replica.setting
-    assert isinstance(stage, TrainStage)
+    assert isinstance(stage, Hooks)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_derived(replica, "initial weights"))
         nets = stage.build(setting)
@@ -95,13 +95,13 @@ def objective(replica: Replica, start: Tensors | None = None) -> Objective:
     return Objective(stage, nets.to(setting.numerics.device, dtype), setting.numerics)
 
 
-def trained(stage: TrainStage, setting: Setting, artifact: Artifact) -> Objective:
+def trained(stage: Hooks, setting: Setting, artifact: Artifact) -> Objective:
     """The objective of a stage that was trained, for predicting."""
     return objective(Replica(stage, setting, 0), parameters(artifact)).eval()
 
 
 @torch.no_grad()
-def encoded(stage: TrainStage, setting: Setting, artifact: Artifact, split: str) -> Tensor:
+def encoded(stage: Hooks, setting: Setting, artifact: Artifact, split: str) -> Tensor:
     """The feature layer of a trained stage on a split, with axes (example, feature)."""
     numerics = setting.numerics
     model = trained(stage, setting, artifact).main.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -113,7 +113,7 @@ def encoded(stage: TrainStage, setting: Setting, artifact: Artifact, split: str)
 
 def initial_state(replica: Replica) -> Tensors:
     """The stage's state before the first batch, on the device."""
-    assert isinstance(replica.stage, TrainStage)
+    assert isinstance(replica.stage, Hooks)
     return cast(replica.stage.state(replica.setting), replica.setting.numerics)
 
 
@@ -133,10 +133,10 @@ def under(prefix: str, tensors: Tensors) -> Tensors:
     return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
 
 
-def adam_groups(replica: Replica, parameters: Mapping[str, Tensor]) -> list[dict[str, Any]]:
+def parameter_groups(replica: Replica, parameters: Mapping[str, Tensor]) -> list[dict[str, Any]]:
     """The optimizer's parameter groups of one replica: its decay, and its learning rate times each parameter's own."""
     stage, training = replica.stage, replica.training
-    assert isinstance(stage, TrainStage)
+    assert isinstance(stage, Hooks)
     groups: dict[float, list[Tensor]] = {}
     for name, parameter in parameters.items():
         groups.setdefault(training.lr * stage.rate(name), []).append(parameter)

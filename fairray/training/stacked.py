@@ -9,8 +9,8 @@ from torch.func import functional_call, grad_and_value, jacrev, stack_module_sta
 
 from fairray.data import Tensors
 from fairray.stages import Replica
-from fairray.training.objective import adam_groups, build_optimizer, initial_state, kept, objective, under
-from fairray.training.stage import TrainStage
+from fairray.training.objective import parameter_groups, build_optimizer, initial_state, kept, objective, under
+from fairray.training.hooks import Hooks
 
 __all__ = ["Stacked", "can_stack"]
 
@@ -36,7 +36,7 @@ class Stacked:
         self.clip = training.clip  # of each replica, which has to have its own norm then
         self.alike = self.clip is None and all(_rates(r, names) == _rates(replicas[0], names) for r in replicas)
         self.moved = [self.trained] if self.alike else [_view(self.trained, r) for r in range(self.size)]
-        own = [adam_groups(r, dict(zip(names, m.values(), strict=True))) for r, m in zip(replicas, self.moved)]
+        own = [parameter_groups(r, dict(zip(names, m.values(), strict=True))) for r, m in zip(replicas, self.moved)]
         self.optimizer = build_optimizer([group for groups in own for group in groups], training)
         gradients = self._gradient if self.objective.stage.losses == 1 else self._combined
         self._gradients = vmap(gradients, randomness="error")
@@ -98,7 +98,7 @@ class Stacked:
 
 
 def _rates(replica: Replica, names: list[str]) -> tuple[Any, ...]:
-    assert isinstance(replica.stage, TrainStage)
+    assert isinstance(replica.stage, Hooks)
     return replica.training, *map(replica.stage.rate, names)
 
 
@@ -119,5 +119,5 @@ def can_stack(replica: Replica) -> bool:
 def _floats(replicas: Sequence[Replica], like: nn.Module) -> Tensors:
     stages = [replica.stage for replica in replicas]
     first = next(like.parameters())
-    assert isinstance(stages[0], TrainStage)
+    assert isinstance(stages[0], Hooks)
     return {name: first.new_tensor([stage.hyperparameters[name] for stage in stages]) for name in stages[0].floats}
