@@ -16,7 +16,8 @@ from fairray.members import checked
 from fairray.networks import Network
 
 __all__ = [
-    "Artifact", "Before", "Method", "NetworkSpec", "Numerics", "Pinned", "Progress", "Replica", "Setting", "Stage", "Step", "Training"
+    "Artifact", "Before", "Method", "NetworkSpec", "Numerics", "Pinned", "Progress", "Replica", "Setting",
+    "Stage", "Step", "Training",
 ]  # fmt: skip
 
 

@@ -19,15 +19,14 @@ from fairray import evaluation, members
 from fairray.data import Dataset
 from fairray.errors import BadInput, said_of, unknown
 from fairray.identity import digest
-from fairray.stages import Artifact, Numerics, Replica, Setting, Stage, Step, Training
+from fairray.stages import Artifact, Numerics, Progress, Replica, Setting, Stage, Training
 from fairray.store import Store
 from fairray.training.distributed import active
-from fairray.training.fit import EngineName, fit, stack_key
+from fairray.training.fit import EngineName, check_weights
 from fairray.training.stage import TrainStage
 
 __all__ = ["Trial", "checked_training", "dataset", "execute", "results", "stages"]
 
-Progress = Callable[[str, float], None]
 Spec = dict[str, Any]
 WAIT_S = 0.2
 
@@ -124,6 +123,9 @@ class Trial:
             raise BadInput("method.pretrained", f"{members.label(self.network)} comes without weights", cure)
         if self.training.selection == "auc" and data.problem != "binary":
             raise BadInput("training.selection", f"auc needs two labels, and it is {data.problem}", "set it to eacc")
+        for replica in stages(self.replicas[:1]).values():
+            if isinstance(replica.stage, TrainStage):
+                check_weights(replica)
         for name in self.stages:
             if name not in self.stage_names:
                 raise unknown(f"training.{name}", "stage", name, self.stage_names)
@@ -236,16 +238,13 @@ def _compute(
         start, since = time.perf_counter(), start
         return *pair, start - since
 
-    trained = [replica for replica in replicas if isinstance(replica.stage, TrainStage)]
-    for _, group in groupby(sorted(trained, key=_group), key=_group):
-        yield from map(timed, fit(list(group), before, engine, progress))
-    for replica in replicas:
-        if isinstance(replica.stage, Step):
-            yield timed((replica, replica.stage.compute(replica.setting, replica.seed, before[replica.uid])))
+    for _, group in groupby(sorted(replicas, key=_class), key=_class):
+        alike = list(group)
+        yield from map(timed, alike[0].stage.run(alike, before, engine, progress))
 
 
-def _group(replica: Replica) -> str:
-    return digest(repr(stack_key(replica)))
+def _class(replica: Replica) -> str:
+    return f"{type(replica.stage).__module__}.{type(replica.stage).__name__}"
 
 
 def _scaled(progress: Progress, done: int, mine: list[Replica], needed: dict[str, Replica]) -> Progress:

@@ -4,7 +4,7 @@ from torch.func import grad, vmap
 
 from fairray.methods.adversarial import Adversarial, projected
 from fairray.stages import Numerics, Replica, Setting, Training
-from fairray.training.objective import parameter_groups, objective
+from fairray.training.objective import objective, parameter_groups
 from fairray.training.reversal import reverse, schedule
 from fairray.trial import execute, results
 

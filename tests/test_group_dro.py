@@ -74,7 +74,7 @@ def test_the_update_of_a_batch_in_numbers():
     stage = GroupDro(step_size=2.0, adjustment=0.6)
     losses, added = [math.log(2), 0, 0, 0], [0.6, 0.3, 0.2, 0.15]
     risen = [q * math.exp(2 * (loss + a)) for q, loss, a in zip([0.4, 0.3, 0.2, 0.1], losses, added)]
-    q = stage.update(state, {"logits": logits}, batch)["q"]
+    q = stage.update_state(state, {"logits": logits}, batch)["q"]
     assert q.tolist() == pytest.approx([r / sum(risen) for r in risen])
     loss = stage.loss(None, {"logits": logits}, batch | {"q": q})
     assert loss.item() == pytest.approx(risen[0] / sum(risen) * math.log(2))

@@ -9,7 +9,7 @@ import torch
 from by_hand import assert_same, cross_entropy, differ, trained_by_hand
 from conformance import KINDS, assert_engines_agree, counted
 
-from fairray import registry
+from fairray import members
 from fairray.methods.standard import Standard
 from fairray.stages import Pinned, Replica, Stage
 from fairray.store import Store
@@ -53,7 +53,7 @@ def test_who_starts_from_one_stage_starts_from_its_numbers(trial, store):
     execute([one], store)
     replica = model(one)
     parent = store.read(replica.parents["begun"].uid).tensors
-    network, train = registry.build("networks", one.network).build((8,), 2), replica.setting.dataset.train
+    network, train = members.build("networks", one.network).build((8,), 2), replica.setting.dataset.train
     network.load_state_dict({n.removeprefix("model/main."): t for n, t in parent.items() if n.startswith("model/")})
     loss = cross_entropy(train["x"], train["y"])(network, torch.arange(256))
     gradients = torch.autograd.grad(loss, list(network.parameters()))
@@ -71,6 +71,9 @@ def test_a_seed_may_be_pinned_anywhere_among_the_stages_before():
         many: tuple[Stage | Pinned, ...]
         width: int
 
+        def run(self, *arguments):
+            raise NotImplementedError
+
     joined = Joined(one=Standard(), many=(Pinned(Standard(), 3), Standard()), width=2)
     assert joined.parents == {"one": Standard(), "many.0": Pinned(Standard(), 3), "many.1": Standard()}
     assert joined.hyperparameters == {"width": 2}
@@ -80,7 +83,7 @@ def test_a_seed_may_be_pinned_anywhere_among_the_stages_before():
 
 def test_a_pinned_stage_is_the_same_result_as_an_unpinned_one_of_its_seed(trial):
     setting = trial("standard").replicas[0].setting
-    stage = registry.load("methods", CONTINUED)
+    stage = members.load("methods", CONTINUED)
     pinned, plain = stage(begun=Pinned(Standard(), 4)), stage(begun=Standard())
     assert Replica(pinned, setting, 4).uid == Replica(plain, setting, 4).uid
     assert Replica(pinned, setting, 5).uid != Replica(plain, setting, 5).uid

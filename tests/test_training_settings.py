@@ -8,9 +8,8 @@ import torch
 from by_hand import assert_same, cross_entropy, differ, trained_by_hand
 from conformance import ALL_SETTINGS, COUNTED, KINDS, artifacts, assert_engines_agree, served
 
-from fairray import registry
+from fairray import members
 from fairray.errors import BadInput
-from fairray.methods.group_dro import GroupDro
 from fairray.methods.injection import Poisoned
 from fairray.methods.reweighing import Reweighing, weights
 from fairray.methods.standard import Standard
@@ -128,23 +127,22 @@ def numbers(setting):
     return replace(setting, dataset=replace(setting.dataset, classes=(), **splits))
 
 
-def test_class_weights_of_a_regression_are_refused_before_a_step(trial):
-    setting = numbers(trial("standard", class_weights="balanced").replicas[0].setting)
-    with mock.patch.object(Alone, "step") as step, pytest.raises(BadInput, match="have no classes"):
-        learnt(Replica(Standard(), setting, 0))
+def test_class_weights_of_a_regression_are_refused_before_anything_runs(trial, store):
+    ages = {"name": "adult", "target": "age"}
+    with mock.patch.object(Alone, "step") as step, pytest.raises(BadInput, match="has no classes"):
+        execute([replace(trial("standard", class_weights="balanced"), dataset=ages)], store)
     assert not step.call_count
-    learnt(Replica(Standard(), replace(setting, training=replace(setting.training, class_weights="none")), 0))
+    replace(trial("standard"), dataset=ages).check()
 
 
 def test_class_weights_are_refused_by_a_loss_that_knows_none(trial):
-    setting = trial("standard", class_weights="balanced").replicas[0].setting
     with pytest.raises(BadInput, match=r"training\.group_dro\.class_weights"):
-        learnt(Replica(GroupDro(), setting, 0))
-    learnt(Replica(GroupDro(), replace(setting, stages={"group_dro": {"class_weights": "none"}}), 0))
+        trial("group_dro", class_weights="balanced").check()
+    trial("group_dro", class_weights="balanced", group_dro={"class_weights": "none"}).check()
 
 
 SPECS = [
-    *registry.names("methods"),
+    *members.names("methods"),
     {"name": "adversarial", "update": "projection"},
     {"name": "rnf", "attributes": "gce"},
     {"name": "suppress", "start": "standard"},
@@ -155,7 +153,7 @@ SPECS = [
 def test_every_loss_heeds_weights_or_says_that_it_does_not(spec, trial, tmp_path):
     name = spec if isinstance(spec, str) else spec["name"]
     kind = next(kind for kind in KINDS if served(name, kind))
-    few = {"probe_epochs": 1} if "probe_epochs" in registry.arguments(registry.load("methods", name)) else {}
+    few = {"probe_epochs": 1} if "probe_epochs" in members.arguments(members.load("methods", name)) else {}
     spec = {"name": name, **(spec if isinstance(spec, dict) else {}), **few}
     one, store = trial(spec, seeds=[0], dataset=KINDS[kind], epochs=1), Store(str(tmp_path))
     execute([one], store)
@@ -181,7 +179,7 @@ def weighed(replica, before):
 
 
 def test_settings_of_a_stage_lie_over_its_own_and_these_over_the_study_s(trial):
-    stage, study = registry.load("methods", COUNTED)(), trial("standard", batch=100, lr=0.02).replicas[0].setting
+    stage, study = members.load("methods", COUNTED)(), trial("standard", batch=100, lr=0.02).replicas[0].setting
     assert Replica(Standard(), study, 0).training == study.training
     assert Replica(stage, study, 0).training == replace(study.training, batch=50, lr=5e-3)
     set_ = replace(study, stages={"counted": {"lr": 0.1, "clip": 1.0}, "standard": {"epochs": 9}})

@@ -28,10 +28,9 @@ class GroupDro(TrainStage):
     adjustment: Annotated[float, Ge(0)] = 0.0
 
     def check(self, dataset):
-        where = f"method group_dro on {dataset.name} ({dataset.task})"
         if not dataset.classes:
-            raise BadInput(where, "it is a regression", "choose a task with classes")
-        dataset.checked(where)  # a subgroup without examples has no loss
+            raise BadInput("", "it is a regression", "choose a task with classes")
+        dataset.checked(f"{dataset.name} ({dataset.task})")  # a subgroup without examples has no loss
 
     def view(self, setting, generator, before):
         train = setting.dataset.train
@@ -44,7 +43,7 @@ class GroupDro(TrainStage):
         counts = cell_counts(dataset.train, len(dataset.classes), len(dataset.groups)).flatten().double()
         return {"q": torch.full_like(counts, 1 / len(counts)), "n": counts}
 
-    def update(self, state, outputs, batch):
+    def update_state(self, state, outputs, batch):
         adjusted = cell_losses(outputs["logits"], batch, len(state["q"])) + self.adjustment / state["n"].sqrt()
         risen = state["q"] * torch.exp(self.step_size * adjusted)
         return state | {"q": risen / risen.sum()}

@@ -8,12 +8,12 @@ from torch import Tensor
 from fairray.data import Tensors
 from fairray.stages import Replica
 from fairray.training.objective import (
-    parameter_groups,
     build_optimizer,
     initial_state,
     kept,
     laid_out,
     objective,
+    parameter_groups,
     under,
 )
 

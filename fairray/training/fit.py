@@ -14,19 +14,17 @@ from torch.optim.lr_scheduler import MultiStepLR
 from fairray.data import SPLITS, Tensors
 from fairray.errors import BadInput
 from fairray.metrics import Predictions
-from fairray.stages import Artifact, Replica, Setting, Training
+from fairray.stages import Artifact, Before, Progress, Replica, Setting, Training
 from fairray.training.alone import Alone
 from fairray.training.distributed import Distributed, active
+from fairray.training.hooks import Hooks, View
 from fairray.training.objective import cast, chunks, generator
 from fairray.training.selection import CURVES, best_epoch, ended
 from fairray.training.stacked import Stacked, can_stack
-from fairray.training.hooks import Hooks, View
 
-__all__ = ["EngineName", "Pack", "fit", "stack_key"]
+__all__ = ["EngineName", "Pack", "check_weights", "fit", "stack_key"]
 
 EngineName = Literal["auto", "alone", "stacked"]
-Progress = Callable[[str, float], None]
-Before = dict[str, Artifact]
 
 
 class Engine(Protocol):
@@ -117,15 +115,15 @@ def fit(
     engine: EngineName = "auto",
     progress: Progress = lambda message, share: None,
 ) -> Iterator[tuple[Replica, Artifact]]:
-    """Train replicas with equal `stack_key`, each as if alone; artifacts come as they are finished.
+    """Train replicas, each as if alone, those with equal `stack_key` together; artifacts come as they are finished.
 
     before: by uid, the artifacts of the stages before.
     """
     views = {replica.uid: _view(replica, before[replica.uid]) for replica in replicas}
-    groups: dict[tuple[int, ...], list[Replica]] = {}
+    groups: dict[tuple[Any, ...], list[Replica]] = {}
     for replica in replicas:  # they take their steps together only if they have equally many, of the same made examples
         view = views[replica.uid]
-        groups.setdefault((len(view.rows), *map(id, view.made.values())), []).append(replica)
+        groups.setdefault((*stack_key(replica), len(view.rows), *map(id, view.made.values())), []).append(replica)
     for group in groups.values():
         whole = Pack(group, [views[replica.uid] for replica in group])
         build = _engine(whole, engine)
@@ -152,14 +150,21 @@ def _view(replica: Replica, before: Before) -> View:
     if replica.training.class_weights == "none":
         return view
     y = view.columns.get("y", view.joined("y", dataset.train))
-    if y.is_floating_point():
-        problem = f"{stage.name} learns numbers on {dataset.name} ({dataset.task}), which have no classes"
-        raise BadInput("training.class_weights", problem, "set it to none")
+    weight = balanced_weights(y, view.rows) * view.columns.get("weight", 1)
+    return replace(view, columns={**view.columns, "weight": weight})
+
+
+def check_weights(replica: Replica) -> None:
+    """Raise BadInput where classes should be balanced and there are none, or the loss knows no weights."""
+    stage = replica.stage
+    assert isinstance(stage, Hooks)
+    if replica.training.class_weights == "none":
+        return
+    if not replica.setting.dataset.classes:
+        raise BadInput("training.class_weights", "it is a regression, which has no classes", "set it to none")
     if not stage.weighs:
         problem, key = f"the loss of {stage.name} knows no weights", f"training.{stage.name}.class_weights"
         raise BadInput("training.class_weights", problem, f"set it to none, or {key} for this stage alone")
-    weight = balanced_weights(y, view.rows) * view.columns.get("weight", 1)
-    return replace(view, columns={**view.columns, "weight": weight})
 
 
 def balanced_weights(y: Tensor, rows: Tensor) -> Tensor:

@@ -75,7 +75,7 @@ class Hooks(Stage):
         """What batches update, by name, before the first of them."""
         return {}
 
-    def update(self, state: Tensors, outputs: Tensors, batch: Tensors) -> Tensors:
+    def update_state(self, state: Tensors, outputs: Tensors, batch: Tensors) -> Tensors:
         """The state after the whole batch, before its loss, which finds it in `batch`. No gradient goes through it."""
         return state
 

@@ -62,7 +62,7 @@ class Objective(nn.Module):
         if predict:
             return outputs["logits"], state
         outputs, batch = self.gather(outputs), self.gather(batch)
-        state = stage.update(state, {name: tensor.detach() for name, tensor in outputs.items()}, batch)
+        state = stage.update_state(state, {name: tensor.detach() for name, tensor in outputs.items()}, batch)
         return stage.loss(self.nets, outputs, batch | state), state
 
     @property
@@ -89,10 +89,10 @@ def objective(replica: Replica, start: Tensors | None = None) -> Objective:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_derived(replica, "initial weights"))
         nets = stage.build(setting)
+    nets.to(setting.numerics.device, torch.float64 if setting.numerics.dtype == "float64" else torch.float32)
     if start:
         nets.load_state_dict({**nets.state_dict(), **start})
-    dtype = torch.float64 if setting.numerics.dtype == "float64" else torch.float32
-    return Objective(stage, nets.to(setting.numerics.device, dtype), setting.numerics)
+    return Objective(stage, nets, setting.numerics)
 
 
 def trained(stage: Hooks, setting: Setting, artifact: Artifact) -> Objective:

@@ -9,8 +9,8 @@ from torch.func import functional_call, grad_and_value, jacrev, stack_module_sta
 
 from fairray.data import Tensors
 from fairray.stages import Replica
-from fairray.training.objective import parameter_groups, build_optimizer, initial_state, kept, objective, under
 from fairray.training.hooks import Hooks
+from fairray.training.objective import build_optimizer, initial_state, kept, objective, parameter_groups, under
 
 __all__ = ["Stacked", "can_stack"]
 

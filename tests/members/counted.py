@@ -28,7 +28,7 @@ class Counted(TrainStage):
     def state(self, setting):
         return {"seen": torch.zeros(()), "largest": torch.zeros(len(setting.dataset.classes))}
 
-    def update(self, state, outputs, batch):
+    def update_state(self, state, outputs, batch):
         largest = torch.maximum(state["largest"], outputs["logits"].amax(0))
         return {"seen": state["seen"] + self.pace * len(batch["y"]), "largest": largest}
 
