@@ -281,19 +281,15 @@ def _check_keys(draft: Draft) -> None:
     for key, kind, example in (("optional", list, "[TASK]"), ("printed_tasks", dict, "{TASK: PRINTED}")):
         if not isinstance(values.get(key) or kind(), kind):
             raise BadInput(draft.where(key), f"got {values[key]!r}", f"give {key}: {example}")
-    expanded = {task for task in tasks for label in values.get("printed_tasks") or () if label.startswith(f"{task} ")}
-    named = {
-        "optional": (values.get("optional") or (), tasks, "task"),
-        "printed_tasks": ([k for k in values.get("printed_tasks") or () if not expanded], tasks, "task"),
-        "networks": (values["networks"], tasks | methods, "task or method"),
-        "searches": (values["searches"], methods, "method"),
-        "baseline": (filter(None, [values.get("baseline")]), {*values["methods"]}, "method"),
-    }
-    for key, (labels, known, what) in named.items():
-        for label in labels:
-            if label not in known:
-                place = key if key == "baseline" else f"{key}.{label}"
-                raise unknown(draft.where(place), f"{what} of this study", label, known)
+    named = {"optional": tasks, "printed_tasks": tasks, "networks": tasks | methods, "searches": methods}
+    for key, known in named.items():
+        for label in values.get(key) or ():
+            if not any(label == one or label.startswith(f"{one} ") for one in known):  # of a task with lists, too
+                what = " or ".join(kind for kind, of in (("task", tasks), ("method", methods)) if of <= known)
+                raise unknown(draft.where(f"{key}.{label}"), f"{what} of this study", label, known)
+    baseline = values.get("baseline")
+    if baseline is not None and baseline not in values["methods"]:
+        raise unknown(draft.where("baseline"), "method of this study", baseline, values["methods"])
 
 
 def _check_searches(draft: Draft, study: Study) -> None:

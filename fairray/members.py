@@ -18,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar, get_args, get_type_hints
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import core_schema
 
 from fairray import identity
@@ -235,7 +235,11 @@ def _name(cls: type) -> str:
 
 @cache
 def _adapter(cls: type) -> TypeAdapter[Any]:
-    return TypeAdapter(cls)
+    try:
+        return TypeAdapter(cls)
+    except PydanticUserError as error:
+        problem = f"the fields of {cls.__name__} cannot be checked: {str(error).splitlines()[0]}"
+        raise BadInput(f"module {cls.__module__}", problem, "let them be numbers, texts, Paths or members") from error
 
 
 @cache

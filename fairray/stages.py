@@ -163,7 +163,8 @@ class Step(Stage):
 
     def run(self, replicas, before, engine, progress):
         for i, replica in enumerate(replicas):
-            yield replica, self.compute(replica.setting, replica.seed, before[replica.uid])
+            assert isinstance(replica.stage, Step)
+            yield replica, replica.stage.compute(replica.setting, replica.seed, before[replica.uid])
             progress(f"{self.name} x{len(replicas)}", (i + 1) / len(replicas))
 
     @abstractmethod
