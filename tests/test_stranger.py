@@ -1,11 +1,14 @@
 """Somebody's own method, network and trigger, a file each outside the package; an edit recomputes what it decides."""
 
 import json
-import subprocess
-import sys
 from collections import Counter
+from multiprocessing import get_context
 
 import pytest
+
+from fairray import config
+from fairray.store import Store
+from fairray.trial import execute
 
 FILES = {
     "focal.py": """
@@ -89,25 +92,33 @@ FILES = {
 
 
 @pytest.fixture
-def stranger(tmp_path):
-    """Runs the study in a folder of its own, and gives the stages that it computed, by name."""
+def stranger(tmp_path, monkeypatch):
+    """Computes the study in a folder of its own, and gives the stages that it computed, by name."""
     for name, text in FILES.items():
         (tmp_path / name).write_text("\n".join(line.removeprefix(" " * 8) for line in text.splitlines()))
-    store = tmp_path / "runs" / "store"
+    monkeypatch.chdir(tmp_path)
     seen = set()
 
     def run(*arguments):
-        methods = "methods={standard: standard, focal: ./focal.py, bade: {name: bade, trigger: ./mark.py}}"
-        small = ["--scale", "smoke", "tasks={Toy: {name: toy, side: 8}}", "launch=local", "seeds=2", "network=./net.py"]
-        command = [sys.executable, "-m", "fairray.cli", "run", "bade_benchmarks", *small, methods, *arguments]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        specs = {file.parent.name: json.loads(file.read_text()) for file in store.glob("??/*/spec.json")}
+        process = get_context("fork").Process(target=compute, args=(tmp_path, arguments))
+        process.start()
+        process.join()
+        assert process.exitcode == 0
+        specs = {file.parent.name: json.loads(file.read_text()) for file in tmp_path.glob("store/??/*/spec.json")}
         new = Counter(spec["key"]["stage"].rsplit(".", 1)[-1] for uid, spec in specs.items() if uid not in seen)
         seen.update(specs)
         return dict(new)
 
     return tmp_path, run
+
+
+def compute(folder, arguments):
+    """What `fairray run` computes, in a process of its own, since a module is loaded once."""
+    methods = "methods={standard: standard, focal: ./focal.py, bade: {name: bade, trigger: ./mark.py}}"
+    small = ["tasks={Toy: {name: toy, side: 8}}", "seeds=2", "network=./net.py", methods]
+    study = config.load("bade_benchmarks", "smoke", [*small, *arguments])
+    study.check()
+    execute([arm.corner for arm in study.arms()], Store(str(folder / "store")))
 
 
 def test_a_file_each_and_an_edit_recomputes_what_it_decides(stranger):
