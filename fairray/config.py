@@ -7,13 +7,14 @@ the member itself. Values are laid over each other in this order: the study, the
 
 import ast
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, dataclass, field, fields
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
+from annotated_types import Ge, MinLen
 
 from fairray import members
 from fairray.errors import BadInput, unknown
@@ -26,11 +27,6 @@ __all__ = ["conf_file", "load", "scales", "script", "studies"]
 
 Tree = dict[str, Any]
 
-KEYS = (
-    *("tasks", "optional", "methods", "network", "networks", "training", "numerics", "seeds", "objectives", "search"),
-    *("searches", "launch", "baseline", "printed", "printed_tasks"),
-)
-REQUIRED = ("tasks", "methods", "network", "training", "seeds", "objectives")
 SINGLE = ("network", "training", "search", "launch")
 MANY = {"tasks": "dataset", "methods": "method", "networks": "network", "searches": "search"}
 FAMILIES = {group: f"{group}s" for group in ("attack", "dataset", "method", "network", "trigger")}
@@ -38,6 +34,27 @@ FAMILIES |= {"cost": "perceptual", "saliency": "saliency"}
 GROUPS = {family: group for group, family in FAMILIES.items()}
 COMMAND_LINE = "command line"
 ROOTS = (Path.cwd(), Path(__file__).parents[1], Path(__file__).parent)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keys:
+    """What a study file may say, and must."""
+
+    tasks: dict[str, Any]
+    methods: dict[str, Any]
+    network: dict[str, Any]
+    training: dict[str, Any]
+    seeds: Annotated[int, Ge(1)]
+    objectives: Annotated[dict[str, Direction], MinLen(1)]
+    optional: tuple[str, ...] = ()
+    networks: dict[str, Any] = field(default_factory=dict)
+    numerics: dict[str, Any] = field(default_factory=dict)
+    search: dict[str, Any] = field(default_factory=dict)
+    searches: dict[str, Any] = field(default_factory=dict)
+    launch: dict[str, Any] = field(default_factory=dict)
+    baseline: str | None = None
+    printed: str | None = None
+    printed_tasks: dict[str, str] = field(default_factory=dict)
 
 
 def load(name: str, scale: str = "small", overrides: Iterable[str] = ()) -> Study:
@@ -172,13 +189,12 @@ class Draft:
         except BadInput as error:
             if not error.names_field:
                 raise
-            place = self.where(f"{key}.{error.where}" if error.where else key)
+            place = self.where(".".join(filter(None, (key, error.where))))
             raise BadInput(place, error.problem, error.cure) from error
 
-    def closed(self, key: str, build: Callable[[Any], Any], values: Any = None) -> Any:
+    def closed(self, key: str, build: Callable[[Any], Any], values: Tree) -> Any:
         """A value of which nothing is searched."""
-        values = self.values[key] if values is None else values
-        for name, value in values.items() if isinstance(values, dict) else ():
+        for name, value in values.items():
             if is_space(value):
                 cure = "a search space may stand in methods, network and training"
                 raise BadInput(self.where(f"{key}.{name}"), f"got {value!r}, and one value was expected", cure)
@@ -210,11 +226,10 @@ class Draft:
 
 def conf_file(group: str, name: str) -> Path:
     """The file of a name in a group; a conf/ folder where the user stands comes first."""
-    for root in ROOTS:
-        path = root / "conf" / group / f"{name}.yaml"
-        if path.is_file():
-            return path
-    raise unknown(f"conf/{group}", group, name, _files(group))
+    path = _found(f"conf/{group}/{name}.yaml")
+    if path is None:
+        raise unknown(f"conf/{group}", group, name, _files(group))
+    return path
 
 
 def studies() -> dict[str, str]:
@@ -229,16 +244,14 @@ def scales() -> list[str]:
 
 def script(name: str) -> Path | None:
     """The study's script, where it has one."""
-    found = [path for root in ROOTS if (path := root / "studies" / f"{name}.py").is_file()]
-    return found[0] if found else None
+    return _found(f"studies/{name}.py")
 
 
 def _study(draft: Draft, name: str, scale: str) -> Study:
-    values = draft.values
-    _check_keys(draft)
+    keys = draft.built("", partial(members.checked, Keys), draft.values)
+    _check_labels(draft, keys)
     left_out = _left_out(draft)
     tasks, families = _tasks(draft, left_out)
-    methods = {label: draft.member("method", f"methods.{label}", spec) for label, spec in values["methods"].items()}
     search = partial(members.checked, Search)
     study = Study(
         name=name,
@@ -246,19 +259,19 @@ def _study(draft: Draft, name: str, scale: str) -> Study:
         scale=scale,
         tasks=tasks,
         families=families,
-        methods=methods,
-        network=draft.member("network", "network", values["network"]),
-        networks={k: draft.member("network", f"networks.{k}", spec) for k, spec in values["networks"].items()},
-        training=draft.built("training", partial(template, checked_training), values["training"]),
-        numerics=draft.closed("numerics", partial(members.checked, Numerics)),
-        seeds=values["seeds"],
-        objectives=_objectives(draft),
-        search=draft.closed("search", search),
-        searches={k: draft.closed(f"searches.{k}", search, spec) for k, spec in values["searches"].items()},
-        launch=draft.closed("launch", partial(members.checked, Launch)),
-        baseline=values.get("baseline"),
-        printed=_printed(draft),
-        printed_tasks=values.get("printed_tasks") or {},
+        methods={k: draft.member("method", f"methods.{k}", spec) for k, spec in keys.methods.items()},
+        network=draft.member("network", "network", keys.network),
+        networks={k: draft.member("network", f"networks.{k}", spec) for k, spec in keys.networks.items()},
+        training=draft.built("training", partial(template, checked_training), keys.training),
+        numerics=draft.closed("numerics", partial(members.checked, Numerics), keys.numerics),
+        seeds=keys.seeds,
+        objectives=keys.objectives,
+        search=draft.closed("search", search, keys.search),
+        searches={k: draft.closed(f"searches.{k}", search, spec) for k, spec in keys.searches.items()},
+        launch=draft.closed("launch", partial(members.checked, Launch), keys.launch),
+        baseline=keys.baseline,
+        printed=_printed(draft, keys.printed),
+        printed_tasks=keys.printed_tasks,
         left_out=left_out,
         where=draft.where,
     )
@@ -266,30 +279,18 @@ def _study(draft: Draft, name: str, scale: str) -> Study:
     return study
 
 
-def _check_keys(draft: Draft) -> None:
-    """Raise BadInput where a key is unknown, missing, or names a task or method that there is not."""
-    values, tasks, methods = draft.values, draft.labels["tasks"], draft.labels["methods"]
-    for key in values:
-        if key not in KEYS:
-            raise unknown(draft.where(key), "key", key, KEYS)
-    for key in REQUIRED:
-        if values.get(key) in (None, {}):
-            raise BadInput(f"{draft.file} ({key})", "it is missing", f"give {key}: ...")
-    seeds = values["seeds"]
-    if not isinstance(seeds, int) or isinstance(seeds, bool) or seeds < 1:
-        raise BadInput(draft.where("seeds"), f"got {seeds!r}", "give a whole number of at least 1")
-    for key, kind, example in (("optional", list, "[TASK]"), ("printed_tasks", dict, "{TASK: PRINTED}")):
-        if not isinstance(values.get(key) or kind(), kind):
-            raise BadInput(draft.where(key), f"got {values[key]!r}", f"give {key}: {example}")
-    named = {"optional": tasks, "printed_tasks": tasks, "networks": tasks | methods, "searches": methods}
-    for key, known in named.items():
-        for label in values.get(key) or ():
+def _check_labels(draft: Draft, keys: Keys) -> None:
+    """Raise BadInput where a key names a task or method that there is not."""
+    tasks, methods = draft.labels["tasks"], draft.labels["methods"]
+    named = [("optional", keys.optional, tasks), ("printed_tasks", keys.printed_tasks, tasks)]
+    named += [("networks", keys.networks, tasks | methods), ("searches", keys.searches, methods)]
+    for key, labels, known in named:
+        for label in labels:
             if not any(label == one or label.startswith(f"{one} ") for one in known):  # of a task with lists, too
                 what = " or ".join(kind for kind, of in (("task", tasks), ("method", methods)) if of <= known)
                 raise unknown(draft.where(f"{key}.{label}"), f"{what} of this study", label, known)
-    baseline = values.get("baseline")
-    if baseline is not None and baseline not in values["methods"]:
-        raise unknown(draft.where("baseline"), "method of this study", baseline, values["methods"])
+    if keys.baseline is not None and keys.baseline not in keys.methods:
+        raise unknown(draft.where("baseline"), "method of this study", keys.baseline, keys.methods)
 
 
 def _check_searches(draft: Draft, study: Study) -> None:
@@ -309,10 +310,10 @@ def _left_out(draft: Draft) -> dict[str, str]:
     for label in draft.values.get("optional") or ():
         spec = draft.values["tasks"].get(label)
         cls = draft.built(f"tasks.{label}", lambda s: members.load("datasets", s["name"]), spec) if spec else None
-        for field in fields(cls) if cls else ():
-            given = spec.get(field.name, None if field.default is MISSING else field.default)
-            if field.name in ("folder", "path") and given is None:
-                found[label] = f"{field.name} is not given: tasks.{label}.{field.name}=DIR"
+        for one in fields(cls) if cls else ():
+            given = spec.get(one.name, None if one.default is MISSING else one.default)
+            if one.name in ("folder", "path") and given is None:
+                found[label] = f"{one.name} is not given: tasks.{label}.{one.name}=DIR"
     return found
 
 
@@ -337,24 +338,11 @@ def _tasks(draft: Draft, left_out: Mapping[str, str]) -> tuple[Tree, dict[str, s
     return tasks, families
 
 
-def _objectives(draft: Draft) -> dict[str, Direction]:
-    objectives = draft.values["objectives"]
-    if not isinstance(objectives, dict) or not objectives:
-        raise BadInput(draft.where("objectives"), f"got {objectives!r}", "give objectives: {odds: minimize}")
-    for metric, direction in objectives.items():
-        if direction not in ("minimize", "maximize"):
-            raise unknown(draft.where(f"objectives.{metric}"), "direction", direction, ("minimize", "maximize"))
-    return objectives
-
-
-def _printed(draft: Draft) -> Path | None:
-    name = draft.values.get("printed")
-    if name is None:
-        return None
-    found = [path for root in ROOTS if (path := root / "conf" / "printed" / f"{name}.csv").is_file()]
-    if not found:
+def _printed(draft: Draft, name: str | None) -> Path | None:
+    path = name and _found(f"conf/printed/{name}.csv")
+    if name is not None and path is None:
         raise BadInput(draft.where("printed"), f"there is no conf/printed/{name}.csv", "add it or leave the key out")
-    return found[0]
+    return path or None
 
 
 def _scales(given: Any, file: str) -> dict[str, Tree]:
@@ -365,8 +353,8 @@ def _scales(given: Any, file: str) -> dict[str, Tree]:
         if scale not in scales():
             raise unknown(f"{file} (scales.{scale})", "scale", scale, scales())
         for key in own:
-            if key.split(".")[0] not in KEYS:
-                raise unknown(f"{file} (scales.{scale}.{key})", "key", key.split(".")[0], KEYS)
+            if key.split(".")[0] not in members.arguments(Keys):
+                raise unknown(f"{file} (scales.{scale}.{key})", "key", key.split(".")[0], members.arguments(Keys))
     return given
 
 
@@ -442,6 +430,11 @@ def _at(tree: Any, path: list[str]) -> Any:
     for part in path:
         tree = tree[part]
     return tree
+
+
+def _found(place: str) -> Path | None:
+    """The first of `ROOTS` that has a file there."""
+    return next((root / place for root in ROOTS if (root / place).is_file()), None)
 
 
 def _files(group: str) -> list[str]:

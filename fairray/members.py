@@ -201,12 +201,14 @@ def _check_family(family: str, value: Any) -> None:
 def _explained(cls: Any, error: ValidationError) -> BadInput:
     """The first thing that pydantic finds wrong, with the cure."""
     first = error.errors()[0]
-    name = str(first["loc"][0]) if first["loc"] else ""
+    name, *rest = map(str, first["loc"] or ("",))
     if first["type"] == "missing":
         return BadInput(name, "it is missing", f"give {name}: VALUE")
     default = {field.name: field.default for field in fields(cls)}.get(name, MISSING)
     hint = "" if default is MISSING else f"; the default is {default!r}"
     expected = first["msg"].replace("Input should be ", "").replace("valid ", "")
+    if "dict" in str(get_type_hints(cls).get(name)):  # whose keys are names that the user gave
+        name = ".".join([name, *rest])
     return BadInput(name, f"got {first['input']!r}, expected {expected}", f"mend the value{hint}")
 
 

@@ -22,7 +22,7 @@ from fairray.identity import digest
 from fairray.stages import Artifact, Numerics, Progress, Replica, Setting, Stage, Training
 from fairray.store import Store
 from fairray.training.distributed import active
-from fairray.training.fit import EngineName, check_weights
+from fairray.training.fit import EngineName, check_training
 from fairray.training.stage import TrainStage
 
 __all__ = ["Trial", "checked_training", "dataset", "execute", "results", "stages"]
@@ -121,14 +121,12 @@ class Trial:
         if getattr(self.method, "pretrained", False) and not getattr(self.network, "pretrained", False):
             cure = "give the network weights: FILE where it has such a key, or set pretrained: false"
             raise BadInput("method.pretrained", f"{members.label(self.network)} comes without weights", cure)
-        if self.training.selection == "auc" and data.problem != "binary":
-            raise BadInput("training.selection", f"auc needs two labels, and it is {data.problem}", "set it to eacc")
-        for replica in stages(self.replicas[:1]).values():
-            if isinstance(replica.stage, TrainStage):
-                check_weights(replica)
         for name in self.stages:
             if name not in self.stage_names:
                 raise unknown(f"training.{name}", "stage", name, self.stage_names)
+        for replica in stages(self.replicas[:1]).values():
+            if isinstance(replica.stage, TrainStage):
+                check_training(replica)
 
     @cached_property
     def uid(self) -> str:

@@ -43,7 +43,7 @@ def refused(tmp_path, capsys):
         (["training.epohcs=1"], "training.epohcs", "did you mean 'epochs'"),
         (["numerics.dtype=float16"], "numerics.dtype", "'float32'"),
         (["numerics.device=cuda"], "numerics.device", "trials are given no GPU"),
-        (["seeds=0"], "seeds", "at least 1"),
+        (["seeds=0"], "seeds", "greater than or equal to 1"),
         (["seeds"], "command line (seeds)", "not key=value"),
         (["launch.workers=-1"], "launch.workers", "greater than or equal to 0"),
         (

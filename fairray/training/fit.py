@@ -22,7 +22,7 @@ from fairray.training.objective import cast, chunks, generator
 from fairray.training.selection import CURVES, best_epoch, ended
 from fairray.training.stacked import Stacked, can_stack
 
-__all__ = ["EngineName", "Pack", "check_weights", "fit", "stack_key"]
+__all__ = ["EngineName", "Pack", "check_training", "fit", "stack_key"]
 
 EngineName = Literal["auto", "alone", "stacked"]
 
@@ -154,15 +154,15 @@ def _view(replica: Replica, before: Before) -> View:
     return replace(view, columns={**view.columns, "weight": weight})
 
 
-def check_weights(replica: Replica) -> None:
-    """Raise BadInput where classes should be balanced and there are none, or the loss knows no weights."""
-    stage = replica.stage
+def check_training(replica: Replica) -> None:
+    """Raise BadInput where a stage's settings are not for its data or its loss."""
+    stage, training, data = replica.stage, replica.training, replica.setting.dataset
     assert isinstance(stage, Hooks)
-    if replica.training.class_weights == "none":
-        return
-    if not replica.setting.dataset.classes:
+    if training.selection == "auc" and data.problem != "binary":
+        raise BadInput("training.selection", f"auc needs two labels, and it is {data.problem}", "set it to eacc")
+    if training.class_weights != "none" and not data.classes:
         raise BadInput("training.class_weights", "it is a regression, which has no classes", "set it to none")
-    if not stage.weighs:
+    if training.class_weights != "none" and not stage.weighs:
         problem, key = f"the loss of {stage.name} knows no weights", f"training.{stage.name}.class_weights"
         raise BadInput("training.class_weights", problem, f"set it to none, or {key} for this stage alone")
 

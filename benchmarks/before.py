@@ -1,0 +1,77 @@
+"""Is fairray as fast as it was? The same studies by this tree and by an older commit, in turn, in one run.
+
+    python benchmarks/before.py COMMIT [--rounds 3]
+
+A study of 200 no-op trials (Ray, store, MLflow), and the small TAR grid at 25 rates x 5 seeds, each on a fresh store.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+NO_OP = """
+from dataclasses import dataclass
+import pandas as pd
+from fairray.stages import Artifact, Step
+
+__all__ = ["NoOp"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoOp(Step):
+    x: int = 0
+
+    def chain(self, *data):
+        return self
+
+    def check(self, dataset):
+        pass
+
+    def compute(self, setting, seed, before):
+        rows = {"split": "val", "group": "all", "metric": ["odds", "eacc"], "value": [0.0, float(self.x)]}
+        return Artifact({}, pd.DataFrame(rows))
+"""
+RATES = "{grid: [0.0, 0.25, 0.5, 0.75, 1.0]}"
+
+
+def seconds(tree: Path, arguments: list[str]) -> float:
+    """Of a study by a tree's code, from nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "fairray.cli", "run", *arguments, f"launch.output={folder}"]
+        environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONWARNINGS": "ignore"}
+        start = time.perf_counter()
+        subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
+        return time.perf_counter() - start
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("commit")
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        before = Path(folder) / "before"
+        subprocess.run(["git", "worktree", "add", "--detach", str(before), options.commit], cwd=ROOT, check=True)
+        method = Path(folder) / "no_op.py"
+        method.write_text(NO_OP)
+        points = f"methods={{no_op: {{name: {method}, x: {{grid: {list(range(200))}}}}}}}"
+        stack = ["bade_benchmarks", "--scale", "smoke", "tasks={Toy: toy}", "seeds=1", "baseline=null", points]
+        grid = ["bade_tar_grid", *(f"methods.bade.tar_{label}={RATES}" for label in ("negative", "positive"))]
+        try:
+            for name, arguments in (("stack", stack), ("tar_grid", grid)):
+                pairs = [(seconds(before, arguments), seconds(ROOT, arguments)) for _ in range(options.rounds)]
+                old, new = (statistics.median(times) for times in zip(*pairs, strict=True))
+                print(f"{name}: before {old:.1f} s, now {new:.1f} s", *(f"({o:.1f}, {n:.1f})" for o, n in pairs))
+                print(f"ratio {name}_vs_before {old / new:.2f}")
+        finally:
+            subprocess.run(["git", "worktree", "remove", "--force", str(before)], cwd=ROOT, check=True)
+
+
+if __name__ == "__main__":
+    main()
