@@ -1,6 +1,6 @@
-"""Is fairray as fast as it was? The same studies by this tree and by an older commit, in turn, in one run.
+"""Is fairray as fast as it was? The same studies by two commits, in turn, in one run.
 
-    python benchmarks/before.py COMMIT [--rounds 3]
+    python benchmarks/before.py OLD [NEW] [--rounds 3]
 
 A study of 200 no-op trials (Ray, store, MLflow), and the small TAR grid at 25 rates x 5 seeds, each on a fresh store.
 """
@@ -12,6 +12,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -51,27 +53,35 @@ def seconds(tree: Path, arguments: list[str]) -> float:
         return time.perf_counter() - start
 
 
+@contextmanager
+def checked_out(commit: str) -> Iterator[Path]:
+    """The tree of a commit."""
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder) / "tree"
+        subprocess.run(["git", "worktree", "add", "-q", "--detach", str(tree), commit], cwd=ROOT, check=True)
+        try:
+            yield tree
+        finally:
+            subprocess.run(["git", "worktree", "remove", "--force", str(tree)], cwd=ROOT, check=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("commit")
+    parser.add_argument("old")
+    parser.add_argument("new", nargs="?", default="HEAD")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        before = Path(folder) / "before"
-        subprocess.run(["git", "worktree", "add", "--detach", str(before), options.commit], cwd=ROOT, check=True)
+    with tempfile.TemporaryDirectory() as folder, checked_out(options.old) as old, checked_out(options.new) as new:
         method = Path(folder) / "no_op.py"
         method.write_text(NO_OP)
         points = f"methods={{no_op: {{name: {method}, x: {{grid: {list(range(200))}}}}}}}"
         stack = ["bade_benchmarks", "--scale", "smoke", "tasks={Toy: toy}", "seeds=1", "baseline=null", points]
         grid = ["bade_tar_grid", *(f"methods.bade.tar_{label}={RATES}" for label in ("negative", "positive"))]
-        try:
-            for name, arguments in (("stack", stack), ("tar_grid", grid)):
-                pairs = [(seconds(before, arguments), seconds(ROOT, arguments)) for _ in range(options.rounds)]
-                old, new = (statistics.median(times) for times in zip(*pairs, strict=True))
-                print(f"{name}: before {old:.1f} s, now {new:.1f} s", *(f"({o:.1f}, {n:.1f})" for o, n in pairs))
-                print(f"ratio {name}_vs_before {old / new:.2f}")
-        finally:
-            subprocess.run(["git", "worktree", "remove", "--force", str(before)], cwd=ROOT, check=True)
+        for name, arguments in (("stack", stack), ("tar_grid", grid)):
+            pairs = [(seconds(old, arguments), seconds(new, arguments)) for _ in range(options.rounds)]
+            before, now = (statistics.median(times) for times in zip(*pairs, strict=True))
+            print(f"{name}: before {before:.1f} s, now {now:.1f} s", *(f"({o:.1f}, {n:.1f})" for o, n in pairs))
+            print(f"ratio {name}_vs_before {before / now:.2f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -186,7 +186,7 @@ def _results(study: Study) -> Results | None:
     if not trials:
         return None
     store = Store(study.launch.store_root)
-    uids = stages(replica for trial in trials for replica in trial.replicas)
+    uids = stages(replica for trial in trials for replica in trial.ends)
     return Results(study, records, trials, {uid: store.spec(uid)["made"] for uid in uids}, store.read)
 
 

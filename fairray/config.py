@@ -20,7 +20,7 @@ from fairray import members
 from fairray.errors import BadInput, unknown
 from fairray.space import Range, Template, is_space, template
 from fairray.stages import Numerics
-from fairray.study import Direction, Launch, Search, Study
+from fairray.study import Launch, Search, Study
 from fairray.trial import checked_training
 
 __all__ = ["conf_file", "load", "scales", "script", "studies"]
@@ -45,7 +45,7 @@ class Keys:
     network: dict[str, Any]
     training: dict[str, Any]
     seeds: Annotated[int, Ge(1)]
-    objectives: Annotated[dict[str, Direction], MinLen(1)]
+    objectives: Annotated[tuple[str, ...], MinLen(1)]
     optional: tuple[str, ...] = ()
     networks: dict[str, Any] = field(default_factory=dict)
     numerics: dict[str, Any] = field(default_factory=dict)

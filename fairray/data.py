@@ -11,11 +11,11 @@ from torch import Tensor
 
 from fairray import identity
 from fairray.errors import BadInput
+from fairray.measures import Problem
 
 __all__ = ["SPLITS", "Dataset", "Problem", "Renderer", "Task", "Tensors", "cell_counts", "membership"]
 
 Tensors = dict[str, Tensor]
-Problem = Literal["binary", "multiclass", "regression"]
 SPLITS = ("train", "val", "test")
 
 

@@ -3,17 +3,19 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
 from fairray.data import Tensors
-from fairray.evaluation import unit
+from fairray.measures import find
 from fairray.members import label
-from fairray.selection import best_trials, final
+from fairray.records import headline
+from fairray.selection import best_trials
 from fairray.stages import Artifact
 from fairray.statistics.intervals import Interval, mean_interval
 from fairray.study import Study
-from fairray.trial import Trial
+from fairray.trial import Trial, dataset
 
 __all__ = ["Results"]
 
@@ -41,7 +43,7 @@ class Results:
     @cached_property
     def test(self) -> pd.DataFrame:
         """Test results of every trial: task, arm, trial, searched values, seed, and a column per metric, as printed."""
-        rows = _as_printed(final(self.records).query("split == 'test'"))
+        rows = _as_printed(headline(self.records).query("split == 'test'"))
         keys = ["task", "arm", "trial", *self.searched, "seed"]
         return rows.set_index([*keys, "metric"])["value"].unstack("metric").reset_index()
 
@@ -52,14 +54,19 @@ class Results:
 
     @cached_property
     def views(self) -> pd.DataFrame:
-        """Test results of chosen trials on parts of the data or under triggers, where a method looks at such."""
-        rows = self._given("view")
-        return rows[rows["sample"].isna()] if "sample" in rows else rows
+        """Test results of chosen trials under triggers, after defences and of probes, by what they are of, the view."""
+        rows = self._of_chosen(_as_printed(self.records.query("split == 'test' and sample.isna() and epoch.isna()")))
+        special = rows[rows[["trigger", "probed", "defence"]].notna().any(axis=1)]
+        clean = headline(rows)[headline(rows)["uid"].isin(special.loc[special["trigger"].notna(), "uid"])]
+        clean = clean[clean["metric"].isin(special["metric"])].assign(trigger="clean")
+        both = pd.concat([clean, special])
+        return both.assign(view=[self._view(row) for row in both.to_dict("records")])
 
     @cached_property
     def per_image(self) -> pd.DataFrame:
         """Test results of chosen trials, a row for each image and measure, where a method measures single images."""
-        return self._given("sample")
+        rows = self.records.query("split == 'test' and sample.notna()")
+        return self._of_chosen(_as_printed(rows)).assign(view=rows["defence"])
 
     def tensors(self, task: str, arm: str) -> Tensors:
         """What the chosen trial's last stage leaves besides records, of its first seed."""
@@ -68,7 +75,7 @@ class Results:
     @cached_property
     def by_group(self) -> pd.DataFrame:
         """Test results of chosen trials by group."""
-        rows = self.records[self.records["group"].ne("all") & self.records["group"].notna()].query("split == 'test'")
+        rows = self.records.query("split == 'test' and group.notna() and trigger.isna() and model.isna()")
         return self._of_chosen(_as_printed(rows))
 
     def of(self, task: str, arm: str, rows: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -98,7 +105,7 @@ class Results:
         found: dict[str, dict[str, float]] = {}
         for task, arm in self.chosen:
             objectives = [m for m in self.study.objectives if self.has(task, arm, m)]
-            values = {f"{task}/test_{m}": self.interval(task, arm, m).mean / unit(m) for m in objectives}
+            values = {f"{task}/test_{m}": self.interval(task, arm, m).mean / find(m).unit.factor for m in objectives}
             found[arm] = found.get(arm, {}) | values
         return found
 
@@ -127,11 +134,15 @@ class Results:
         found = self.printed[(self.printed[list(wanted)] == pd.Series(wanted)).all(axis=1)]
         return float(found["value"].iloc[0]) if len(found) else None
 
-    def _given(self, column: str) -> pd.DataFrame:
-        """Test results of chosen trials whose rows have something in a column that not every method has."""
-        if column not in self.records:
-            return pd.DataFrame(columns=["task", "arm", "trial", "seed", "sample", "view", "metric", "value"])
-        return self._of_chosen(_as_printed(self.records[self.records[column].notna()].query("split == 'test'")))
+    def _view(self, row: Mapping[Any, Any]) -> str:
+        """What a special row is of, in words."""
+        named = [row[column] for column in ("probed", "defence") if isinstance(row[column], str)]
+        if named:
+            return named[0]
+        who, trigger = "all", row["trigger"]
+        if isinstance(row["group"], str):
+            who = f"group {dataset(self.study.tasks[row['task']]).groups.index(row['group'])}"
+        return f"{who}, {trigger}" if trigger == "clean" else f"{who}, trigger {trigger}"
 
     def _of_chosen(self, rows: pd.DataFrame) -> pd.DataFrame:
         pairs = {(task, arm, trial.uid) for (task, arm), trial in self.chosen.items()}
@@ -139,5 +150,5 @@ class Results:
 
 
 def _as_printed(rows: pd.DataFrame) -> pd.DataFrame:
-    units = {metric: unit(metric) for metric in rows["metric"].unique()}
+    units = {metric: find(metric).unit.factor for metric in rows["metric"].unique()}
     return rows.assign(value=rows["value"] * rows["metric"].map(units))

@@ -12,6 +12,7 @@ from annotated_types import Ge, Gt, Lt
 
 from fairray import identity
 from fairray.data import Dataset, Tensors
+from fairray.measures import Measure
 from fairray.members import checked
 from fairray.networks import Network
 
@@ -84,8 +85,7 @@ class Setting:
 class Artifact:
     """What a stage leaves behind.
 
-    tensors: by name, for the stages after it. records: a tidy table with columns `metric` and `value`
-    and those of split, view, group, epoch, sample that apply.
+    tensors: by name, for the stages after it. records: a tidy table, made by `fairray.records.rows`.
     """
 
     tensors: Tensors = field(default_factory=dict)
@@ -156,10 +156,10 @@ class Pinned:
 class Step(Stage):
     """A stage that is computed seed by seed; those that train networks are `TrainStage`.
 
-    measures: what its records tell besides the registered metrics, and a study can have for an objective.
+    measures: what its records hold besides metrics, and a study can have for an objective.
     """
 
-    measures: ClassVar[tuple[str, ...]] = ()
+    measures: ClassVar[tuple[Measure, ...]] = ()
 
     def run(self, replicas, before, engine, progress):
         for i, replica in enumerate(replicas):

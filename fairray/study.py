@@ -14,15 +14,13 @@ from fairray import evaluation
 from fairray.data import Dataset
 from fairray.errors import BadInput, unknown
 from fairray.identity import digest
+from fairray.measures import Measure, find
 from fairray.members import label
-from fairray.metrics import suits
 from fairray.space import Space, Template
 from fairray.stages import Numerics
 from fairray.trial import Trial, dataset
 
-__all__ = ["Arm", "Direction", "Launch", "Search", "Study"]
-
-Direction = Literal["minimize", "maximize"]
+__all__ = ["Arm", "Launch", "Search", "Study"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,8 +110,8 @@ class Study:
     tasks: data sets by the name the study gives them. methods, network, training: templates; their values may be open.
     families: of each task the one of the study file that stands for it and for others, by its lists of targets.
     networks: of methods, or of tasks, that have another network than the others. searches: of methods likewise.
-    objectives: metrics to "minimize" or "maximize" on validation data, aggregated over seeds; to each task
-        apply those that suit it.
+    objectives: measures that points are chosen by on validation data, as means over seeds; to each task apply those
+        that suit it.
     left_out: tasks not run, and why. printed: the file of the paper's numbers, if any; printed_tasks: which of
         its tasks one of ours stands for, where it has another name there.
     where: says where a value such as methods.bade.strength came from.
@@ -130,7 +128,7 @@ class Study:
     training: Template
     numerics: Numerics
     seeds: int
-    objectives: dict[str, Direction]
+    objectives: tuple[str, ...]
     search: Search
     searches: dict[str, Search] = field(default_factory=dict)
     launch: Launch
@@ -155,10 +153,10 @@ class Study:
         own = ((f"networks.{label}", self.networks[label]) for label in labels if label in self.networks)
         return next(own, ("network", self.network))
 
-    def objectives_of(self, task: str) -> dict[str, Direction]:
-        """The objectives that suit a task; those that are no registered metric are a method's own."""
-        known, problem = evaluation.metrics(), dataset(self.tasks[task]).problem
-        return {m: way for m, way in self.objectives.items() if m not in known or suits(known[m], problem)}
+    def objectives_of(self, task: str) -> list[Measure]:
+        """The objectives that suit a task."""
+        problem = dataset(self.tasks[task]).problem
+        return [measure for name in self.objectives if problem in (measure := find(name)).problems]
 
     def datasets(self) -> dict[str, Dataset]:
         """The data of every task; raises BadInput where one cannot be loaded."""
@@ -192,11 +190,11 @@ class Study:
             raise BadInput(self.where("numerics.device"), problem, cure)
 
     def _check_objectives(self, arms: Sequence[Arm]) -> None:
-        own = {measure for arm in arms for measure in getattr(arm.corner.last_stage, "measures", ())}
+        own = {measure.name for arm in arms for measure in getattr(arm.corner.last_stage, "measures", ())}
         known = {*evaluation.metrics(), *own}
-        for metric in self.objectives:
-            if metric not in known:
-                raise unknown(self.where(f"objectives.{metric}"), "metric", metric, known)
+        for name in self.objectives:
+            if name not in known:
+                raise unknown(self.where("objectives"), "measure of these methods", name, known)
         for task, data in self.datasets().items():
             if not self.objectives_of(task):
                 cure = f"name one of {', '.join(evaluation.metrics(data.problem))}"

@@ -15,9 +15,10 @@ import pandas as pd
 import torch
 import torch.distributed as dist
 
-from fairray import evaluation, members
+from fairray import members
 from fairray.data import Dataset
 from fairray.errors import BadInput, said_of, unknown
+from fairray.evaluation import Evaluation, metrics
 from fairray.identity import digest
 from fairray.stages import Artifact, Numerics, Progress, Replica, Setting, Stage, Training
 from fairray.store import Store
@@ -77,9 +78,10 @@ class Trial:
     def last_stage(self) -> Stage:
         """What the method ends in, on this data."""
         stage = self.method.chain(self.data)
-        if isinstance(stage, TrainStage):
-            stage = evaluation.Evaluation(model=stage, metrics=tuple(evaluation.metrics(self.data.problem).values()))
-        return stage
+        return self._evaluation(stage) if isinstance(stage, TrainStage) else stage
+
+    def _evaluation(self, model: Stage) -> Evaluation:
+        return Evaluation(model=model, metrics=tuple(metrics(self.data.problem).values()))
 
     @cached_property
     def replicas(self) -> list[Replica]:
@@ -87,6 +89,16 @@ class Trial:
         stage = self.last_stage if self.shard is None else self.last_stage.shards[self.shard]
         setting = Setting(self.data, self.network, self.training, self.numerics, self.stages)
         return [Replica(stage, setting, seed) for seed in self.seeds]
+
+    @cached_property
+    def ends(self) -> list[Replica]:
+        """All that is to be computed: the last stage of each seed, and where there are groups the metrics of every
+        model that was trained before it."""
+        if self.shard is not None or len(self.data.groups) < 2:
+            return self.replicas
+        models = [replica for replica in stages(self.replicas).values() if isinstance(replica.stage, TrainStage)]
+        found = [Replica(self._evaluation(model.stage), model.setting, model.seed) for model in models]
+        return [*{replica.uid: replica for replica in [*self.replicas, *found]}.values()]
 
     @cached_property
     def shards(self) -> list["Trial"]:
@@ -141,7 +153,7 @@ class Trial:
         return {**own, **built, "training": training, "numerics": asdict(self.numerics)}
 
     def stored(self, store: Store) -> bool:
-        return all(store.has(replica.uid) for replica in self.replicas)
+        return all(store.has(replica.uid) for replica in self.ends)
 
 
 def dataset(member: Any) -> Dataset:
@@ -185,11 +197,13 @@ def stages(replicas: Iterable[Replica], wanted: Callable[[Replica], bool] = lamb
 
 def results(trial: Trial, store: Store) -> pd.DataFrame:
     """The tidy records of a stored trial: of every seed, and of every stage of its chain."""
-    tables = [
-        store.records(replica.uid).assign(stage=replica.stage.name, seed=replica.seed, uid=replica.uid)
-        for replica in stages(trial.replicas).values()
-    ]
-    table = pd.concat([table for table in tables if len(table)], ignore_index=True)
+    last, tables = {replica.uid for replica in trial.replicas}, []
+    for uid, replica in stages(trial.ends).items():
+        table = store.records(uid).assign(stage=replica.stage.name, seed=replica.seed, uid=uid)
+        if isinstance(replica.stage, Evaluation) and uid not in last:
+            table["model"] = replica.stage.model.name
+        tables.append(table)
+    table = pd.concat(tables, ignore_index=True)
     return table.assign(task=trial.task, arm=trial.arm, trial=trial.uid, **trial.point)
 
 
@@ -206,7 +220,7 @@ def execute(
     torch.backends.cudnn.allow_tf32 = False  # ten bits are no float32: finite differences drown in them
     for trial in trials:
         trial.check()
-    last = [replica for trial in trials for replica in trial.replicas]
+    last = [replica for trial in trials for replica in trial.ends]
     needed = stages(last, wanted=lambda replica: not _agreed(store.has(replica.uid)))
     levels = [list(level) for _, level in groupby(needed.values(), key=lambda replica: replica.depth)]
     done = 0

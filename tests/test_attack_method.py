@@ -85,10 +85,10 @@ def adversarial(made, store, split):
     return rows[order], images[order]
 
 
-def images_of(records, split="test", view=None):
-    """A row for each image and a column for each measure, of what was measured under a view."""
+def images_of(records, split="test", defence=None):
+    """A row for each image and a column for each measure, of what was measured after a defence."""
     rows = records.query("stage == 'measured' and split == @split")
-    rows = rows[rows["view"].isna()] if view is None else rows[rows["view"] == view]
+    rows = rows[rows["defence"].isna()] if defence is None else rows[rows["defence"] == defence]
     return rows.pivot(index="sample", columns="metric", values="value")
 
 
@@ -130,14 +130,14 @@ def test_an_image_of_the_wrong_class_already_is_no_success(attack, run, store):
 def test_the_summary_has_the_means_over_images(attack, run):
     records = run(attack(jpeg=(30,)))
     summary, every = (records.query("stage == @stage") for stage in ("summary", "measured"))
-    keys = ["metric", "split", "view"]
+    keys = ["metric", "split", "defence"]
     means = every.groupby(keys, dropna=False)["value"].mean()
     told = summary.set_index(keys)["value"]
     assert told.index.is_unique
     assert set(told.index) == set(means.index)
     assert told.tolist() == pytest.approx(means[told.index].tolist())
     assert {("success", "test", "jpeg 30"), ("accuracy", "val", "jpeg 30")} <= set(told.index)
-    assert {"success", "accuracy", *DISTANCES} == set(summary[summary["view"].isna()]["metric"])
+    assert {"success", "accuracy", *DISTANCES} == set(summary[summary["defence"].isna()]["metric"])
 
 
 def test_a_shard_has_every_nth_image(attack, run, store):
@@ -173,13 +173,13 @@ def test_defended_images_are_read_after_the_defence(attack, run, store):
         "jpeg 5": lambda x: jpeg(x, 5),
         "depth 1": lambda x: bit_depth(x, 1),
     }
-    assert set(records.query("stage == 'measured'")["view"].dropna()) == set(defences)
-    for view, defended in defences.items():
-        table = images_of(records, view=view)
+    assert set(records.query("stage == 'measured'")["defence"].dropna()) == set(defences)
+    for defence, defended in defences.items():
+        table = images_of(records, defence=defence)
         y, clean = data["y"][rows], data["x"][rows]
         assert table["success"].tolist() == (network(defended(images)).argmax(1) != y).double().tolist()
         assert table["accuracy"].tolist() == (network(defended(clean)).argmax(1) == y).double().tolist()
-    assert images_of(records, view="depth 1")["accuracy"].mean() < 1
+    assert images_of(records, defence="depth 1")["accuracy"].mean() < 1
 
 
 def test_a_judge_is_a_second_network_that_reads_the_adversarial_images(attack, run, store):
@@ -481,9 +481,9 @@ def test_a_killed_shard_is_redone_alone(study, monkeypatch, broken):
     before = computed(store)
     again = launch_study.run(chosen, Silent())
     assert (again.computed, again.failures) == (1, [])
-    assert computed(store) - before == {"Attacked": len(broken), "Measured": len(broken), "Summary": 1}
+    assert computed(store) - before == {"Attacked": len(broken), "Measured": len(broken), "Summary": 1, "Evaluation": 1}
     assert launch_study.run(chosen, Silent()).computed == 0
-    assert computed(store) == {"Standard": 1, "Attacked": 3, "Measured": 3, "Summary": 1}
+    assert computed(store) == {"Standard": 1, "Attacked": 3, "Measured": 3, "Summary": 1, "Evaluation": 1}
 
 
 @pytest.mark.parametrize("broken", [(), (1,), (0, 2), (0, 1, 2)])
@@ -503,13 +503,13 @@ def test_shards_come_a_round_before_their_trial(study):
     first, second = found
     assert sorted(first) == [[0], [0], [1], [1], [2], [2]]
     assert [shard for pack in second for shard in pack] == [None, None]
-    assert computed(store) == {"Standard": 1, "Attacked": 6, "Measured": 6, "Summary": 2}
+    assert computed(store) == {"Standard": 1, "Attacked": 6, "Measured": 6, "Summary": 2, "Evaluation": 1}
     assert list(rounds(chosen, store, lambda: 1, Ledger(), lambda trial: None)) == []
 
 
 def test_plan_knows_the_shards(study):
     planned = plan(study())
-    assert (planned.trials, planned.stages) == (1, 8)
+    assert (planned.trials, planned.stages) == (1, 9)
 
 
 def test_a_hyperparameter_of_the_attack_can_be_searched(study):

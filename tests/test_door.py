@@ -51,7 +51,7 @@ methods: {standard: standard}
 network: mlp
 training: adam
 seeds: 1
-objectives: {odds: minimize}
+objectives: [odds]
 """
 
 
@@ -238,7 +238,8 @@ def test_members_of_a_grid_are_named(study):
         ("printed_tasks={Adlut: Adult}", "printed_tasks.Adlut", "no task of this study"),
         ("methods={no: standard}", "methods", "no text unless it stands in quotes"),
         ("methods={a: standard, a: bade}", "methods", "the key a stands twice"),
-        ("objectives.odds=down", "objectives.odds", "minimize"),
+        ("objectives={odds: minimize}", "objectives", "expected a tuple"),
+        ("objectives=[oods]", "objectives", "did you mean 'odds'"),
         ("launch.folder=x", "launch.folder", "no key 'folder'"),
     ],
 )

@@ -9,6 +9,7 @@ from fairray.methods._triggered import logits_under
 from fairray.methods.bade import Bade
 from fairray.methods.injection import Injection
 from fairray.methods.trigger_impact import TriggerImpact
+from fairray.records import headline
 from fairray.stages import Artifact
 from fairray.trial import dataset, execute, results, stages
 from fairray.triggers.badnet import BadNet
@@ -99,27 +100,26 @@ def test_impact_views_add_up(trial, store):
     execute([impact, bade], store)
     assert impact.replicas[0].parents["model"].uid == bade.replicas[0].parents["model"].uid
     rows = results(impact, store).query("split == 'test' and metric == 'eacc' and epoch.isna()")
-    by_view = rows.dropna(subset="view").set_index("view")["value"]
-    assert len(by_view) == 7
-    for trigger in ("trigger 0", "trigger 1"):
-        groups = (by_view[f"group 0, {trigger}"] + by_view[f"group 1, {trigger}"]) / 2
-        assert by_view[f"all, {trigger}"] == pytest.approx(groups)
-    own = results(bade, store).query("split == 'test' and metric == 'eacc' and stage == 'evaluation'")["value"].item()
-    assert by_view["all, clean"] == pytest.approx(own)
-    assert rows[rows["view"].isna()]["value"].item() == pytest.approx(own)
+    under = rows.dropna(subset="trigger").fillna({"group": "of both"}).set_index(["group", "trigger"])["value"]
+    assert len(under) == 6
+    for trigger in ("0", "1"):
+        groups = (under["0", trigger] + under["1", trigger]) / 2
+        assert under["of both", trigger] == pytest.approx(groups)
+    own = results(bade, store).query("split == 'test' and metric == 'eacc' and stage == 'evaluation'")
+    assert headline(rows)["value"].item() == pytest.approx(headline(own)["value"].item())
 
 
-def test_views_have_metrics_of_their_own_in_mlflow(trial, store):
+def test_what_a_value_is_of_is_in_its_name_in_mlflow(trial, store):
     impact = trial({"name": "trigger_impact", "model": "standard"}, seeds=[0, 1], dataset=IMAGES)
     execute([impact], store)
     records = results(impact, store)
     shown = {metric.key: metric.value for metric in _finals(records)}
     test = records.query("split == 'test' and metric == 'eacc' and epoch.isna()")
-    assert shown["test_eacc"] == pytest.approx(test[test["view"].isna()]["value"].mean())
-    assert shown["test_eacc/group 1_ trigger 0"] == pytest.approx(
-        test[test["view"] == "group 1, trigger 0"]["value"].mean()
-    )
-    assert len([key for key in shown if key.startswith("test_eacc/group") or key.startswith("test_eacc/all")]) == 7
+    assert shown["test_eacc"] == pytest.approx(headline(test)["value"].mean())
+    under = test.query("group == '1' and trigger == '0'")["value"]
+    assert shown["test_eacc/group 1/trigger 0"] == pytest.approx(under.mean())
+    assert [shown[f"test_eacc/group 1/trigger 0/seed{seed}"] for seed in (0, 1)] == under.tolist()
+    assert shown["standard/test_eacc"] == pytest.approx(shown["test_eacc"])  # of the model that is looked at
 
 
 def test_impact_needs_images():

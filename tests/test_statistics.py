@@ -4,6 +4,7 @@ import pytest
 import torch
 from scipy import stats
 
+from fairray.records import DETAILS
 from fairray.selection import best_trials
 from fairray.statistics.correlation import correlation
 from fairray.statistics.intervals import mean_interval, share_interval
@@ -98,33 +99,33 @@ def test_rules_for_epochs_of_a_regression():
 
 
 def records(split, values):
-    common = {"task": "t", "arm": "a", "split": split, "group": "all"}
+    common = {"task": "t", "arm": "a", "split": split, **dict.fromkeys(DETAILS)}
     rows = [
         {**common, "trial": trial, "seed": seed, "metric": metric, "value": value}
         for trial, metrics in values.items()
         for metric, seeds in metrics.items()
         for seed, value in enumerate(seeds)
     ]
-    return pd.DataFrame(rows).assign(epoch=float("nan"))
+    return pd.DataFrame(rows)
 
 
 def test_points_are_chosen_on_validation_data_alone():
     val = {"p": {"odds": [0.1, 0.3], "eacc": [0.8, 0.8]}, "q": {"odds": [0.1, 0.1], "eacc": [0.75, 0.75]}}
     test = {"p": {"odds": [0.0, 0.0], "eacc": [1.0, 1.0]}, "q": {"odds": [1.0, 1.0], "eacc": [0.0, 0.0]}}
     table = pd.concat([records("test", test), records("val", val)])
-    assert best_trials(table, {"odds": "minimize", "eacc": "maximize"}) == {("t", "a"): "q"}
-    assert best_trials(table, {"eacc": "maximize"}) == {("t", "a"): "p"}
+    assert best_trials(table, ["odds", "eacc"]) == {("t", "a"): "q"}
+    assert best_trials(table, ["eacc"]) == {("t", "a"): "p"}
 
 
-def test_the_chosen_point_is_greatest_in_what_is_maximised_and_least_in_what_is_minimised():
-    val = records("val", {name: {"score": [value, value]} for name, value in (("p", 0.2), ("q", 0.9), ("r", 0.1))})
-    assert best_trials(val, {"score": "maximize"}) == {("t", "a"): "q"}
-    assert best_trials(val, {"score": "minimize"}) == {("t", "a"): "r"}
+def test_the_chosen_point_is_best_in_the_way_that_its_measure_says():
+    for metric, best in (("eacc", "q"), ("odds", "r")):
+        val = records("val", {name: {metric: [value, value]} for name, value in (("p", 0.2), ("q", 0.9), ("r", 0.1))})
+        assert best_trials(val, [metric]) == {("t", "a"): best}
 
 
 def test_the_first_of_equal_points_is_chosen():
-    val = records("val", {name: {"score": [value, value]} for name, value in (("r", 0.1), ("q", 0.9), ("p", 0.9))})
-    assert best_trials(val, {"score": "maximize"}) == {("t", "a"): "q"}
+    val = records("val", {name: {"eacc": [value, value]} for name, value in (("r", 0.1), ("q", 0.9), ("p", 0.9))})
+    assert best_trials(val, ["eacc"]) == {("t", "a"): "q"}
 
 
 def test_patience_ends_what_no_longer_gets_better():

@@ -135,7 +135,7 @@ def told(trial, tmp_path):
         one = trial(spec, seeds=[0, 1], dataset={"bias": 0.5, "size": 2048}, epochs=10, lr=3e-3)
         store = Store(str(tmp_path))
         execute([one], store, "alone")
-        rows = results(one, store).query("split == 'test' and epoch.isna() and view.isna()")
+        rows = results(one, store).query("split == 'test' and epoch.isna() and probed.isna() and model.isna()")
         return rows.groupby("metric")["value"].mean()
 
     return run

@@ -28,7 +28,7 @@ def told(folder, task, arm, seed):
     """What the probes say of each task, by the records."""
     records = pd.read_csv(folder / "records.csv").query("metric == 'probe_accuracy' and split == 'test'")
     rows = records.query("task == @task and arm == @arm and seed == @seed")
-    return rows.set_index("view")["value"]
+    return rows.set_index("probed")["value"]
 
 
 def test_the_score_is_that_of_the_records(suppression):

@@ -50,12 +50,12 @@ def plan(study: Study) -> Plan:
     study.check()
     store = Store(study.launch.store_root)
     ledger = asked(study, store)
-    wanted = Counter(uid for trial in ledger.unique.values() for uid in stages(trial.replicas))
+    wanted = Counter(uid for trial in ledger.unique.values() for uid in stages(trial.ends))
     have, claimed = {uid for uid in wanted if store.has(uid)}, set(store.claimed())
     arms = []
     for task, arm in dict.fromkeys((trial.task, trial.arm) for trial in ledger.trials):
         trials = [trial for trial in ledger.trials if (trial.task, trial.arm) == (task, arm)]
-        needed = set(stages(replica for trial in trials for replica in trial.replicas))
+        needed = set(stages(replica for trial in trials for replica in trial.ends))
         runs = sum(len(trial.seeds) for trial in trials)
         arms.append(ArmPlan(task, arm, len(trials), runs, len(needed), len(needed & have), len(needed & claimed)))
     shared = sum(count > 1 for count in wanted.values())

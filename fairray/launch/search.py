@@ -1,33 +1,37 @@
 """Asking for trials and telling how they scored: grids, and Optuna's samplers."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Literal
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
+from fairray.measures import Measure
 from fairray.selection import val_means
 from fairray.space import Grid, Range, points
 from fairray.store import Store
-from fairray.study import Arm, Direction, Search, Study
+from fairray.study import Arm, Search, Study
 from fairray.trial import Trial, results
 
 __all__ = ["Asker", "askers"]
 
+DIRECTIONS: dict[str, Literal["maximize", "minimize"]] = {"high": "maximize", "low": "minimize"}
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
 class Asker:
     """The batches of one arm. What is asked depends on the batches before, never on which trial ended first."""
 
-    def __init__(self, arm: Arm, search: Search, objectives: Mapping[str, Direction]):
+    def __init__(self, arm: Arm, search: Search, objectives: Sequence[Measure]):
         self.arm, self.search, self.objectives = arm, search, objectives
         self.open: list[tuple[optuna.Trial, Trial]] = []
         self.asked = 0
         self.grid = points(arm.space) if search.name == "grid" or not arm.space else []
         if not self.grid:
             sampler = {"tpe": _tpe, "nsga2": _nsga2}[search.name](search)
-            self.study = optuna.create_study(directions=[*objectives.values()], sampler=sampler)
+            directions = [DIRECTIONS[measure.best] for measure in objectives]
+            self.study = optuna.create_study(directions=directions, sampler=sampler)
 
     def ask(self) -> list[Trial]:
         """The next trials; none when the search is over."""
@@ -47,8 +51,8 @@ class Asker:
         """Score what was asked last; a trial without result, or without one of the objectives, has failed."""
         for asked, trial in self.open:
             means = dict(val_means(results(trial, store))) if trial.stored(store) else {}
-            if means.keys() >= self.objectives.keys():
-                self.study.tell(asked, [float(means[metric]) for metric in self.objectives])
+            if all(measure.name in means for measure in self.objectives):
+                self.study.tell(asked, [float(means[measure.name]) for measure in self.objectives])
             else:
                 self.study.tell(asked, state=TrialState.FAIL)
         self.open = []

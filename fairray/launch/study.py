@@ -5,7 +5,6 @@ import time
 from dataclasses import dataclass
 from itertools import chain
 
-from fairray.evaluation import unit
 from fairray.launch import local
 from fairray.launch.progress import Progress
 from fairray.launch.rounds import Ledger, Pack, rounds
@@ -36,7 +35,11 @@ def run(study: Study, mirror: Mirror) -> Outcome:
         records = results(trial, store)
         mirror.show(trial, records)
         means = val_means(records)
-        return "  ".join(f"val {m} {unit(m) * means[m]:.4g}" for m in study.objectives_of(trial.task) if m in means)
+        return "  ".join(
+            f"val {m.name} {m.unit.factor * means[m.name]:.4g}"
+            for m in study.objectives_of(trial.task)
+            if m.name in means
+        )
 
     progress = Progress(finished)
     todo = rounds(study, store, lambda: _slots(study), ledger, finished)

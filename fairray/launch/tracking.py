@@ -22,6 +22,7 @@ from mlflow.exceptions import MlflowException
 
 from fairray.errors import BadInput
 from fairray.provenance import provenance
+from fairray.records import DETAILS
 from fairray.statistics.intervals import mean_interval
 from fairray.study import Study
 from fairray.trial import Trial
@@ -145,8 +146,6 @@ def _dotted(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, 
 
 def _curves(records: pd.DataFrame) -> Iterable[Metric]:
     """Of every stage that has epochs, the mean over seeds at each epoch."""
-    if "epoch" not in records:
-        return
     curves = records[records["epoch"].notna() & (records["metric"] != "kept_epoch")]
     means = curves.groupby(["stage", "split", "metric", "epoch"])["value"].mean().reset_index()
     for row in means.to_dict("records"):
@@ -154,23 +153,19 @@ def _curves(records: pd.DataFrame) -> Iterable[Metric]:
 
 
 def _finals(records: pd.DataFrame) -> Iterable[Metric]:
-    """Of the last stage, each metric by split, group and view: mean, 95 % interval, n, and every seed's value."""
-    last = records
-    for column in ("epoch", "sample"):
-        last = last[last[column].isna()] if column in last else last
-    now, keys = _now(), [key for key in ("split", "metric", "group", "view") if key in last]
-    for names, rows in last.groupby(keys, dropna=False):
-        labels = dict(zip(keys, names, strict=True))
-        parted = [labels.get(key) for key in ("group", "view")]
-        of = [label for label in parted if isinstance(label, str) and label != "all"]
-        name = "_".join(str(labels[key]) for key in ("split", "metric") if key in labels)
-        name = "/".join([name, *map(_clean, of)])
+    """Each measure by split and by what it is of: mean, 95 % interval, n, and every seed's value."""
+    last, now = records[records["epoch"].isna() & records["sample"].isna()], _now()
+    of = [name for name in DETAILS if name not in ("epoch", "sample")]
+    for (split, metric, *places), rows in last.groupby(["split", "metric", *of], dropna=False, sort=False):
+        labels = {name: _clean(place) for name, place in zip(of, places, strict=True) if isinstance(place, str)}
+        model = labels.pop("model", "")
+        named = (f"{name} {place}" for name, place in labels.items())
+        name = "/".join(filter(None, [model, f"{split}_{metric}", *named]))
         interval = mean_interval(rows["value"])
         yield Metric(name, interval.mean, now, 0)
-        if not of:
-            parts: dict[str, float] = {"low": interval.low, "high": interval.high, "n": interval.n}
-            parts |= {f"seed{row.seed}": row.value for row in rows.itertuples()}  # type: ignore[misc]
-            yield from (Metric(f"{name}/{part}", float(value), now, 0) for part, value in parts.items())
+        parts: dict[str, float] = {"low": interval.low, "high": interval.high, "n": interval.n}
+        parts |= {f"seed{row.seed}": row.value for row in rows.itertuples()}  # type: ignore[misc]
+        yield from (Metric(f"{name}/{part}", float(value), now, 0) for part, value in parts.items())
 
 
 def _clean(label: Any) -> str:

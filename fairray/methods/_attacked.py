@@ -10,6 +10,7 @@ from torch import Tensor
 from fairray.attacks import AttackField, Model
 from fairray.data import Dataset, Tensors
 from fairray.methods.standard import Standard
+from fairray.records import join, rows
 from fairray.stages import Artifact, Setting, Step
 from fairray.training.objective import trained
 from fairray.training.stage import TrainStage
@@ -61,24 +62,22 @@ class Attacked(Step):
         for split in EVALUATED:
             found, table = self._attacked(setting, split, model, seed)
             tensors |= {f"{split}/{name}": tensor for name, tensor in found.items()}
-            tables.append(table.assign(split=split))
-        return Artifact(tensors, pd.concat(tables, ignore_index=True))
+            tables.append(table)
+        return Artifact(tensors, join(tables))
 
     def _attacked(self, setting: Setting, split: str, model: Model, seed: int) -> tuple[Tensors, pd.DataFrame]:
         data, (first, step) = setting.dataset.split(split), self.shard
         own, made = torch.arange(len(data["y"]))[first::step], []
         right = torch.zeros(len(own), dtype=torch.bool)
-        for i, rows in enumerate(own.split(self.batch) if len(own) else ()):  # not all models take an empty batch
-            x = self.victim.images(pictures(setting.dataset, split, rows), setting)
-            y = data["y"][rows].to(setting.numerics.device)
+        for i, part in enumerate(own.split(self.batch) if len(own) else ()):  # not all models take an empty batch
+            x = self.victim.images(pictures(setting.dataset, split, part), setting)
+            y = data["y"][part].to(setting.numerics.device)
             good = predicted(model, x) == y
-            right[i * self.batch : i * self.batch + len(rows)] = good.cpu()
+            right[i * self.batch : i * self.batch + len(part)] = good.cpu()
             if good.any():
                 made.append(as_bytes(self.attack(model, x[good], y[good], seed)))
         blank = as_bytes(self.victim.images(pictures(setting.dataset, split, own[:0]), setting))
-        records = pd.DataFrame(
-            {"metric": "accuracy", "value": right.double(), "sample": data["id"][own], "group": "all"}
-        )
+        records = rows({"accuracy": right}, split=split, sample=data["id"][own])
         return {"row": own[right], "attacked": torch.cat([blank, *made])}, records
 
 

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import pandas as pd
 import torch
 from torch import Tensor
 
 from fairray.attacks import Model
 from fairray.data import Tensors
 from fairray.defences import bit_depth, jpeg
+from fairray.measures import NUMBER, SUM, Measure
 from fairray.members import label
 from fairray.methods._attacked import (
     EVALUATED,
@@ -20,14 +20,23 @@ from fairray.methods._attacked import (
     pictures,
     predicted,
 )
-from fairray.perceptual import CostField, between
+from fairray.perceptual import CostField, between, measure_of
 from fairray.perceptual.ssim import Ssim
+from fairray.records import join, rows
 from fairray.saliency import Saliency, SaliencyField
 from fairray.stages import Artifact, Setting, Stage, Step
 from fairray.training.stage import TrainStage
 
 Values = dict[str, Tensor]
 SALIENCY = ("l1", "l2", "linf", "ssim")
+DISTANCES = (("l1", "L1", SUM), ("l2", "L2", SUM), ("linf", "L∞", NUMBER))
+ON_IMAGES = (
+    Measure("success"),
+    Measure("judged", "still read right"),
+    *(Measure(name, title, unit, "low") for name, title, unit in DISTANCES),
+    *(Measure(f"saliency_{name}", f"saliency {title}", unit, "low") for name, title, unit in DISTANCES),
+    Measure("saliency_ssim", "saliency 1 - SSIM", NUMBER, "low"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +45,8 @@ class Measured(Step):
 
     Records, a row for each image and measure: success (whether the classifier no longer reads the label), l1, l2 and
     linf of the difference in [0, 1], the perceptual costs by their names, saliency_l1, saliency_l2, saliency_linf and
-    saliency_ssim between maps of the two images, and judged (whether the judge reads the label). Under a view such as
-    "jpeg 90" or "depth 3": success where the adversarial image is defended, accuracy where the clean one is.
+    saliency_ssim between maps of the two images, and judged (whether the judge reads the label). Under a defence such
+    as "jpeg 90" or "depth 3": success where the adversarial image is defended, accuracy where the clean one is.
     """
 
     attacked: Attacked
@@ -49,18 +58,17 @@ class Measured(Step):
     depths: tuple[int, ...]
 
     def compute(self, setting, seed, before):
-        victim, tables = self.attacked.victim, [before["attacked"].records.assign(view=None)]
+        victim, tables = self.attacked.victim, [before["attacked"].records]
         model = victim.model(self.model, setting, before.get("model", Artifact()))
         judge = victim.model(self.judge, setting, before["judge"]) if self.judge else None
         for split in EVALUATED:
             ids = setting.dataset.split(split)["id"]
             for part in batches(setting.dataset, split, before["attacked"].tensors, self.attacked.batch):
                 sample = ids[part["row"]].numpy()
-                for view, values in self._values(part, setting, victim, model, judge):
-                    for metric, value in values.items():
-                        rows = {"metric": metric, "value": value.double().cpu().numpy(), "sample": sample}
-                        tables.append(pd.DataFrame(rows).assign(view=view, split=split, group="all"))
-        return Artifact({}, pd.concat(tables, ignore_index=True))
+                for defence, values in self._values(part, setting, victim, model, judge):
+                    host = {name: value.cpu() for name, value in values.items()}
+                    tables.append(rows(host, split=split, sample=sample, defence=defence))
+        return Artifact({}, join(tables))
 
     @torch.no_grad()
     def _values(
@@ -71,9 +79,9 @@ class Measured(Step):
         judged = {"judged": predicted(judge, x) == y} if judge else {}
         looks = {label(cost): between(cost, clean, x) for cost in self.costs}
         yield None, {"success": predicted(model, x) != y, **norms(x - clean), **looks, **judged, **self._seen(clean, x)}
-        for view, defended in self._defended(as_bytes(clean), part["attacked"]):
+        for defence, defended in self._defended(as_bytes(clean), part["attacked"]):
             clean, x = (victim.images(images, setting) for images in defended)
-            yield view, {"success": predicted(model, x) != y, "accuracy": predicted(model, clean) == y}
+            yield defence, {"success": predicted(model, x) != y, "accuracy": predicted(model, clean) == y}
 
     def _seen(self, clean: Tensor, x: Tensor) -> Values:
         """How far the saliency maps are apart."""
@@ -104,33 +112,32 @@ class Summary(Step):
     gallery: int
 
     @property
-    def measures(self) -> tuple[str, ...]:  # type: ignore[override]
-        costs = map(label, self.measured[0].costs)
-        return ("success", "l1", "l2", "linf", "judged", *costs, *(f"saliency_{name}" for name in SALIENCY))
+    def measures(self) -> tuple[Measure, ...]:  # type: ignore[override]
+        return (*ON_IMAGES, *map(measure_of, self.measured[0].costs))
 
     @property
     def shards(self) -> tuple[Stage, ...]:
         return self.measured
 
     def compute(self, setting, seed, before):
-        every = pd.concat([before[f"measured.{i}"].records for i in range(len(self.measured))])
-        means = every.groupby(["metric", "split", "view"], dropna=False, sort=False)["value"].mean().reset_index()
-        return Artifact(self._pictures(setting, before), means.assign(group="all"))
+        every = join(before[f"measured.{i}"].records for i in range(len(self.measured)))
+        means = every.groupby(["metric", "split", "defence"], dropna=False, sort=False)["value"].mean().reset_index()
+        return Artifact(self._pictures(setting, before), join([means]))
 
     @torch.no_grad()
     def _pictures(self, setting: Setting, before: dict[str, Artifact]) -> Tensors:
         tensors = [before[f"attacked.{i}"].tensors for i in range(len(self.attacked))]
-        rows, attacked = (torch.cat([t[f"test/{name}"] for t in tensors]) for name in ("row", "attacked"))
-        order = rows.argsort()
+        own, attacked = (torch.cat([t[f"test/{name}"] for t in tensors]) for name in ("row", "attacked"))
+        order = own.argsort()
         first = order[torch.linspace(0, len(order) - 1, min(self.gallery, len(order))).long()]  # they may be sorted
-        rows, attacked, test, victim = rows[first], attacked[first], setting.dataset.test, self.attacked[0].victim
-        if not len(rows):
+        own, attacked, test, victim = own[first], attacked[first], setting.dataset.test, self.attacked[0].victim
+        if not len(own):
             return {}
         model = victim.model(self.model, setting, before.get("model", Artifact()))
-        clean, x = victim.images(pictures(setting.dataset, "test", rows), setting), victim.images(attacked, setting)
+        clean, x = victim.images(pictures(setting.dataset, "test", own), setting), victim.images(attacked, setting)
         found = {
-            "id": test["id"][rows],
-            "label": test["y"][rows],
+            "id": test["id"][own],
+            "label": test["y"][own],
             "predicted": predicted(model, x).cpu(),
             "x": as_bytes(clean),
             "attacked": attacked,

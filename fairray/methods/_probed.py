@@ -10,6 +10,8 @@ from annotated_types import Ge, Gt, Lt
 
 from fairray.data import SPLITS, Dataset
 from fairray.errors import BadInput
+from fairray.measures import NUMBER, Measure
+from fairray.records import join, rows
 from fairray.stages import Artifact, Replica, Stage, Step
 from fairray.statistics.trust import row_trust
 from fairray.training.objective import encoded, generator
@@ -49,11 +51,15 @@ class ProbeSettings:
 class Probe(Step):
     """What a model's features tell of every task of the data set.
 
-    Records: accuracy of the model itself; probe_accuracy by task (in the column view); leaked_accuracy, the mean of the
-    probes of the unwanted tasks; trust, the model's row of the trust score.
+    Records: accuracy of the model itself; probe_accuracy by task (in the column probed); leaked_accuracy, the mean of
+    the probes of the unwanted tasks; trust, the model's row of the trust score.
     """
 
-    measures = ("leaked_accuracy", "trust")
+    measures = (
+        Measure("leaked_accuracy", best="low"),
+        Measure("probe_accuracy"),
+        Measure("trust", "trust score", NUMBER),
+    )
 
     model: TrainStage
     unwanted: tuple[str, ...]
@@ -83,18 +89,18 @@ class Probe(Step):
             accuracy = (predicted == dataset.split(split)["y"]).double().mean()
             right = probes.predict(examples[split].features) == examples[split].labels
             told = dict(zip(dataset.tasks, right.double().mean(1).tolist(), strict=True))
-            tables.append(self._records(dataset, float(accuracy), told).assign(split=split))
-        return Artifact({}, pd.concat(tables, ignore_index=True))
+            tables += self._records(dataset, float(accuracy), told, split)
+        return Artifact({}, join(tables))
 
-    def _records(self, dataset: Dataset, accuracy: float, told: dict[str, float]) -> pd.DataFrame:
+    def _records(self, dataset: Dataset, accuracy: float, told: dict[str, float], split: str) -> list[pd.DataFrame]:
         classes, target = [len(task.classes) for task in dataset.tasks.values()], list(told).index(dataset.target)
-        rows = [
-            ("accuracy", None, accuracy),
-            ("leaked_accuracy", None, float(np.mean([told[name] for name in self.unwanted]))),
-            ("trust", None, row_trust(np.array([*told.values()]), classes, target)),
-            *[("probe_accuracy", task, value) for task, value in told.items()],
-        ]
-        return pd.DataFrame(rows, columns=["metric", "view", "value"]).assign(group="all")
+        values = {
+            "accuracy": accuracy,
+            "leaked_accuracy": np.mean([told[name] for name in self.unwanted]),
+            "trust": row_trust(np.array([*told.values()]), classes, target),
+        }
+        probed = rows({"probe_accuracy": [*told.values()]}, split=split, probed=[*told])
+        return [rows(values, split=split), probed]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +110,7 @@ class Embedding(Step):
     Records: tsne_x and tsne_y of each example, whose id is in the column sample.
     """
 
-    measures = Probe.measures
+    measures = (*Probe.measures, Measure("tsne_x", unit=NUMBER), Measure("tsne_y", unit=NUMBER))
 
     model: TrainStage
     probe: Probe
@@ -118,9 +124,8 @@ class Embedding(Step):
         features = encoded(self.model, setting, before["model"], "test")[spread].numpy()
         perplexity = min(30.0, (len(features) - 1) / 3)
         plane = TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(features)
-        table = pd.DataFrame(plane, columns=["tsne_x", "tsne_y"]).assign(sample=ids[spread].numpy())
-        rows = table.melt("sample", var_name="metric").assign(split="test", group="all")
-        return Artifact({}, rows.astype({"value": float}))
+        values = dict(zip(("tsne_x", "tsne_y"), plane.T, strict=True))
+        return Artifact({}, rows(values, split="test", sample=ids[spread].numpy()))
 
 
 def unwanted(dataset: Dataset, names: tuple[str, ...] = ()) -> tuple[str, ...]:

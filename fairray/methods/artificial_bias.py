@@ -2,16 +2,17 @@
 
 from dataclasses import dataclass
 
-import pandas as pd
 import torch
 
 from fairray.data import SPLITS, Tensors
+from fairray.measures import Measure
 from fairray.methods._triggered import check_trigger, logits_under, trigger_for
 from fairray.methods.bade import Teacher
 from fairray.methods.standard import Standard
 from fairray.metrics import Predictions
 from fairray.metrics.eacc import eacc
 from fairray.metrics.odds import odds
+from fairray.records import join, rows
 from fairray.stages import Artifact, Setting, Step
 from fairray.triggers import TriggerField
 
@@ -38,20 +39,20 @@ class ArtificialBias:
 class Biases(Step):
     """Odds between groups (data_bias) and between triggers (artificial_bias), and the standard model's EAcc."""
 
-    measures = ("data_bias", "artificial_bias")
+    measures = (Measure("data_bias", best="low"), Measure("artificial_bias", best="low"))
 
     standard: Standard
     teacher: Teacher
 
     def compute(self, setting, seed, before):
-        rows = []
+        tables = []
         for split in SPLITS[1:]:
             data = setting.dataset.split(split)
             seen = Predictions(before["standard"].tensors[f"{split}/logits"][None], data["y"], data["group"], 2)
             artificial = odds(under_triggers(self.teacher, setting, before["teacher"], data))
             values = {"data_bias": odds(seen), "artificial_bias": artificial, "eacc": eacc(seen)}
-            rows += [(split, metric, float(value)) for metric, value in values.items()]
-        return Artifact({}, pd.DataFrame(rows, columns=["split", "metric", "value"]).assign(group="all"))
+            tables.append(rows(values, split=split))
+        return Artifact({}, join(tables))
 
 
 def under_triggers(teacher: Teacher, setting: Setting, artifact: Artifact, data: Tensors) -> Predictions:

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-import pandas as pd
 import torch
 from annotated_types import Ge, Gt, Le
 
 from fairray.data import SPLITS
 from fairray.errors import BadInput
+from fairray.measures import Measure
 from fairray.methods._triggered import check_trigger, logits_under, trigger_for
+from fairray.records import join, rows
 from fairray.stages import Artifact, Step
 from fairray.training.stage import TrainStage, View
 from fairray.triggers import TriggerField
@@ -71,12 +72,12 @@ class Poisoned(TrainStage):
 class Gap(Step):
     """Accuracy on clean data, on the same data under the trigger, and the gap between them."""
 
-    measures = ("triggered_accuracy", "gap")
+    measures = (Measure("triggered_accuracy"), Measure("gap"))
 
     model: Poisoned
 
     def compute(self, setting, seed, before):
-        rows = []
+        tables = []
         for split in SPLITS[1:]:
             data = setting.dataset.split(split)
             clean, under = (
@@ -84,5 +85,5 @@ class Gap(Step):
             )
             accuracy, triggered = (float((z.argmax(-1) == data["y"]).double().mean()) for z in (clean, under))
             values = {"accuracy": accuracy, "triggered_accuracy": triggered, "gap": accuracy - triggered}
-            rows += [(split, metric, value) for metric, value in values.items()]
-        return Artifact({}, pd.DataFrame(rows, columns=["split", "metric", "value"]).assign(group="all"))
+            tables.append(rows(values, split=split))
+        return Artifact({}, join(tables))

@@ -1,19 +1,21 @@
 """What triggers do to a finished model (BaDe, Table 4): EAcc with none, with either on everybody or on one group."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import pandas as pd
 from torch import Tensor
 
-from fairray.data import Dataset, Tensors
+from fairray.data import SPLITS, Dataset, Tensors
 from fairray.errors import BadInput
-from fairray.evaluation import measured, metrics
+from fairray.evaluation import measure_all, metrics
 from fairray.methods._triggered import check_trigger, logits_under, trigger_for
 from fairray.methods.bade import Student, Teacher
 from fairray.methods.standard import Standard
 from fairray.metrics import Metric, Predictions
 from fairray.metrics.eacc import eacc
+from fairray.records import join, rows
 from fairray.stages import Artifact, Step
 from fairray.training.stage import TrainStage
 from fairray.triggers import TriggerField
@@ -50,7 +52,7 @@ class TriggerImpact:
 
 @dataclass(frozen=True, kw_only=True)
 class Impact(Step):
-    """All metrics on clean data, and EAcc by view: who is looked at, and with which trigger."""
+    """All metrics on clean data, and EAcc under either trigger (in the column trigger), of all and of each group."""
 
     model: TrainStage
     trigger: TriggerField
@@ -58,26 +60,23 @@ class Impact(Step):
 
     def compute(self, setting, seed, before):
         tables = []
-        for split in ("val", "test"):
+        for split in SPLITS[1:]:
             data = setting.dataset.split(split)
             logits = {t: logits_under(t, self.trigger, self.model, setting, before["model"], data) for t in (-1, 0, 1)}
-            tables.append(measured(_seen(logits[-1], data), self.metrics, setting.dataset.groups))
-            tables[-1] = pd.concat([tables[-1], _views(logits, data, setting.dataset)]).assign(split=split)
-        return Artifact({}, pd.concat(tables, ignore_index=True))
+            tables.append(measure_all(_seen(logits[-1], data), self.metrics, setting.dataset.groups, split=split))
+            tables += _under_triggers(logits, data, setting.dataset, split)
+        return Artifact({}, join(tables))
 
 
 def _seen(logits: Tensor, data: Tensors) -> Predictions:
     return Predictions(logits[None], data["y"], data["group"], 2)
 
 
-def _views(logits: dict[int, Tensor], data: Tensors, dataset: Dataset) -> pd.DataFrame:
-    names, rows = {-1: "clean", 0: "trigger 0", 1: "trigger 1"}, []
-    for trigger, name in names.items():
-        rows.append((f"all, {name}", eacc(_seen(logits[trigger], data))))
-    for group in (1, 0):
-        of_group = data["group"] == group
-        for trigger in (0, 1):
-            seen = Predictions(logits[trigger][None, of_group], data["y"][of_group], 0 * data["y"][of_group], 1)
-            rows.append((f"group {group}, {names[trigger]}", eacc(seen)))
-    table = pd.DataFrame([(view, float(value)) for view, value in rows], columns=["view", "value"])
-    return table.assign(metric="eacc", group="all")
+def _under_triggers(logits: dict[int, Tensor], data: Tensors, dataset: Dataset, split: str) -> Iterator[pd.DataFrame]:
+    for trigger in (0, 1):
+        place = {"split": split, "trigger": str(trigger)}
+        yield rows({"eacc": eacc(_seen(logits[trigger], data))}, **place)
+        for group, name in enumerate(dataset.groups):
+            of = data["group"] == group
+            seen = Predictions(logits[trigger][None, of], data["y"][of], 0 * data["y"][of], 1)
+            yield rows({"eacc": eacc(seen)}, group=name, **place)

@@ -11,9 +11,9 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from fairray.data import Problem, membership
+from fairray.data import membership
 
-__all__ = ["Metric", "Predictions", "is_fraction", "rate_by_group", "recall", "serves", "spread", "suits"]
+__all__ = ["Metric", "Predictions", "rate_by_group", "recall", "spread"]
 
 
 @dataclass(frozen=True)
@@ -41,27 +41,6 @@ class Predictions:
 
 
 Metric = Callable[[Predictions], Tensor]
-
-
-def serves(*problems: Problem, fraction: bool = True) -> Callable[[Metric], Metric]:
-    """Says which problems a metric is for (a metric that does not say is for binary labels).
-
-    fraction: whether its values lie in [0, 1] and are printed in percent.
-    """
-
-    def mark(metric: Metric) -> Metric:
-        metric.__dict__.update(problems=problems, fraction=fraction)
-        return metric
-
-    return mark
-
-
-def suits(metric: Metric, problem: Problem) -> bool:
-    return problem in getattr(metric, "problems", ("binary",))
-
-
-def is_fraction(metric: Metric) -> bool:
-    return getattr(metric, "fraction", True)
 
 
 def rate_by_group(event: Tensor, p: Predictions, where: Tensor | None = None) -> Tensor:

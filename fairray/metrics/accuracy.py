@@ -2,24 +2,25 @@
 
 from torch import Tensor
 
-from fairray.metrics import Predictions, rate_by_group, recall, serves
+from fairray.measures import measure
+from fairray.metrics import Predictions, rate_by_group, recall
 
 __all__ = ["accuracy", "group_accuracy", "worst_group_accuracy"]
 
 
-@serves("binary", "multiclass")
+@measure(problems=("binary", "multiclass"))
 def accuracy(p: Predictions) -> Tensor:
     """Over all examples."""
     return (p.predicted == p.y).double().mean(-1)
 
 
-@serves("binary", "multiclass")
+@measure(problems=("binary", "multiclass"))
 def group_accuracy(p: Predictions) -> Tensor:
     """By group."""
     return rate_by_group(p.predicted == p.y, p)
 
 
-@serves("binary", "multiclass")
+@measure(problems=("binary", "multiclass"))
 def worst_group_accuracy(p: Predictions) -> Tensor:
     """On the (label, group) subgroup where it is lowest (Sagawa et al., 2020)."""
     return recall(p).amin((-2, -1))

@@ -4,11 +4,13 @@ import torch
 from scipy.stats import rankdata
 from torch import Tensor
 
+from fairray.measures import measure
 from fairray.metrics import Predictions
 
 __all__ = ["auc"]
 
 
+@measure("AUC")
 def auc(p: Predictions) -> Tensor:
     """P(a positive scores above a negative), ties counting half: the Mann-Whitney statistic."""
     ranks = torch.from_numpy(rankdata(p.score.cpu().numpy(), axis=-1)).to(p.score.device)

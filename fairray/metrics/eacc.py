@@ -2,12 +2,13 @@
 
 from torch import Tensor
 
-from fairray.metrics import Predictions, recall, serves
+from fairray.measures import measure
+from fairray.metrics import Predictions, recall
 
 __all__ = ["eacc"]
 
 
-@serves("binary", "multiclass")
+@measure("EAcc", problems=("binary", "multiclass"))
 def eacc(p: Predictions) -> Tensor:
     """1/4 (TPR0 + TPR1 + TNR0 + TNR1) (BaDe, section 5): the mean accuracy of the (label, group) subgroups."""
     return recall(p).mean((-2, -1))

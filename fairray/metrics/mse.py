@@ -2,30 +2,31 @@
 
 from torch import Tensor
 
-from fairray.metrics import Predictions, rate_by_group, serves, spread
+from fairray.measures import NUMBER, measure
+from fairray.metrics import Predictions, rate_by_group, spread
 
 __all__ = ["balanced_mse", "group_mse", "mse", "mse_difference"]
 
 
-@serves("regression", fraction=False)
+@measure(unit=NUMBER, best="low", problems=("regression",))
 def mse(p: Predictions) -> Tensor:
     """The mean squared error over all examples (BaDe, Table 5)."""
     return _squares(p).mean(-1)
 
 
-@serves("regression", fraction=False)
+@measure(unit=NUMBER, best="low", problems=("regression",))
 def group_mse(p: Predictions) -> Tensor:
     """By group."""
     return rate_by_group(_squares(p), p)
 
 
-@serves("regression", fraction=False)
+@measure(unit=NUMBER, best="low", problems=("regression",))
 def balanced_mse(p: Predictions) -> Tensor:
     """The mean of the groups' mean squared errors."""
     return group_mse(p).mean(-1)
 
 
-@serves("regression", fraction=False)
+@measure(unit=NUMBER, best="low", problems=("regression",))
 def mse_difference(p: Predictions) -> Tensor:
     """The largest difference of the groups' mean squared errors."""
     return spread(group_mse(p))

@@ -2,12 +2,13 @@
 
 from torch import Tensor
 
-from fairray.metrics import Predictions, recall, serves, spread
+from fairray.measures import measure
+from fairray.metrics import Predictions, recall, spread
 
 __all__ = ["deo_max", "odds"]
 
 
-@serves("binary", "multiclass")
+@measure("Odds", best="low", problems=("binary", "multiclass"))
 def odds(p: Predictions) -> Tensor:
     """1/2 (|TPR0 - TPR1| + |TNR0 - TNR1|) (BaDe, section 5).
 
@@ -16,7 +17,7 @@ def odds(p: Predictions) -> Tensor:
     return spread(recall(p)).mean(-1)
 
 
-@serves("binary", "multiclass")
+@measure(best="low", problems=("binary", "multiclass"))
 def deo_max(p: Predictions) -> Tensor:
     """max_y max_{a, a'} |P(predicted y | y, a) - P(predicted y | y, a')|, MFD's DEO_M (Jung et al., 2021)."""
     return spread(recall(p)).amax(-1)

@@ -5,9 +5,10 @@ from typing import Annotated, Protocol
 import torch
 from torch import Tensor
 
-from fairray.members import Of
+from fairray.measures import NUMBER, Measure
+from fairray.members import Of, label
 
-__all__ = ["Cost", "CostField", "Reference", "between", "gradient"]
+__all__ = ["Cost", "CostField", "Reference", "between", "gradient", "measure_of"]
 
 Reference = tuple[Tensor, ...]
 
@@ -26,6 +27,11 @@ class Cost(Protocol):
 
 
 CostField = Annotated[Cost, Of("perceptual")]
+
+
+def measure_of(cost: Cost) -> Measure:
+    """What a cost is called in records and in print: its own `measure`, or its name."""
+    return getattr(cost, "measure", None) or Measure(label(cost), unit=NUMBER, best="low")
 
 
 def between(cost: Cost, x0: Tensor, x: Tensor) -> Tensor:

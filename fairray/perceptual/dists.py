@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fairray.measures import THOUSANDTHS, Measure
 from fairray.perceptual import Reference
 from fairray.perceptual._channels import rgb
 from fairray.perceptual._trunks import CHANNELS, TRUNK, maps
@@ -35,6 +36,8 @@ class Dists:
     vgg16.ckpt; what is not there comes from FAIRRAY_WEIGHTS, an installed package or torch hub's cache, else it is a
     BadInput.
     """
+
+    measure: ClassVar = Measure("dists", "DISTS", THOUSANDTHS, "low")
 
     weights: Path | None = None
 

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from fairray.measures import THOUSANDTHS, Measure
 from fairray.perceptual import Reference
 from fairray.perceptual._trunks import CHANNELS, TRUNK, Net, maps, unit
 from fairray.perceptual._weights import Part, key, load
@@ -34,6 +35,8 @@ class Lpips:
     names (alexnet-owt-7be5be79.pth or vgg16-397923af.pth, alex.pth or vgg.pth, or alexnet.ckpt or vgg16.ckpt for both);
     what is not there comes from FAIRRAY_WEIGHTS, an installed package or torch hub's cache, else it is a BadInput.
     """
+
+    measure: ClassVar = Measure("lpips", "LPIPS", THOUSANDTHS, "low")
 
     net: Net = "alex"
     weights: Path | None = None

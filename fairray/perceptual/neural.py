@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from fairray.measures import NUMBER, Measure
 from fairray.perceptual import Reference
 from fairray.perceptual._trunks import TRUNK, Net, maps, unit
 from fairray.perceptual._weights import key, load
@@ -22,6 +23,8 @@ class Neural:
     or vgg16.ckpt); without, it comes from FAIRRAY_WEIGHTS, an installed package or torch hub's cache, else it is a
     BadInput.
     """
+
+    measure: ClassVar = Measure("neural", "neural distance", NUMBER, "low")
 
     net: Net = "alex"
     weights: Path | None = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +15,7 @@ from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
 from fairray.errors import BadInput
+from fairray.measures import THOUSANDTHS, Measure
 from fairray.perceptual import Reference
 from fairray.perceptual._channels import rgb
 from fairray.perceptual._weights import File, Part, find, key, load
@@ -85,6 +86,8 @@ class PieApp:
     published script has 27, or 6 for dense. order: of the channels; the published script reads BGR.
     Raises BadInput without weights, and for images below 64 px.
     """
+
+    measure: ClassVar = Measure("pieapp", "PieAPP", THOUSANDTHS, "low")
 
     weights: Path | None = None
     width: Annotated[float, Gt(0)] = 1.0

@@ -1,12 +1,13 @@
 """SSIM: structural similarity (Wang, Bovik, Sheikh and Simoncelli, 2004), as the cost 1 - SSIM."""
 
 from dataclasses import dataclass
-from typing import Annotated, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 from annotated_types import Ge, Gt
 from torch import Tensor
 
 from fairray.errors import BadInput
+from fairray.measures import NUMBER, Measure
 from fairray.perceptual import Reference
 from fairray.perceptual._channels import grey, luminance
 from fairray.perceptual._hessian import SsimHessian
@@ -38,6 +39,8 @@ class Ssim:
     With d = x - x0 and W the mean over a window, SSIM is (1 - (W d)^2 / B1) (1 - Var_w(d) / B2), where B1 and B2 are
     its two denominators: so computed, small costs keep their digits, and that of an image with itself is 0.
     """
+
+    measure: ClassVar = Measure("ssim", "1 - SSIM", NUMBER, "low")
 
     window: Annotated[int, Ge(1)] = 11
     sigma: Annotated[float, Gt(0)] = 1.5

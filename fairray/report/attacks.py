@@ -6,6 +6,7 @@ from html import escape
 import pandas as pd
 
 from fairray.members import label
+from fairray.perceptual import dists, lpips, pieapp  # noqa: F401, which declare what the tables speak of
 from fairray.report.figures import directed
 from fairray.report.section import Section, named, number, shown
 from fairray.report.tables import Entry, items, laid_out, stands_for, table_section

@@ -12,7 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
-from fairray.report.section import LOWER_IS_BETTER, Section, named, shown, with_unit
+from fairray.measures import find
+from fairray.report.section import Section, named, shown, with_unit
 from fairray.results import Results
 from fairray.statistics.correlation import Correlation, correlation
 from fairray.statistics.intervals import mean_interval
@@ -122,7 +123,7 @@ def _measured(results: Results, *metrics: str) -> list[tuple[str, str]]:
 
 def directed(metric: str) -> str:
     """How an axis is labelled."""
-    return f"{with_unit(metric)}, {'lower' if metric in LOWER_IS_BETTER else 'higher'} is better"
+    return f"{with_unit(metric)}, {find(metric).better} is better"
 
 
 def _point(results: Results, axes: Axes, task: str, arm: str, x: str, y: str, colour) -> None:

@@ -10,12 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from seaborn.utils import relative_luminance
 
-from fairray.evaluation import unit
+from fairray.measures import find
+from fairray.records import headline
 from fairray.report.figures import figure_section, legend_above
-from fairray.report.section import LOWER_IS_BETTER, Section, named, shown, with_unit
+from fairray.report.section import Section, named, shown, with_unit
 from fairray.report.tables import items
 from fairray.results import Results
-from fairray.selection import final
 from fairray.statistics.intervals import mean_interval
 
 __all__ = ["Mark", "grid_verdict", "heatmap"]
@@ -70,10 +70,13 @@ def _searches(results: Results, x: str, y: str) -> list[tuple[str, str]]:
 
 def _searched(results: Results, task: str, arm: str, x: str, y: str, metric: str) -> tuple[Grid, Grid]:
     """The grid on validation and on test data, with the same seeds in the same order."""
-    rows = results.of(task, arm, final(results.records))
+    rows = results.of(task, arm, headline(results.records))
     rows = rows[rows["metric"] == metric].astype({x: float, y: float})
     splits = [rows[rows["split"] == split] for split in ("val", "test")]
-    tables = [part.pivot_table(index=[x, y], columns="seed", values="value").dropna() * unit(metric) for part in splits]
+    tables = [
+        part.pivot_table(index=[x, y], columns="seed", values="value").dropna() * find(metric).unit.factor
+        for part in splits
+    ]
     val, test = (dict(zip(table.index.to_list(), table.to_numpy(), strict=True)) for table in tables)
     return val, test
 
@@ -84,14 +87,14 @@ def _label(key: str) -> str:
 
 def _best(grid: Grid, metric: str) -> Cell:
     """The cell with the best mean over seeds."""
-    sign = 1 if metric in LOWER_IS_BETTER else -1
+    sign = 1 if find(metric).best == "low" else -1
     return min(grid, key=lambda cell: sign * grid[cell].mean())
 
 
 def _map(axes: Axes, val: Grid, test: Grid, metric: str) -> None:
     means = pd.Series({cell: values.mean() for cell, values in test.items()})
     table = means.unstack(0)
-    colours = "viridis_r" if metric in LOWER_IS_BETTER else "viridis"
+    colours = "viridis_r" if find(metric).best == "low" else "viridis"
     image = axes.pcolormesh(table.columns, table.index, table.to_numpy(), shading="nearest", cmap=colours)
     axes.figure.colorbar(image, ax=axes)
     if len(test) <= LEGIBLE:
@@ -143,7 +146,7 @@ def _noise(val: Grid, test: Grid, best: Cell, near: Cell, metric: str) -> list[s
 
 
 def _not_worse(test: Grid, best: Cell, metric: str) -> int:
-    sign = 1 if metric in LOWER_IS_BETTER else -1
+    sign = 1 if find(metric).best == "low" else -1
     losses = [mean_interval(sign * (values - test[best])) for cell, values in test.items() if cell != best]
     return sum(loss.low <= 0 for loss in losses)
 

@@ -78,7 +78,7 @@ def _runs(results: Results) -> list[dict[str, str]]:
     return [
         {
             "trial": f"{trial.task} {trial.arm} {' '.join(f'{k}={v}' for k, v in trial.point.items())}",
-            "uids": " ".join(stages(trial.replicas)),
+            "uids": " ".join(stages(trial.ends)),
         }
         for trial in results.trials
     ]

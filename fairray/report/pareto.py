@@ -9,12 +9,12 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fairray.evaluation import unit
+from fairray.measures import find
+from fairray.records import headline
 from fairray.report.figures import by_ratio, coloured, directed, figure_section, legend_above
-from fairray.report.section import LOWER_IS_BETTER, Section, named, shown
+from fairray.report.section import Section, named, shown
 from fairray.report.tables import items, pointed
 from fairray.results import Results
-from fairray.selection import final
 from fairray.statistics.intervals import Interval, mean_interval
 from fairray.statistics.pareto import pareto_front
 
@@ -52,7 +52,7 @@ def pareto(results: Results, x: str, y: str) -> Section:
 
 def _points(results: Results, x: str, y: str) -> pd.DataFrame:
     """A row per trial: task, arm, place in the search, test intervals of x and y, and whether it is on the front."""
-    rows = final(results.records).query("metric in [@x, @y]")
+    rows = headline(results.records).query("metric in [@x, @y]")
     if rows.groupby("split")["metric"].nunique().reindex(["val", "test"]).ne(2).any():
         return pd.DataFrame()
     keys = ["task", "arm", "trial"]
@@ -65,7 +65,7 @@ def _points(results: Results, x: str, y: str) -> pd.DataFrame:
     for axis, metric in (("x", x), ("y", y)):
         table[f"interval {axis}"] = table[axis].map(lambda sample, metric=metric: _interval(sample, metric))
         table[axis] = table[f"interval {axis}"].map(lambda interval: interval.mean)
-        sign = -1 if metric in LOWER_IS_BETTER else 1
+        sign = -1 if find(metric).best == "low" else 1
         table[f"val {axis}"] = sign * values["val"][metric].map(np.mean)
     scores = table.groupby("task", sort=False)[["val x", "val y"]]
     table["front"] = pd.concat([pd.Series(pareto_front(part.to_numpy()), index=part.index) for _, part in scores])
@@ -73,7 +73,7 @@ def _points(results: Results, x: str, y: str) -> pd.DataFrame:
 
 
 def _interval(values: list[float], metric: str) -> Interval:
-    return mean_interval(value * unit(metric) for value in values)
+    return mean_interval(value * find(metric).unit.factor for value in values)
 
 
 def _scattered(axes: Axes, points: pd.DataFrame, arm: str, colour) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from fairray.evaluation import unit
-from fairray.report.section import LOWER_IS_BETTER, Section, named, number, shown, with_unit
+from fairray.measures import PERCENT, find
+from fairray.report.section import Section, named, number, shown, with_unit
 from fairray.results import Results
 from fairray.statistics.intervals import Interval, mean_interval
 
@@ -38,7 +38,7 @@ def table(results: Results, metrics: Sequence[str]) -> Section:
     frame.insert(2, "seeds", [str(len(trial.seeds)) if trial else "" for trial in trials])
     if results.searched:
         frame["chosen on validation"] = [pointed(trial.point) if trial else "" for trial in trials]
-    ways = [f"{with_unit(m)}: {'lower' if m in LOWER_IS_BETTER else 'higher'} is better." for m in metrics]
+    ways = [f"{with_unit(m)}: {find(m).better} is better." for m in metrics]
     note = f"Test set; mean over seeds [95 % t-interval]. {' '.join(ways)}"
     return table_section("Table", "table", frame, entries, [note, *stands_for(results)])
 
@@ -55,7 +55,7 @@ def verdict(results: Results, metrics: Sequence[str]) -> Section:
     missing = [arm for arm in results.study.arms() if (arm.task, arm.name) not in results.chosen]
     lines += [f"{escape(arm.task)}, {escape(arm.name)}: nothing is stored of it." for arm in missing]
     lines += [f"{escape(task)} was left out: {escape(why)}" for task, why in results.study.left_out.items()]
-    points = ", ".join(named(metric) for metric in metrics if unit(metric) == 100)
+    points = ", ".join(named(metric) for metric in metrics if find(metric).unit == PERCENT)
     note = f"Against {escape(str(baseline))}, seed by seed [95 % t-interval of the difference]"
     return Section("Verdict", f"{items(lines)}<p>{note}{f'; {points} in percentage points' if points else ''}.</p>")
 
@@ -183,5 +183,5 @@ def _change(metric: str, change: Interval) -> str:
         return f"{text} (one seed: no verdict)"
     if not change.clear_of_zero:
         return f"{text}, not clear of zero"
-    better = (change.mean < 0) == (metric in LOWER_IS_BETTER)
+    better = (change.mean < 0) == (find(metric).best == "low")
     return f"{text}, <span class='{'good' if better else 'bad'}'>{'better' if better else 'worse'}</span>"

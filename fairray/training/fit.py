@@ -13,7 +13,9 @@ from torch.optim.lr_scheduler import MultiStepLR
 
 from fairray.data import SPLITS, Tensors
 from fairray.errors import BadInput
+from fairray.measures import NUMBER, Measure, Unit
 from fairray.metrics import Predictions
+from fairray.records import join, rows
 from fairray.stages import Artifact, Before, Progress, Replica, Setting, Training
 from fairray.training.alone import Alone
 from fairray.training.distributed import Distributed, active
@@ -25,6 +27,9 @@ from fairray.training.stacked import Stacked, can_stack
 __all__ = ["EngineName", "Pack", "check_training", "fit", "stack_key"]
 
 EngineName = Literal["auto", "alone", "stacked"]
+
+Measure("loss", unit=NUMBER, best="low")
+Measure("kept_epoch", unit=Unit(decimals=0))
 
 
 class Engine(Protocol):
@@ -97,13 +102,13 @@ class Pack:
         orders = [self.stage.order(view.rows, dataset, g) for view, g in zip(self.views, generators, strict=True)]
         order = torch.stack(orders).to(self.setting.numerics.device)
         replica = torch.arange(len(self.replicas), device=order.device)[:, None]
-        for i, rows in enumerate(order.split(training.batch, dim=1)):
-            own = {name: column[replica, rows] for name, column in self.columns.items()}
+        for i, part in enumerate(order.split(training.batch, dim=1)):
+            own = {name: column[replica, part] for name, column in self.columns.items()}
             behind = (epoch + i * training.batch / order.shape[1]) / training.epochs
-            drawn = [self.stage.drawn(len(r), dataset, g) for r, g in zip(rows, generators, strict=True)]
+            drawn = [self.stage.drawn(len(r), dataset, g) for r, g in zip(part, generators, strict=True)]
             fresh = {name: torch.stack([columns[name] for columns in drawn]) for name in drawn[0]}
-            own |= cast(fresh | {"progress": torch.full(rows.shape, behind)}, self.setting.numerics)
-            yield dataset.shown({name: tensor[rows] for name, tensor in self.examples.items()}) | own
+            own |= cast(fresh | {"progress": torch.full(part.shape, behind)}, self.setting.numerics)
+            yield dataset.shown({name: tensor[part] for name, tensor in self.examples.items()}) | own
 
     def engine(self, build: Build) -> Engine:
         return build(self.replicas, self.starts)
@@ -230,12 +235,16 @@ def _labels(pack: Pack, split: str) -> tuple[Tensor, Tensor, int]:
 
 
 def _records(curves: Tensors, kept: int) -> pd.DataFrame:
-    """The curves of one replica, tidy: one row per (epoch, metric), and which epoch is kept."""
-    table = pd.DataFrame({name: curve.double().numpy() for name, curve in curves.items()}).rename_axis("epoch")
-    rows = table.reset_index().melt("epoch", var_name="metric")
-    rows["split"] = rows["metric"].map({"loss": "train"}).fillna("val")
-    chosen = pd.DataFrame({"epoch": [kept], "metric": ["kept_epoch"], "value": [float(kept)], "split": ["val"]})
-    return pd.concat([rows, chosen], ignore_index=True)
+    """The curves of one replica, and which epoch is kept."""
+    epochs = range(len(curves["loss"]))
+    validation = {name: curve for name, curve in curves.items() if name != "loss"}
+    return join(
+        [
+            rows({"loss": curves["loss"]}, split="train", epoch=epochs),
+            rows(validation, split="val", epoch=epochs),
+            rows({"kept_epoch": kept}, split="val", epoch=kept),
+        ]
+    )
 
 
 def _engine(pack: Pack, wanted: EngineName) -> Build:

@@ -1,0 +1,84 @@
+"""Measures: what a number in the records is called, its unit, which way is better, and which problems have it.
+
+Each is declared where it is made: `@measure(...)` on a metric, `measures = (Measure(...), ...)` in a stage. Records
+hold values as measured; the unit says how they are printed.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from fairray.errors import BadInput, unknown
+
+__all__ = [
+    "NUMBER", "PERCENT", "SUM", "THOUSANDTHS", "Measure", "Problem", "Unit", "find", "measure"
+]  # fmt: skip
+
+Problem = Literal["binary", "multiclass", "regression"]
+PROBLEMS: tuple[Problem, ...] = ("binary", "multiclass", "regression")
+
+
+@dataclass(frozen=True)
+class Unit:
+    """How values are printed.
+
+    label: what stands behind a measure's title. factor: that values are multiplied by. decimals: of a printed value.
+    digits: of a small value that are printed at least, where its decimals would show fewer.
+    """
+
+    label: str = ""
+    factor: float = 1.0
+    decimals: int = 4
+    digits: int = 2
+
+
+PERCENT = Unit(" (%)", 100.0, 2, 0)
+THOUSANDTHS = Unit(" (×1000)", 1000.0, 2)
+NUMBER = Unit()
+SUM = Unit(decimals=2)  # over all pixels: not small
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number that stages make. name: in the records. title: in print; best: which values are better.
+
+    problems: that have it. Raises BadInput where another measure of this name is declared otherwise.
+    """
+
+    name: str
+    title: str = ""
+    unit: Unit = PERCENT
+    best: Literal["high", "low"] = "high"
+    problems: tuple[Problem, ...] = PROBLEMS
+
+    def __post_init__(self) -> None:
+        if not self.title:
+            object.__setattr__(self, "title", self.name.replace("_", " ").replace("mse", "MSE"))
+        if _known.setdefault(self.name, self) != self:
+            problem = f"it is declared as {self} and as {_known[self.name]}"
+            raise BadInput(f"measure {self.name}", problem, "give one of the two another name")
+
+    @property
+    def better(self) -> str:
+        """Which of two values is better, in a word."""
+        return f"{self.best}er"
+
+
+_known: dict[str, Measure] = {}
+
+
+def measure(title: str = "", **more: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Says of a metric what it is called and the rest of `Measure`; unless said, it is for binary labels."""
+
+    def mark(metric: Callable[..., Any]) -> Callable[..., Any]:
+        metric.__dict__["measure"] = Measure(metric.__name__, title, **{"problems": ("binary",), **more})
+        return metric
+
+    return mark
+
+
+def find(name: str) -> Measure:
+    """The measure of a name in the records. Raises BadInput where nothing that is loaded declares it."""
+    if name not in _known:
+        raise unknown("measures", "measure", name, _known)
+    return _known[name]

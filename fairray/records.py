@@ -1,0 +1,45 @@
+"""Records: one tidy table of everything that is measured. A row is a value, and what it is of."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fairray.measures import find
+
+__all__ = ["COLUMNS", "DETAILS", "headline", "join", "rows"]
+
+# what a value is of besides its split; null where that does not apply: over all groups, after training, of no image
+DETAILS = {
+    "group": "str",  # of the protected attribute
+    "epoch": "float64",  # of training
+    "sample": "float64",  # the id of one example
+    "trigger": "str",  # that inputs carry
+    "probed": "str",  # the task that a probe was trained for
+    "defence": "str",  # that images went through
+    "model": "str",  # the stage that was evaluated, where it is not the one that a trial ends in
+}
+COLUMNS = {"metric": "str", "value": "float64", "split": "str", **DETAILS}
+
+
+def rows(values: Mapping[str, Any], **place: Any) -> pd.DataFrame:
+    """A row for each value, with all of `COLUMNS`.
+
+    values: by measure, one number, or one for each of several things. place: what they are of, one text or number for
+    all of them or one for each. Raises BadInput for a measure that nothing declares.
+    """
+    parts = [{"metric": find(name).name, "value": np.atleast_1d(value).astype(float)} for name, value in values.items()]
+    return join(pd.DataFrame({**part, **place}) for part in parts)
+
+
+def join(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Tables of records as one, with all of `COLUMNS`."""
+    filled = [table for table in tables if len(table)]
+    whole = pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
+    return whole.reindex(columns=[*COLUMNS]).astype(COLUMNS)
+
+
+def headline(records: pd.DataFrame) -> pd.DataFrame:
+    """The rows that are results: over all groups and examples, after training, under nothing special."""
+    return records[records[[*DETAILS]].isna().all(axis=1)]
