@@ -92,3 +92,21 @@ def test_a_worker_that_dies_loses_its_own_shard_only(tmp_path, capsys):
     assert (tmp_path / "calls").read_text() == "." * (1 + 3 * 2)
     told = capsys.readouterr().err
     assert all(f"done Toy pgd_l2 shard {shard}" in told for shard in (1, 2, 3))
+
+
+def test_tune_s_own_table_reads_as_the_study(tmp_path, monkeypatch):
+    """Its trials are named by arm and point, have the searched values for their config, and report the objectives."""
+    from fairray.launch import cluster
+
+    told = []
+    fit = cluster.tune.Tuner.fit
+    keep = lambda tuner: told.extend((dict(one.config), dict(one.metrics)) for one in fit(tuner))  # noqa: E731
+    monkeypatch.setattr(cluster.tune.Tuner, "fit", keep)
+    found = records(tmp_path, "methods=[standard, bade_tuned]", "launch.engine=alone")
+    tuned = [(config["method.strength"], said) for config, said in told if config["method"] == "bade_tuned"]
+    assert sorted(point for points, _ in tuned for point in points) == [0.0, 0.25, 0.5, 0.75, 1.0]
+    means = found.query("split == 'val' and metric == 'odds' and arm == 'bade_tuned' and group.isna() and model.isna()")
+    means = means[means["epoch"].isna()].groupby("method.strength")["value"].mean()
+    for points, said in tuned:
+        assert said["val_odds"] == pytest.approx(sum(means[point] for point in points) / len(points))
+    assert {config["label"] for config, _ in told} >= {"Adult standard", "Adult bade_tuned strength=0.5"}

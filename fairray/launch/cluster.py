@@ -15,6 +15,7 @@ os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
 os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.1")
 os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # its banner counts our endless samples
 
+import pandas as pd
 import ray
 import torch
 from ray import train, tune
@@ -23,11 +24,12 @@ from ray.tune.integration.ray_train import TuneReportCallback
 from ray.tune.search import Searcher
 
 from fairray.errors import BadInput
-from fairray.launch.progress import Progress
+from fairray.launch.progress import Progress, label
 from fairray.launch.rounds import Pack, plain
+from fairray.selection import val_means
 from fairray.store import Store
 from fairray.study import Launch, Study
-from fairray.trial import Trial, execute
+from fairray.trial import Trial, execute, results
 
 __all__ = ["run", "slots"]
 
@@ -77,6 +79,7 @@ def run(study: Study, store: Store, rounds: Iterator[list[Pack]], progress: Prog
         "cpus": launch.cpus,
         "gpus": launch.gpus,
         "folder": str(folder),
+        "objectives": study.objectives,
     }
     reserved = {"node:__internal_head__": 0.001} if launch.workers else {"cpu": launch.cpus, "gpu": launch.gpus}
     tuner = tune.Tuner(
@@ -88,6 +91,8 @@ def run(study: Study, store: Store, rounds: Iterator[list[Pack]], progress: Prog
             max_concurrent_trials=slots(launch),
             metric="share",
             mode="max",
+            trial_name_creator=lambda trial: trial.config["label"].replace("/", "_"),
+            trial_dirname_creator=lambda trial: trial.trial_id,
         ),
         run_config=tune.RunConfig(
             name=study.name,
@@ -120,8 +125,10 @@ class Rounds(Searcher):
                 return Searcher.FINISHED
             self.progress.expect(packs)
             self.queue.extend(packs)
-        self.running[trial_id] = self.queue.popleft()
-        return {**self.common, "pack": plain(self.running[trial_id])}
+        pack = self.running[trial_id] = self.queue.popleft()
+        points = {key: [trial.point[key] for trial in pack] for key in pack[0].point}
+        said = {"label": label(pack), "task": pack[0].task, "method": pack[0].arm, **points}
+        return {**self.common, **said, "pack": plain(pack)}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         if "message" in result:
@@ -154,7 +161,15 @@ def _trial(config: dict[str, Any]) -> None:
     except Exception:
         tune.report({"share": 1.0, "error": traceback.format_exc()})
     else:
-        tune.report({"share": 1.0})
+        tune.report({"share": 1.0, **_scores(config)})
+
+
+def _scores(config: dict[str, Any]) -> dict[str, float]:
+    """The objectives on validation data, as means over the points and seeds of a pack."""
+    trials, store = [Trial(**trial) for trial in config["pack"]], Store(config["store"])
+    found = [val_means(results(trial, store)) for trial in trials if trial.shard is None]
+    means = pd.DataFrame(found).mean()
+    return {f"val_{name}": float(means[name]) for name in config["objectives"] if name in means}
 
 
 def _with_workers(config: dict[str, Any]) -> None:
@@ -166,7 +181,7 @@ def _with_workers(config: dict[str, Any]) -> None:
             num_workers=config["workers"], use_gpu=config["gpus"] > 0, resources_per_worker=resources
         ),
         run_config=train.RunConfig(
-            name=f"{tune.get_context().get_trial_name()}-{time.time_ns()}",  # a name used before resumes that run
+            name=f"{tune.get_context().get_trial_id()}-{time.time_ns()}",  # a name used before resumes that run
             storage_path=config["folder"],
             callbacks=[TuneReportCallback()],  # type: ignore[list-item]
         ),
