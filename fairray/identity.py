@@ -85,8 +85,8 @@ def fingerprint(names: Iterable[str]) -> str:
     """A hash of the code of modules and of all that they import of fairray, of their own packages, and of files
     beside a user's file, however deep.
 
-    Comments, docstrings, layout and what an error says do not count, nor do the modules of `INERT`: only what can
-    change a number does. Equal in every version of Python.
+    Comments, docstrings, layout, what an error says and how a measure is printed do not count, nor do the modules of
+    `INERT`: only what can change a number does. Equal in every version of Python.
     """
     return _fingerprint(frozenset(names))
 
@@ -188,8 +188,15 @@ def _parts(node: ast.AST) -> Iterator[tuple[str, Any]]:
             continue
         if name == "body" and isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             value = value[ast.get_docstring(node, clean=False) is not None :]
+        if name == "decorator_list":
+            value = [one for one in value if not _declares_measure(one)]
         if value is not None and value != []:
             yield name, value
+
+
+def _declares_measure(node: ast.expr) -> bool:
+    """Whether it says how a number is printed, which changes none."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "measure"
 
 
 def _fields(value: Any) -> Iterator[tuple[str, Any]]:

@@ -62,7 +62,7 @@ def test_a_measure_says_how_it_is_printed():
     assert (find("odds").title, find("odds").best, find("odds").unit) == ("Odds", "low", PERCENT)
     assert (find("mse").title, find("mse").unit) == ("MSE", NUMBER)
     assert find("eacc").problems == ("binary", "multiclass")
-    assert [name for name in metrics("regression")] == ["balanced_mse", "group_mse", "mse", "mse_difference"]
+    assert list(metrics("regression")) == ["balanced_mse", "group_mse", "mse", "mse_difference"]
 
 
 def test_a_name_has_one_meaning():
