@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # seven take four minutes to say that nobody is there
 
 import pandas as pd
+from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
@@ -53,11 +55,11 @@ class Mirror:
     def __init__(self, study: Study, uri: str):
         logging.getLogger("alembic").setLevel(logging.WARNING)
         logging.getLogger("mlflow").setLevel(logging.WARNING)
-        self.study, self.client = study, MlflowClient(tracking_uri=uri)
-        if uri.startswith("sqlite:///"):
-            Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        self.study = study
         try:
-            self.experiment = self._experiment(uri)
+            with _lock(uri):
+                self.client = MlflowClient(tracking_uri=uri)
+                self.experiment = self._experiment(uri)
         except MlflowException as error:
             cure = "start it, or set launch.tracking to a URI that answers"
             raise BadInput(f"MLflow at {uri} (launch.tracking)", f"it does not answer: {error}", cure) from error
@@ -132,6 +134,15 @@ class Mirror:
             tags = {**self.common, tag: value, **({"mlflow.parentRunId": parent} if parent else {})}
             self.shown[value] = self.client.create_run(self.experiment, run_name=name, tags=tags).info.run_id
         return self.shown[value]
+
+
+def _lock(uri: str) -> AbstractContextManager[Any]:
+    """Of a database in a file: MLflow makes its tables step by step, and trips over another that does so too."""
+    if not uri.startswith("sqlite:///"):
+        return nullcontext()
+    path = Path(uri.removeprefix("sqlite:///"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(f"{path}.lock")
 
 
 def _dotted(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
