@@ -18,7 +18,7 @@ from fairray.study import Study
 from fairray.trial import Trial, results
 
 if TYPE_CHECKING:
-    from fairray.launch.tracking import Mirror
+    from fairray.launch import tracking
 
 __all__ = ["Outcome", "run", "run_study"]
 
@@ -47,7 +47,7 @@ def run_study(study: Study) -> Outcome:
     found = open_results(study)
     if found is None:
         return outcome
-    from fairray.launch.reporting import write_report
+    from fairray.launch.reporting import write_report  # plotting takes its time to import
 
     files = write_report(found)
     if mirror is not None:
@@ -55,7 +55,7 @@ def run_study(study: Study) -> Outcome:
     return replace(outcome, files=files)
 
 
-def run(study: Study, mirror: "Mirror | None" = None) -> Outcome:
+def run(study: Study, mirror: "tracking.Mirror | None" = None) -> Outcome:
     """Compute what the store lacks; show every trial in the mirror as it comes."""
     start, store, ledger = time.monotonic(), Store(study.launch.store_root), Ledger()
 
@@ -89,12 +89,12 @@ def run(study: Study, mirror: "Mirror | None" = None) -> Outcome:
 
 
 # MLflow and Ray take seconds to import and to start: only a study that has something for them pays for that.
-def _mirror(study: Study) -> "Mirror | None":
+def _mirror(study: Study) -> "tracking.Mirror | None":
     if study.launch.tracking_uri is None:
         return None
-    from fairray.launch.tracking import Mirror
+    from fairray.launch import tracking
 
-    return Mirror(study, study.launch.tracking_uri)
+    return tracking.Mirror(study, study.launch.tracking_uri)
 
 
 def _slots(study: Study) -> int:
