@@ -1,30 +1,53 @@
-"""The command line: list, plan, run, status, report, doctor."""
+"""The command line: list, plan, run, status, report, doctor. It parses and prints; what it needs is imported late."""
 
 import argparse
 import inspect
 import json
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from fairray import config, evaluation, members
+import argcomplete
+
+from fairray import catalogue
 from fairray.errors import BadInput, unknown
-from fairray.listing import describe_fields
-from fairray.results import Results
-from fairray.store import Store
-from fairray.study import Study
-from fairray.trial import stages
+
+if TYPE_CHECKING:
+    from fairray.study import Study
 
 __all__ = ["main", "run_script"]
 
-LISTED = ("studies", *members.FAMILIES)
+LISTED = ("studies", *catalogue.FAMILIES)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command. 0: done; 1: something failed; 2: the input cannot be used, and nothing was started."""
+    """Run one command.
+
+    0: done; 1: something failed; 2: the input cannot be used, and nothing was started; 130: interrupted; 141: nobody
+    reads any more what it prints (fairray list | head -1).
+    """
+    try:
+        try:
+            return _run_command(arguments)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python still flushes at its end
+        return 141
+
+
+def run_script(file: str) -> None:
+    """What a study's script does: ``python studies/NAME.py ...`` is ``fairray run NAME ...``."""
+    sys.exit(main(["run", Path(file).stem, *sys.argv[1:]]))
+
+
+def _run_command(arguments: Sequence[str] | None) -> int:
     parser = _parser()
+    argcomplete.autocomplete(parser)
     options, rest = parser.parse_known_args(arguments)  # key=value may stand before and after --scale
     if wrong := [text for text in rest if text.startswith("-") or not hasattr(options, "overrides")]:
         parser.error(f"unrecognized arguments: {' '.join(wrong)}")
@@ -40,66 +63,73 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def run_script(file: str) -> None:
-    """What a study's script does: ``python studies/NAME.py ...`` is ``fairray run NAME ...``."""
-    sys.exit(main(["run", Path(file).stem, *sys.argv[1:]]))
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="fairray", description="A distributed hyperparameter-study system for fairness"
     )
+    parser.add_argument("--version", action="version", version=f"fairray {version('fairray')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     listing = commands.add_parser("list", help="what there is")
     listing.add_argument("family", nargs="?", choices=LISTED)
-    listing.add_argument("name", nargs="?", help="of one of them, whose fields, ranges and defaults are printed")
+    member = listing.add_argument(
+        "name", nargs="?", help="of one of them, whose fields, ranges and defaults are printed"
+    )
+    _complete(member, lambda options: catalogue.describe(options.family) if options.family else {})
     listing.set_defaults(command=_list)
-    for name, command, text in (
+    for verb, command, text in (
         ("plan", _plan, "what would run, what is stored, what is shared"),
         ("run", _run, "compute what is not stored, and write the report"),
         ("status", _status, "how much of the study is stored or running"),
         ("report", _report, "write the report of what is stored"),
         ("doctor", _doctor, "check this machine, and a study's input"),
     ):
-        sub = commands.add_parser(name, help=text)
-        sub.add_argument("study", nargs="?" if name == "doctor" else None)
-        sub.add_argument("overrides", nargs="*", metavar="key=value", help="such as seeds=8 or training.epochs=3")
-        sub.add_argument("--scale", default="small", help=f"{', '.join(config.scales())} (default: small)")
-        if name == "plan":
+        sub = commands.add_parser(verb, help=text)
+        _add_study(sub, required=verb != "doctor")
+        if verb == "plan":
             sub.add_argument("--json", action="store_true", help="for programs")
         sub.set_defaults(command=command)
     return parser
+
+
+def _add_study(parser: argparse.ArgumentParser, required: bool) -> None:
+    """The arguments that say which study, and how it is changed."""
+    study = parser.add_argument("study", nargs=None if required else "?")
+    keys = parser.add_argument("overrides", nargs="*", metavar="key=value", help="such as seeds=8 or training.epochs=3")
+    scale = parser.add_argument("--scale", default="small", help=f"{', '.join(catalogue.scales())} (default: small)")
+    _complete(study, lambda options: catalogue.describe("studies"))
+    _complete(keys, lambda options: [f"{key}=" for key in catalogue.study_keys()])
+    _complete(scale, lambda options: catalogue.scales())
+
+
+def _complete(action: argparse.Action, words: Callable[[argparse.Namespace], Iterable[str]]) -> None:
+    """Let the shell complete an argument by words, given the arguments before it."""
+    action.completer = lambda parsed_args, **_: words(parsed_args)  # type: ignore[attr-defined]
 
 
 def _list(options: argparse.Namespace) -> int:
     if options.name:
         return _list_one(options.family, options.name)
     for family in [options.family] if options.family else LISTED:
-        lines = _listed(family)
+        lines = catalogue.describe(family)
         print(f"{family}:")
         for name, text in lines.items():
             print(f"  {name:<{max(map(len, lines)) + 2}}{text}")
     return 0
 
 
-def _listed(family: str) -> dict[str, str]:
-    if family == "studies":
-        return config.studies()
-    if family == "metrics":  # several in a file
-        return {name: _summary(function.__doc__) for name, function in evaluation.metrics().items()}
-    return {name: _summary(members.module(family, name).__doc__) for name in members.names(family)}
-
-
 def _list_one(family: str, name: str) -> int:
     """A study's question, a metric's definition, or what can be set of another member."""
     if family in ("studies", "metrics"):
-        known = _listed(family)
+        known = catalogue.describe(family)
         if name not in known:
             raise unknown("fairray list", family.removesuffix("s"), name, known)
         print(known[name])
         return 0
+    from fairray import members
+    from fairray.listing import describe_fields
+
     member = members.load(family, name)
-    print(f"{_summary(members.module(family, name).__doc__)}\n\n{inspect.getdoc(member)}\n")
+    print(f"{catalogue.summarize(members.module(family, name).__doc__)}\n\n{inspect.getdoc(member)}\n")
     print(*describe_fields(member), sep="\n")
     return 0
 
@@ -107,7 +137,7 @@ def _list_one(family: str, name: str) -> int:
 def _plan(options: argparse.Namespace) -> int:
     from fairray.launch.planning import plan
 
-    planned = plan(_study(options))
+    planned = plan(_load(options))
     if options.json:
         print(json.dumps(asdict(planned), indent=1))
         return 0
@@ -122,7 +152,7 @@ def _plan(options: argparse.Namespace) -> int:
 def _status(options: argparse.Namespace) -> int:
     from fairray.launch.planning import plan
 
-    for arm in plan(_study(options)).arms:
+    for arm in plan(_load(options)).arms:
         share = arm.stored / arm.stages
         running = f", {arm.running} running" if arm.running else ""
         print(f"  {arm.task:<12} {arm.method:<16} {share:>4.0%} of {arm.stages} stages stored{running}")
@@ -130,41 +160,46 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    study = _study(options)
-    study.check()
-    for task, reason in study.left_out.items():
-        print(f"left out: {task} ({reason})", file=sys.stderr)
     from fairray.launch.progress import label
-    from fairray.launch.study import run
-    from fairray.launch.tracking import Mirror
+    from fairray.launch.study import run_study
 
-    mirror = Mirror(study, study.launch.tracking_uri)
-    outcome = run(study, mirror)
+    study = _load(options)
+    outcome = run_study(study)
     print(f"{outcome.computed} trials computed, {outcome.seconds:.0f} s", file=sys.stderr)
     for pack, error in outcome.failures:
         print(f"failed: {', '.join(label([trial]) for trial in pack)}\n{error}", file=sys.stderr)
-    results = _results(study)
-    if results is not None:
-        mirror.finish(results.summary, _written(results))
-        uri = study.launch.tracking_uri
+    _show_report(outcome.files)
+    uri = study.launch.tracking_uri
+    if outcome.files and uri:
         print(f"runs: {uri if uri.startswith('http') else f'mlflow ui --backend-store-uri {uri}'}")
     return 1 if outcome.failures else 0
 
 
 def _report(options: argparse.Namespace) -> int:
-    study = _study(options)
+    from fairray.launch.planning import open_results
+    from fairray.launch.reporting import write_report
+
+    study = _load(options)
     study.check()
-    results = _results(study)
+    results = open_results(study)
     if results is None:
         raise BadInput(f"study {study.name}", "nothing of it is stored yet", f"fairray run {study.name}")
-    _written(results)
+    _show_report(write_report(results))
     return 0
+
+
+def _show_report(files: Sequence[Path]) -> None:
+    """Print a report's tables, and where its page is."""
+    for table in (file for file in files if file.suffix == ".md"):
+        print(table.read_text())
+    if files:
+        print(f"report: {files[0]}")
 
 
 def _doctor(options: argparse.Namespace) -> int:
     from fairray.launch.doctor import checks
 
-    study = _study(options) if options.study else None
+    study = _load(options) if options.study else None
     failed = 0
     for name, finding, cure in checks(study):
         print(f"  {'ok  ' if cure is None else 'FAIL'} {name}: {finding}")
@@ -174,48 +209,10 @@ def _doctor(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _study(options: argparse.Namespace) -> Study:
+def _load(options: argparse.Namespace) -> "Study":
+    from fairray import config
+
     return config.load(options.study, options.scale, options.overrides)
-
-
-def _results(study: Study) -> Results | None:
-    """What is stored of a study; none where nothing is."""
-    from fairray.launch.planning import stored_records
-
-    records, trials = stored_records(study)
-    if not trials:
-        return None
-    store = Store(study.launch.store_root)
-    uids = stages(replica for trial in trials for replica in trial.ends)
-    return Results(study, records, trials, {uid: store.spec(uid)["made"] for uid in uids}, store.read)
-
-
-def _written(results: Results) -> list[Path]:
-    """The report's files, the page first."""
-    from fairray import report
-
-    study = results.study
-    files = report.write(results, _sections(study)(results), study.launch.folder / "reports" / study.name / study.scale)
-    for table in (file for file in files if file.suffix == ".md"):
-        print(table.read_text())
-    print(f"report: {files[0]}")
-    return files
-
-
-def _sections(study: Study) -> Callable[[Any], Any]:
-    """What the study's script shows; a study without one gets its objectives in a table and a figure."""
-    from fairray import report
-
-    path = config.script(study.name)
-    if path is None:
-        metrics = tuple(study.objectives)
-        return lambda results: [report.verdict(results, metrics), report.table(results, metrics)]
-    return members.file(path).sections
-
-
-def _summary(text: str | None) -> str:
-    """The first paragraph of a docstring."""
-    return " ".join((text or "").strip().split("\n\n")[0].split())
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ the member itself. Values are laid over each other in this order: the study, the
 ``key=value`` arguments.
 """
 
-import ast
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from functools import partial
@@ -17,13 +16,14 @@ import yaml
 from annotated_types import Ge, MinLen
 
 from fairray import members
+from fairray.catalogue import conf_file, conf_names, find, question, scales
 from fairray.errors import BadInput, unknown
 from fairray.space import Range, Template, is_space, template
 from fairray.stages import Numerics
 from fairray.study import Launch, Search, Study
 from fairray.trial import checked_training
 
-__all__ = ["conf_file", "load", "scales", "script", "studies"]
+__all__ = ["load"]
 
 Tree = dict[str, Any]
 
@@ -33,7 +33,6 @@ FAMILIES = {group: f"{group}s" for group in ("attack", "dataset", "method", "net
 FAMILIES |= {"cost": "perceptual", "saliency": "saliency"}
 GROUPS = {family: group for group, family in FAMILIES.items()}
 COMMAND_LINE = "command line"
-ROOTS = (Path.cwd(), Path(__file__).parents[1], Path(__file__).parent)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,29 +223,6 @@ class Draft:
         return self._spelled(group, key, expanded)
 
 
-def conf_file(group: str, name: str) -> Path:
-    """The file of a name in a group; a conf/ folder where the user stands comes first."""
-    path = _found(f"conf/{group}/{name}.yaml")
-    if path is None:
-        raise unknown(f"conf/{group}", group, name, _files(group))
-    return path
-
-
-def studies() -> dict[str, str]:
-    """Every study and its question."""
-    return {name: _question(name) for name in _files("study")}
-
-
-def scales() -> list[str]:
-    """The names of the scales."""
-    return _files("scale")
-
-
-def script(name: str) -> Path | None:
-    """The study's script, where it has one."""
-    return _found(f"studies/{name}.py")
-
-
 def _study(draft: Draft, name: str, scale: str) -> Study:
     keys = draft.built("", partial(members.checked, Keys), draft.values)
     _check_labels(draft, keys)
@@ -255,7 +231,7 @@ def _study(draft: Draft, name: str, scale: str) -> Study:
     search = partial(members.checked, Search)
     study = Study(
         name=name,
-        question=_question(name),
+        question=question(name),
         scale=scale,
         tasks=tasks,
         families=families,
@@ -339,7 +315,7 @@ def _tasks(draft: Draft, left_out: Mapping[str, str]) -> tuple[Tree, dict[str, s
 
 
 def _printed(draft: Draft, name: str | None) -> Path | None:
-    path = name and _found(f"conf/printed/{name}.csv")
+    path = name and find(f"conf/printed/{name}.csv")
     if name is not None and path is None:
         raise BadInput(draft.where("printed"), f"there is no conf/printed/{name}.csv", "add it or leave the key out")
     return path or None
@@ -358,21 +334,15 @@ def _scales(given: Any, file: str) -> dict[str, Tree]:
     return given
 
 
-def _question(name: str) -> str:
-    path = script(name)
-    text = ast.get_docstring(ast.parse(path.read_text())) if path else None
-    return (text or name).split("\n\n")[0].replace("\n", " ")
-
-
 def _expanded(group: str, value: Any, where: str, source: str) -> tuple[Any, str]:
     """What a name stands for, and the file it is in."""
     family = FAMILIES.get(group)
     if isinstance(value, str):
-        if value in _files(group):
+        if value in conf_names(group):
             path = conf_file(group, value)
             return _read(path), str(path)
         if family is None or not (value.endswith(".py") or value in members.names(family)):
-            raise unknown(where, group, value, {*_files(group), *(members.names(family) if family else ())})
+            raise unknown(where, group, value, {*conf_names(group), *(members.names(family) if family else ())})
         return {"name": value}, source
     if not isinstance(value, dict):
         raise BadInput(where, f"got {value!r}", f"name a file of conf/{group}, or give its values")
@@ -430,12 +400,3 @@ def _at(tree: Any, path: list[str]) -> Any:
     for part in path:
         tree = tree[part]
     return tree
-
-
-def _found(place: str) -> Path | None:
-    """The first of `ROOTS` that has a file there."""
-    return next((root / place for root in ROOTS if (root / place).is_file()), None)
-
-
-def _files(group: str) -> list[str]:
-    return sorted({path.stem for root in ROOTS for path in (root / "conf" / group).glob("*.yaml")})

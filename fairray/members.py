@@ -6,14 +6,12 @@ annotations of its class, the members in it too.
 """
 
 import importlib.util
-import pkgutil
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar, get_args, get_type_hints
@@ -21,15 +19,14 @@ from typing import Any, TypeVar, get_args, get_type_hints
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import core_schema
 
-from fairray import identity
+from fairray import catalogue, identity
+from fairray.catalogue import FAMILIES, names
 from fairray.errors import BadInput, said_of, unknown
 
 __all__ = [
     "FAMILIES", "Of", "arguments", "as_plain", "build", "checked", "families", "file", "label", "load", "module",
     "names", "plain", "public", "replaced",
 ]  # fmt: skip
-
-FAMILIES = ("methods", "datasets", "networks", "triggers", "attacks", "perceptual", "saliency", "metrics")
 
 T = TypeVar("T")
 
@@ -109,11 +106,6 @@ def families(cls: Any) -> dict[str, str]:
     return {name: family for name, family in found.items() if family is not None}
 
 
-def names(family: str) -> list[str]:
-    """Every member of a family, built in or installed."""
-    return sorted({*_built_in(family), *(point.name for point in entry_points(group=f"fairray.{family}"))})
-
-
 def load(family: str, name: str) -> Any:
     """The one public object of a member's module.
 
@@ -127,9 +119,9 @@ def module(family: str, name: str) -> ModuleType:
     """The module of a member; an entry point names a module. Raises BadInput where there is none."""
     if str(name).endswith(".py"):
         return file(Path(name).resolve())
-    if name in _built_in(family):
+    if name in catalogue.built_in(family):
         return import_module(f"fairray.{family}.{name}")
-    for point in entry_points(group=f"fairray.{family}"):
+    for point in catalogue.installed(family):
         if point.name == name:
             return point.load()
     raise unknown("name", family.removesuffix("s"), name, names(family))
@@ -229,7 +221,7 @@ def _name(cls: type) -> str:
     if where.startswith(identity.USER_FILE):
         return str(sys.modules[where].__file__)
     for family in FAMILIES:
-        for point in entry_points(group=f"fairray.{family}"):
+        for point in catalogue.installed(family):
             if point.value == where:
                 return point.name
     raise BadInput(f"{where}.{cls.__name__}", "workers cannot import it", "put it in a file of its own, and name that")
@@ -264,12 +256,6 @@ def _families(hint: Any) -> Iterator[str]:
         if isinstance(part, Of):
             yield part.family
         yield from _families(part)
-
-
-@cache
-def _built_in(family: str) -> frozenset[str]:
-    path = import_module(f"fairray.{family}").__path__
-    return frozenset(m.name for m in pkgutil.iter_modules(path) if not m.name.startswith("_"))
 
 
 def _values(member: Any) -> dict[str, Any]:

@@ -46,7 +46,8 @@ class Launch:
     cpus, gpus: of each trial, or of each of its workers. workers: Ray Train workers of each trial; 0 trains
     inside the trial. pack: most replicas in one trial. engine: "auto" measures which is faster.
     threads: torch threads of a trial. output: the folder of the reports; store: of the results, or a URL
-    (s3://, gs://), which all nodes must reach. tracking: MLflow's URI. Where they are not given they lie in `output`.
+    (s3://, gs://), which all nodes must reach. tracking: MLflow's URI, or "none" to do without MLflow. Where they are
+    not given they lie in `output`.
     """
 
     executor: Literal["ray", "local"] = "ray"
@@ -70,7 +71,9 @@ class Launch:
         return self.store or str(self.folder / "store")
 
     @property
-    def tracking_uri(self) -> str:
+    def tracking_uri(self) -> str | None:
+        if self.tracking == "none":
+            return None
         return self.tracking or f"sqlite:///{self.folder / 'mlflow.db'}"
 
 

@@ -2,15 +2,15 @@
 
 import pytest
 
-from fairray import config, members
+from fairray import catalogue, config, members
 from fairray.errors import BadInput
 from fairray.networks.mlp import Mlp
 from fairray.triggers.badnet import BadNet
 
-STUDIES = list(config.studies())
+STUDIES = catalogue.studies()
 
 
-@pytest.mark.parametrize("scale", config.scales())
+@pytest.mark.parametrize("scale", catalogue.scales())
 @pytest.mark.parametrize("name", STUDIES)
 def test_every_study_is_valid_at_every_scale(name, scale):
     """At paper scale CelebA, UTKFace and the others wait for their folders; everything else is checked."""

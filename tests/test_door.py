@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import pytest
 from annotated_types import Ge
 
-from fairray import config, members
+from fairray import catalogue, config, members
 from fairray.attacks.perceptual import Perceptual
 from fairray.cli import main
 from fairray.errors import BadInput
@@ -41,7 +41,7 @@ def own_conf(tmp_path, monkeypatch):
         path.write_text(text)
         return path
 
-    monkeypatch.setattr(config, "ROOTS", (tmp_path, *config.ROOTS))
+    monkeypatch.setattr(catalogue, "ROOTS", (tmp_path, *catalogue.ROOTS))
     return write
 
 
@@ -340,8 +340,8 @@ def test_no_file_in_conf_repeats_its_class():
     """What a class says of itself is said there."""
     found = []
     for group, family in config.FAMILIES.items():
-        for name in config._files(group):
-            values = config._read(config.conf_file(group, name))
+        for name in catalogue.conf_names(group):
+            values = config._read(catalogue.conf_file(group, name))
             cls = members.load(family, values.pop("name"))
             defaults = {f.name: f.default for f in cls.__dataclass_fields__.values()}
             found += [name for _ in [0] if all(defaults[key] == value for key, value in values.items())]

@@ -91,12 +91,12 @@ def test_a_table_that_cannot_be_used(refused, tmp_path, columns, says):
 
 
 def test_a_file_that_is_not_yaml(refused, tmp_path, monkeypatch):
-    from fairray import config
+    from fairray import catalogue
 
     folder = tmp_path / "conf" / "method"
     folder.mkdir(parents=True)
     (folder / "broken.yaml").write_text("name: [bade")
-    monkeypatch.setattr(config, "ROOTS", (tmp_path, *config.ROOTS))
+    monkeypatch.setattr(catalogue, "ROOTS", (tmp_path, *catalogue.ROOTS))
     assert "broken.yaml: it is not yaml" in refused("methods.bade=broken")
     (folder / "broken.yaml").write_text("name: bade\nstrenght: 1.0\n")
     message = refused("methods.bade=broken")

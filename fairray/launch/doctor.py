@@ -24,7 +24,8 @@ def checks(study: Study | None) -> Iterator[Check]:
     yield "versions", ", ".join(f"{k} {provenance()[k]}" for k in ("torch", "ray", "optuna", "mlflow")), None
     yield "hardware", f"{provenance()['cpu']}, {provenance()['cores']} cores, gpu {provenance()['gpu']}", None
     yield _attempt("store", lambda: _store(launch), "set launch.store to a folder you can write to")
-    yield _attempt("mlflow", lambda: _mlflow(launch), "set launch.tracking to a URI that answers")
+    if (uri := launch.tracking_uri) is not None:
+        yield _attempt("mlflow", lambda: _mlflow(launch.folder, uri), "set launch.tracking to a URI that answers")
     yield _disk(launch.folder)
     if launch.executor == "ray":
         yield _attempt("ray", lambda: _ray(launch), "set launch=local, or launch.address to a cluster that answers")
@@ -50,12 +51,11 @@ def _store(launch: Launch) -> str:
     return f"{store.url} can be written"
 
 
-def _mlflow(launch: Launch) -> str:
+def _mlflow(folder: Path, uri: str) -> str:
     from mlflow import MlflowClient
 
-    launch.folder.mkdir(parents=True, exist_ok=True)
-    found = MlflowClient(tracking_uri=launch.tracking_uri).search_experiments()
-    return f"{launch.tracking_uri}, {len(found)} experiments"
+    folder.mkdir(parents=True, exist_ok=True)
+    return f"{uri}, {len(MlflowClient(tracking_uri=uri).search_experiments())} experiments"
 
 
 def _disk(folder: Path) -> Check:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import pandas as pd
 
 from fairray.launch.rounds import Ledger, rounds
+from fairray.results import Results
 from fairray.store import Store
 from fairray.study import Study
 from fairray.trial import Trial, results, stages
 
-__all__ = ["ArmPlan", "Plan", "asked", "plan", "stored_records"]
+__all__ = ["ArmPlan", "Plan", "asked", "open_results", "plan", "stored_records"]
 
 
 @dataclass(frozen=True)
@@ -68,3 +69,13 @@ def stored_records(study: Study) -> tuple[pd.DataFrame, list[Trial]]:
     trials = [trial for trial in asked(study, store).trials if trial.stored(store)]
     tables = [results(trial, store) for trial in trials]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(), trials
+
+
+def open_results(study: Study) -> Results | None:
+    """The results that are stored of a study; none where nothing is."""
+    records, trials = stored_records(study)
+    if not trials:
+        return None
+    store = Store(study.launch.store_root)
+    uids = stages(replica for trial in trials for replica in trial.ends)
+    return Results(study, records, trials, {uid: store.spec(uid)["made"] for uid in uids}, store.read)

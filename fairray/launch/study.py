@@ -2,38 +2,66 @@
 
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fairray.launch import local
+from fairray.launch.planning import open_results
 from fairray.launch.progress import Progress
 from fairray.launch.rounds import Ledger, Pack, rounds
-from fairray.launch.tracking import Mirror
 from fairray.selection import val_means
 from fairray.store import Store
 from fairray.study import Study
 from fairray.trial import Trial, results
 
-__all__ = ["Outcome", "run"]
+if TYPE_CHECKING:
+    from fairray.launch import tracking
+
+__all__ = ["Outcome", "run", "run_study"]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run left: how many trials it computed, in what time, and the packs that failed, with why."""
+    """What a run left: how many trials it computed, in what time, the packs that failed, with why, and the report."""
 
     trials: int
     computed: int
     seconds: float
     failures: list[tuple[Pack, str]]
+    files: list[Path] = field(default_factory=list)
 
 
-def run(study: Study, mirror: Mirror) -> Outcome:
+def run_study(study: Study) -> Outcome:
+    """Check a study, compute what the store lacks, write the report, and mirror all of it in MLflow, if it is wanted.
+
+    Raises BadInput before anything runs.
+    """
+    study.check()
+    for task, reason in study.left_out.items():
+        print(f"left out: {task} ({reason})", file=sys.stderr)
+    mirror = _mirror(study)
+    outcome = run(study, mirror)
+    found = open_results(study)
+    if found is None:
+        return outcome
+    from fairray.launch.reporting import write_report  # plotting takes its time to import
+
+    files = write_report(found)
+    if mirror is not None:
+        mirror.finish(found.summary, files)
+    return replace(outcome, files=files)
+
+
+def run(study: Study, mirror: "tracking.Mirror | None" = None) -> Outcome:
     """Compute what the store lacks; show every trial in the mirror as it comes."""
     start, store, ledger = time.monotonic(), Store(study.launch.store_root), Ledger()
 
     def finished(trial: Trial) -> str:
         records = results(trial, store)
-        mirror.show(trial, records)
+        if mirror is not None:
+            mirror.show(trial, records)
         means = val_means(records)
         return "  ".join(
             f"val {m.name} {m.unit.factor * means[m.name]:.4g}"
@@ -57,13 +85,24 @@ def run(study: Study, mirror: Mirror) -> Outcome:
     )
     if first is not None:
         _execute(study, store, chain([first], todo), progress)
+    if mirror is not None:
+        for pack, error in progress.failures:
+            mirror.fail(pack, error)
     failed = sum(not trial.stored(store) for trial in ledger.unique.values())
     return Outcome(
         len(ledger.unique), len(ledger.unique) - ledger.stored - failed, time.monotonic() - start, progress.failures
     )
 
 
-# Ray takes seconds to import and to start: only a study that has something to run on it pays for that.
+# MLflow and Ray take seconds to import and to start: only a study that has something for them pays for that.
+def _mirror(study: Study) -> "tracking.Mirror | None":
+    if study.launch.tracking_uri is None:
+        return None
+    from fairray.launch import tracking
+
+    return tracking.Mirror(study, study.launch.tracking_uri)
+
+
 def _slots(study: Study) -> int:
     if study.launch.executor == "local":
         return 1

@@ -7,7 +7,8 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,13 @@ os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # seven take four minutes to say that nobody is there
 
 import pandas as pd
+from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 
 from fairray.errors import BadInput
+from fairray.launch.progress import label
 from fairray.provenance import provenance
 from fairray.records import DETAILS
 from fairray.statistics.intervals import mean_interval
@@ -54,11 +57,11 @@ class Mirror:
     def __init__(self, study: Study, uri: str):
         logging.getLogger("alembic").setLevel(logging.WARNING)
         logging.getLogger("mlflow").setLevel(logging.WARNING)
-        self.study, self.client = study, MlflowClient(tracking_uri=uri)
-        if uri.startswith("sqlite:///"):
-            Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        self.study = study
         try:
-            self.experiment = self._experiment(uri)
+            with _lock(uri):
+                self.client = MlflowClient(tracking_uri=uri)
+                self.experiment = self._experiment(uri)
         except MlflowException as error:
             cure = "start it, or set launch.tracking to a URI that answers"
             raise BadInput(f"MLflow at {uri} (launch.tracking)", f"it does not answer: {error}", cure) from error
@@ -80,24 +83,28 @@ class Mirror:
     @_optional
     def show(self, trial: Trial, records: pd.DataFrame) -> None:
         """Log a trial, unless it is shown already: parameters, curves, and each metric's mean, interval and n."""
-        key = f"{self.study.uid} {trial.task} {trial.arm} {trial.uid}"
-        if key in self.shown:
+        if self._key(trial) in self.shown:
             return
-        arm = self._run("fairray.arm", f"{self.study.uid} {trial.arm}", trial.arm, self.parent)
-        name = " ".join([trial.task, *(f"{k.split('.')[-1]}={v}" for k, v in trial.point.items())])
-        run = self._run("fairray.trial", key, name, arm)
-        parts = ("task", "dataset", "method", "network", "training", "numerics")
-        params = dict(_dotted({part: trial.plain[part] for part in parts}))
-        uids = " ".join(replica.uid for replica in trial.replicas)
+        run, params = self._trial(trial), _parameters(trial)
+        uids = " ".join(replica.uid for replica in trial.ends)
         metrics = [*_curves(records), *_finals(records)]
         for start in range(0, max(len(metrics), 1), BATCH):
             self.client.log_batch(
                 run,
                 metrics=metrics[start : start + BATCH],
-                params=[Param(k, str(v)[:6000]) for k, v in params.items()] if start == 0 else [],
+                params=params if start == 0 else [],
                 tags=[RunTag("fairray.uids", uids[:5000])] if start == 0 else [],
             )
         self.client.set_terminated(run)
+
+    @_optional
+    def fail(self, pack: Sequence[Trial], error: str) -> None:
+        """Log trials that failed, with why, as failed runs; they are shown anew when they succeed."""
+        for trial in pack:
+            run = self._trial(trial)
+            self.client.log_batch(run, params=_parameters(trial), tags=[RunTag("fairray.error", error[-5000:])])
+            self.client.set_terminated(run, status="FAILED")
+            del self.shown[self._key(trial)]
 
     @_optional
     def finish(self, summary: Mapping[str, Mapping[str, float]], files: Iterable[Path]) -> None:
@@ -109,6 +116,14 @@ class Mirror:
         for file in files:
             self.client.log_artifact(self.parent, str(file), artifact_path="report")
         self.client.set_terminated(self.parent)
+
+    def _key(self, trial: Trial) -> str:
+        return f"{self.study.uid} {trial.task} {trial.arm} {trial.uid}"
+
+    def _trial(self, trial: Trial) -> str:
+        """The run of a trial, below that of its arm."""
+        arm = self._run("fairray.arm", f"{self.study.uid} {trial.arm}", trial.arm, self.parent)
+        return self._run("fairray.trial", self._key(trial), label([trial]), arm)
 
     def _experiment(self, uri: str) -> str:
         found = self.client.get_experiment_by_name(self.study.name)
@@ -133,6 +148,22 @@ class Mirror:
             tags = {**self.common, tag: value, **({"mlflow.parentRunId": parent} if parent else {})}
             self.shown[value] = self.client.create_run(self.experiment, run_name=name, tags=tags).info.run_id
         return self.shown[value]
+
+
+def _lock(uri: str) -> AbstractContextManager[Any]:
+    """Of a database in a file: MLflow makes its tables step by step, and trips over another that does so too."""
+    if not uri.startswith("sqlite:///"):
+        return nullcontext()
+    path = Path(uri.removeprefix("sqlite:///"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(f"{path}.lock")
+
+
+def _parameters(trial: Trial) -> list[Param]:
+    """Everything that a trial was run with, by dotted names."""
+    parts = ("task", "dataset", "method", "network", "training", "numerics")
+    values = _dotted({part: trial.plain[part] for part in parts})
+    return [Param(name, str(value)[:6000]) for name, value in values]
 
 
 def _dotted(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
