@@ -39,6 +39,9 @@ def run(study):
         def show(self, trial, records):
             assert len(records)
 
+        def fail(self, pack, error):
+            assert error
+
     def go(*overrides):
         chosen = study(*overrides)
         store = Store(chosen.launch.store_root)
@@ -92,7 +95,7 @@ def test_plan_says_what_run_does(run, study):
     planned = planning.plan(study())
     assert (planned.trials_stored, planned.stages_stored) == (8, 52)
     swept = planning.plan(study("methods.bade_tuned.temperature={grid: [1.0, 2.0]}"))
-    assert swept.shared == 2 * 5  # the teachers of five strengths
+    assert swept.shared == 2 * 2 * 5  # the teachers of five strengths, and what they are worth
 
 
 @pytest.mark.parametrize("search", ["tpe", "nsga2"])

@@ -32,20 +32,12 @@ def tabular(
     inputs: columns to use (default: all but target and protected).
     problem: how the target is read; a number to be regressed is used as it is.
     """
+    asked = {"target": target, "protected": protected, **{f"inputs: {c}": c for c in inputs}}
+    _check_columns(frames["train"], asked, where)
+    of_target, of_protected = f"{where} (target: {target})", f"{where} (protected: {protected})"
     train = frames["train"]
-    for key, column in {"target": target, "protected": protected, **{f"inputs: {c}": c for c in inputs}}.items():
-        if column not in train:
-            raise unknown(f"{where} ({key})", "column", column, map(str, train.columns))
-    classes = (
-        () if problem == "regression" else _classes(train[target], positive, problem, f"{where} (target: {target})")
-    )
-    groups = _levels(train[protected], privileged, f"{where} (protected: {protected})")
-    if len(groups) < 2:
-        raise BadInput(
-            f"{where} (protected: {protected})",
-            f"it has the one value {groups[0]!r}, so there are no groups to compare",
-            "choose a column with at least two values",
-        )
+    classes = () if problem == "regression" else _classes(train[target], positive, problem, of_target)
+    groups = _groups(train[protected], privileged, of_protected)
     columns = list(inputs) or [str(c) for c in train if c not in (target, protected)]
     if include_protected and protected not in columns:
         columns.append(protected)
@@ -55,22 +47,15 @@ def tabular(
         frame = frames[part]
         return {
             "x": torch.from_numpy(x[part]),
-            "y": _labels(frame[target], classes, f"{where} (target: {target})"),
-            "group": _index(frame[protected], groups, f"{where} (protected: {protected})"),
+            "y": _labels(frame[target], classes, of_target),
+            "group": _index(frame[protected], groups, of_protected),
             "id": torch.tensor(frame.index.to_numpy(np.int64)),
         }
 
-    return Dataset(
-        name=name,
-        task=f"{target} ~ {protected}",
-        target=target,
-        protected=protected,
-        classes=classes,
-        groups=groups,
-        train=split("train"),
-        val=split("val"),
-        test=split("test"),
-    ).checked(where)
+    task = f"{target} ~ {protected}"
+    splits = {part: split(part) for part in SPLITS}
+    named = {"name": name, "task": task, "target": target, "protected": protected}
+    return Dataset(**named, **splits, classes=classes, groups=groups).checked(where)
 
 
 def divide(frame: pd.DataFrame, fractions: tuple[float, ...], seed: int) -> list[pd.DataFrame]:
@@ -81,6 +66,21 @@ def divide(frame: pd.DataFrame, fractions: tuple[float, ...], seed: int) -> list
 
 
 REST = "other"
+
+
+def _check_columns(frame: pd.DataFrame, asked: dict[str, str], where: str) -> None:
+    """Raise BadInput where a column is not there. asked: columns, by the key that names them."""
+    for key, column in asked.items():
+        if column not in frame:
+            raise unknown(f"{where} ({key})", "column", column, map(str, frame.columns))
+
+
+def _groups(column: pd.Series, privileged: object, where: str) -> tuple[str, ...]:
+    groups = _levels(column, privileged, where)
+    if len(groups) < 2:
+        problem = f"it has the one value {groups[0]!r}, so there are no groups to compare"
+        raise BadInput(where, problem, "choose a column with at least two values")
+    return groups
 
 
 def _classes(column: pd.Series, positive: object, problem: Problem, where: str) -> tuple[str, ...]:
