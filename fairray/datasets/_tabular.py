@@ -35,10 +35,10 @@ def tabular(
     asked = {"target": target, "protected": protected, **{f"inputs: {c}": c for c in inputs}}
     _check_columns(frames["train"], asked, where)
     of_target, of_protected = f"{where} (target: {target})", f"{where} (protected: {protected})"
-    train = frames["train"]
-    classes = () if problem == "regression" else _classes(train[target], positive, problem, of_target)
-    groups = _groups(train[protected], privileged, of_protected)
-    columns = list(inputs) or [str(c) for c in train if c not in (target, protected)]
+    table = frames["train"]
+    classes = () if problem == "regression" else _classes(table[target], positive, problem, of_target)
+    groups = _groups(table[protected], privileged, of_protected)
+    columns = list(inputs) or [str(c) for c in table if c not in (target, protected)]
     if include_protected and protected not in columns:
         columns.append(protected)
     x = _encode(frames, columns, where)
@@ -52,10 +52,9 @@ def tabular(
             "id": torch.tensor(frame.index.to_numpy(np.int64)),
         }
 
+    train, val, test = map(split, SPLITS)
     task = f"{target} ~ {protected}"
-    splits = {part: split(part) for part in SPLITS}
-    named = {"name": name, "task": task, "target": target, "protected": protected}
-    return Dataset(**named, **splits, classes=classes, groups=groups).checked(where)
+    return Dataset(name, task, train, val, test, classes, groups, "table", target, protected).checked(where)
 
 
 def divide(frame: pd.DataFrame, fractions: tuple[float, ...], seed: int) -> list[pd.DataFrame]:
