@@ -4,10 +4,10 @@ import argparse
 import inspect
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from fairray import config, evaluation, members
 from fairray.errors import BadInput, unknown
@@ -16,6 +16,9 @@ from fairray.results import Results
 from fairray.store import Store
 from fairray.study import Study
 from fairray.trial import stages
+
+if TYPE_CHECKING:  # it loads what draws
+    from fairray.report._page import Report
 
 __all__ = ["main", "run_script"]
 
@@ -143,12 +146,14 @@ def _run(options: argparse.Namespace) -> int:
     print(f"{outcome.computed} trials computed, {outcome.seconds:.0f} s", file=sys.stderr)
     for pack, error in outcome.failures:
         print(f"failed: {', '.join(label([trial]) for trial in pack)}\n{error}", file=sys.stderr)
-    results = _results(study)
+    results, failed = _results(study), bool(outcome.failures)
     if results is not None:
-        mirror.finish(results.summary, _written(results))
+        files, failures = _write(results)
+        failed |= bool(failures)
+        mirror.finish(results.summary, files)
         uri = study.launch.tracking_uri
         print(f"runs: {uri if uri.startswith('http') else f'mlflow ui --backend-store-uri {uri}'}")
-    return 1 if outcome.failures else 0
+    return 1 if failed else 0
 
 
 def _report(options: argparse.Namespace) -> int:
@@ -157,8 +162,7 @@ def _report(options: argparse.Namespace) -> int:
     results = _results(study)
     if results is None:
         raise BadInput(f"study {study.name}", "nothing of it is stored yet", f"fairray run {study.name}")
-    _written(results)
-    return 0
+    return 1 if _write(results).failures else 0
 
 
 def _doctor(options: argparse.Namespace) -> int:
@@ -190,27 +194,17 @@ def _results(study: Study) -> Results | None:
     return Results(study, records, trials, {uid: store.spec(uid)["made"] for uid in uids}, store.read)
 
 
-def _written(results: Results) -> list[Path]:
-    """The report's files, the page first."""
+def _write(results: Results) -> "Report":
+    """The report: its tables and where it is are printed, and which of its sections failed."""
     from fairray import report
 
-    study = results.study
-    files = report.write(results, _sections(study)(results), study.launch.folder / "reports" / study.name / study.scale)
-    for table in (file for file in files if file.suffix == ".md"):
+    written = report.write_report(results)
+    for table in (file for file in written.files if file.suffix == ".md"):
         print(table.read_text())
-    print(f"report: {files[0]}")
-    return files
-
-
-def _sections(study: Study) -> Callable[[Any], Any]:
-    """What the study's script shows; a study without one gets its objectives in a table and a figure."""
-    from fairray import report
-
-    path = config.script(study.name)
-    if path is None:
-        metrics = tuple(study.objectives)
-        return lambda results: [report.verdict(results, metrics), report.table(results, metrics)]
-    return members.file(path).sections
+    print(f"report: {written.files[0]}")
+    for failure in written.failures:
+        print(f"a section failed: {failure}", file=sys.stderr)
+    return written
 
 
 def _summary(text: str | None) -> str:

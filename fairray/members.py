@@ -29,7 +29,7 @@ __all__ = [
     "names", "plain", "public", "replaced",
 ]  # fmt: skip
 
-FAMILIES = ("methods", "datasets", "networks", "triggers", "attacks", "perceptual", "saliency", "metrics")
+FAMILIES = ("methods", "datasets", "networks", "triggers", "attacks", "perceptual", "saliency", "metrics", "report")
 
 T = TypeVar("T")
 

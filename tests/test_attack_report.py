@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from fairray.report.section import Section, named, number, with_unit
 
 from fairray import members, report
 from fairray.methods.attack import Attack
 from fairray.report.gallery import Exhibit
-from fairray.report.section import Section, named, number, with_unit
 from fairray.stages import Artifact
 
 GALLERY, DISTRIBUTIONS, DEFENCES = (

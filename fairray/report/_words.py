@@ -1,12 +1,12 @@
-"""What a report is made of, and how it writes metrics and their values."""
+"""How a report writes metrics, their values, and the points of a search."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from typing import Any
 
 from fairray.evaluation import unit
 from fairray.statistics.intervals import Interval
 
-__all__ = ["LOWER_IS_BETTER", "Section", "joined", "named", "number", "shown", "with_unit"]
+__all__ = ["LOWER_IS_BETTER", "describe_point", "directed", "named", "number", "shown", "with_unit"]
 
 LOWER_IS_BETTER = {
     "artificial_bias",
@@ -52,15 +52,6 @@ UNITS = {100: " (%)", 1000: " (×1000)"}
 SUMS = {"l1", "l2", "saliency_l1", "saliency_l2"}  # over all pixels: their numbers are not small
 
 
-@dataclass(frozen=True)
-class Section:
-    """A part of a report. html: its body. files: further forms of it, by file name."""
-
-    title: str
-    html: str
-    files: dict[str, bytes] = field(default_factory=dict)
-
-
 def named(metric: str) -> str:
     """How a metric is printed."""
     return NAMES.get(metric, metric.replace("_", " ").replace("mse", "MSE"))
@@ -69,6 +60,11 @@ def named(metric: str) -> str:
 def with_unit(metric: str) -> str:
     """How a metric is printed, with what its values are multiplied by."""
     return named(metric) + UNITS.get(int(unit(metric)), "")
+
+
+def directed(metric: str) -> str:
+    """How an axis is labelled."""
+    return f"{with_unit(metric)}, {'lower' if metric in LOWER_IS_BETTER else 'higher'} is better"
 
 
 def number(metric: str, value: float, sign: str = "") -> str:
@@ -87,7 +83,7 @@ def shown(metric: str, interval: Interval, sign: str = "") -> str:
     return mean if interval.n < 2 else f"{mean} [{low}, {high}]"
 
 
-def joined(title: str, sections: Sequence[Section], text: str) -> Section:
-    """Several sections as one, with a paragraph under them."""
-    files = {name: content for section in sections for name, content in section.files.items()}
-    return Section(title, "".join(section.html for section in sections) + f"<p>{text}</p>", files)
+def describe_point(point: Mapping[str, Any]) -> str:
+    """A point of a search in words."""
+    names = {key.split(".")[-1]: value for key, value in point.items()}
+    return ", ".join(f"{k} = {v:g}" if isinstance(v, int | float) else f"{k} = {v}" for k, v in names.items())
