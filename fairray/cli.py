@@ -7,7 +7,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from fairray import config, evaluation, members
 from fairray.errors import BadInput, unknown
@@ -16,9 +15,6 @@ from fairray.results import Results
 from fairray.store import Store
 from fairray.study import Study
 from fairray.trial import stages
-
-if TYPE_CHECKING:  # it loads what draws
-    from fairray.report._page import Report
 
 __all__ = ["main", "run_script"]
 
@@ -162,7 +158,8 @@ def _report(options: argparse.Namespace) -> int:
     results = _results(study)
     if results is None:
         raise BadInput(f"study {study.name}", "nothing of it is stored yet", f"fairray run {study.name}")
-    return 1 if _write(results).failures else 0
+    _, failures = _write(results)
+    return 1 if failures else 0
 
 
 def _doctor(options: argparse.Namespace) -> int:
@@ -194,17 +191,17 @@ def _results(study: Study) -> Results | None:
     return Results(study, records, trials, {uid: store.spec(uid)["made"] for uid in uids}, store.read)
 
 
-def _write(results: Results) -> "Report":
-    """The report: its tables and where it is are printed, and which of its sections failed."""
+def _write(results: Results) -> tuple[list[Path], list[str]]:
+    """The report's files, the page first, and what its sections that failed say."""
     from fairray import report
 
-    written = report.write_report(results)
-    for table in (file for file in written.files if file.suffix == ".md"):
+    files, failures = report.write_report(results)
+    for table in (file for file in files if file.suffix == ".md"):
         print(table.read_text())
-    print(f"report: {written.files[0]}")
-    for failure in written.failures:
+    print(f"report: {files[0]}")
+    for failure in failures:
         print(f"a section failed: {failure}", file=sys.stderr)
-    return written
+    return files, failures
 
 
 def _summary(text: str | None) -> str:

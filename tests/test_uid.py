@@ -83,7 +83,7 @@ def test_comments_and_docstrings_do_not_count(package):
         ("errors.py", "there is no {kind}", "we know no {kind}"),
         ("members.py", "expected a number", "a number was expected"),
         ("methods/bade.py", "give both of them, on a binary task", "on a binary task, give both"),
-        ("report/grid.py", "def ", "_spare = 1\n\n\ndef "),
+        ("report/heatmap.py", "def ", "_spare = 1\n\n\ndef "),
         ("launch/study.py", "def run(", "_spare = 1\n\n\ndef run("),
         ("selection.py", "def ", "_spare = 1\n\n\ndef "),
         ("store.py", "HEARTBEAT_S = 5.0", "HEARTBEAT_S = 6.0"),
