@@ -12,6 +12,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
+from fairray.errors import BadInput
 from fairray.members import checked, plain
 from fairray.provenance import provenance
 from fairray.report import Section
@@ -31,12 +32,13 @@ class Report(NamedTuple):
 
 @dataclass
 class Shown:
-    """What has become of a section. error: its traceback, if it raised."""
+    """What has become of a section. error: its traceback, and failure: what it said, if it raised."""
 
     title: str
     html: list[Markup] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
     error: str = ""
+    failure: str = ""
 
 
 def write(results: Results, sections: Sequence[Section], folder: Path) -> Report:
@@ -52,8 +54,7 @@ def write(results: Results, sections: Sequence[Section], folder: Path) -> Report
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         (folder / name).write_bytes(content)
-    failures = [f"{one.title}: {one.error.strip().splitlines()[-1]}" for one in shown if one.error]
-    return Report([folder / name for name in files], failures)
+    return Report([folder / name for name in files], [one.failure for one in shown if one.failure])
 
 
 def _show(section: Section, results: Results) -> Shown:
@@ -63,20 +64,24 @@ def _show(section: Section, results: Results) -> Shown:
         section = checked(type(section), section)
         shown.title = section.title
         for block in section(results):
+            files = _rename(block.files, shown.files)
             shown.html.append(block.html)
-            shown.files |= _rename(block.files, shown.files)
-    except Exception:
+            shown.files |= files
+    except Exception as error:
         shown.error = traceback.format_exc()
+        shown.failure = " ".join(f"{shown.title}: {type(error).__name__}: {error}".split())
     return shown
 
 
 def _rename(files: Mapping[str, bytes], taken: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The files, all with the first number at which none has a name that is taken; 1 is not written."""
-    for number in count(1):
-        named = {_number(name, number): content for name, content in files.items()}
-        if not named.keys() & taken.keys():
-            return named
-    raise AssertionError
+    """The files, all with the first number at which none has a name that is taken; 1 is not written.
+
+    Raises BadInput for a name that is a path.
+    """
+    if paths := [name for name in files if Path(name).name != name]:
+        raise BadInput(paths[0], "it would be written elsewhere than the page", "give a name without /")
+    numbered = ({_number(name, number): content for name, content in files.items()} for number in count(1))
+    return next(one for one in numbered if not one.keys() & taken.keys())
 
 
 def _number(name: str, number: int) -> str:
