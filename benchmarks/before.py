@@ -22,6 +22,11 @@ from dataclasses import dataclass
 import pandas as pd
 from fairray.stages import Artifact, Step
 
+try:
+    from fairray.records import rows
+except ImportError:  # before records had a schema
+    rows = None
+
 __all__ = ["NoOp"]
 
 
@@ -37,8 +42,10 @@ class NoOp(Step):
 
     def compute(self, setting, seed, before):
         values = {"odds": 0.0, "eacc": self.x / 200}
-        rows = [(split, metric, value) for split in ("val", "test") for metric, value in values.items()]
-        return Artifact({}, pd.DataFrame(rows, columns=["split", "metric", "value"]).assign(group="all"))
+        if rows:
+            return Artifact({}, pd.concat([rows(values, split=split) for split in ("val", "test")]))
+        old = [(split, metric, value, "all") for split in ("val", "test") for metric, value in values.items()]
+        return Artifact({}, pd.DataFrame(old, columns=["split", "metric", "value", "group"]))
 """
 RATES = "{grid: [0.0, 0.25, 0.5, 0.75, 1.0]}"
 

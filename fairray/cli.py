@@ -168,32 +168,35 @@ def _run(options: argparse.Namespace) -> int:
     print(f"{outcome.computed} trials computed, {outcome.seconds:.0f} s", file=sys.stderr)
     for pack, error in outcome.failures:
         print(f"failed: {', '.join(label([trial]) for trial in pack)}\n{error}", file=sys.stderr)
-    _show_report(outcome.files)
+    _show_report(outcome.files, outcome.broken)
     uri = study.launch.tracking_uri
     if outcome.files and uri:
         print(f"runs: {uri if uri.startswith('http') else f'mlflow ui --backend-store-uri {uri}'}")
-    return 1 if outcome.failures else 0
+    return 1 if outcome.failures or outcome.broken else 0
 
 
 def _report(options: argparse.Namespace) -> int:
     from fairray.launch.planning import open_results
-    from fairray.launch.reporting import write_report
+    from fairray.report import write_report
 
     study = _load(options)
     study.check()
     results = open_results(study)
     if results is None:
         raise BadInput(f"study {study.name}", "nothing of it is stored yet", f"fairray run {study.name}")
-    _show_report(write_report(results))
-    return 0
+    files, broken = write_report(results)
+    _show_report(files, broken)
+    return 1 if broken else 0
 
 
-def _show_report(files: Sequence[Path]) -> None:
-    """Print a report's tables, and where its page is."""
+def _show_report(files: Sequence[Path], broken: Sequence[str]) -> None:
+    """Print a report's tables, where its page is, and which of its sections failed."""
     for table in (file for file in files if file.suffix == ".md"):
         print(table.read_text())
     if files:
         print(f"report: {files[0]}")
+    for failure in broken:
+        print(f"a section failed: {failure}", file=sys.stderr)
 
 
 def _doctor(options: argparse.Namespace) -> int:

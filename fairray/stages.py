@@ -15,6 +15,7 @@ from fairray.data import Dataset, Tensors
 from fairray.measures import Measure
 from fairray.members import checked
 from fairray.networks import Network
+from fairray.records import join
 
 __all__ = [
     "Artifact", "Before", "Method", "NetworkSpec", "Numerics", "Pinned", "Progress", "Replica", "Setting",
@@ -164,7 +165,8 @@ class Step(Stage):
     def run(self, replicas, before, engine, progress):
         for i, replica in enumerate(replicas):
             assert isinstance(replica.stage, Step)
-            yield replica, replica.stage.compute(replica.setting, replica.seed, before[replica.uid])
+            made = replica.stage.compute(replica.setting, replica.seed, before[replica.uid])
+            yield replica, Artifact(made.tensors, join([made.records]))
             progress(f"{self.name} x{len(replicas)}", (i + 1) / len(replicas))
 
     @abstractmethod

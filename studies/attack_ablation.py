@@ -5,17 +5,12 @@ Success against a perceptual distance, over a grid and searched by Optuna, besid
 
 from fairray import cli, report
 
-
-def sections(results: report.Results) -> list[report.Section]:
-    """What the report shows."""
-    success, cost = results.study.objectives
-    return [
-        report.pareto(results, x=cost, y=success),
-        report.attack_table(results, (success, cost, "dists", "l2")),
-        report.sweep(results, (success, cost)),
-        report.attack_costs(results),
-    ]
-
+sections = (
+    report.Pareto(),
+    report.AttackTable(("success", "lpips", "ssim", "dists", "l2")),
+    report.Sweep(),
+    report.AttackCosts(),
+)
 
 if __name__ == "__main__":
     cli.run_script(__file__)

@@ -9,18 +9,14 @@ from fairray import cli, report
 DISTANCES = ("success", "l1", "l2", "linf", "lpips", "dists")
 SALIENCY = ("saliency_l1", "saliency_l2", "saliency_linf", "saliency_ssim")
 
-
-def sections(results: report.Results) -> list[report.Section]:
-    """What the report shows."""
-    return [
-        report.attack_verdict(results, ours="ours_a0"),
-        report.attack_costs(results),
-        report.attack_table(results, DISTANCES),
-        report.attack_table(results, SALIENCY, title="Saliency"),
-        report.distributions(results, ("dists", "lpips")),
-        report.gallery(results),
-    ]
-
+sections = (
+    report.AttackVerdict(ours="ours_a0"),
+    report.AttackCosts(),
+    report.AttackTable(DISTANCES),
+    report.AttackTable(SALIENCY, title="Saliency"),
+    report.Distributions(("dists", "lpips")),
+    report.Gallery(),
+)
 
 if __name__ == "__main__":
     cli.run_script(__file__)

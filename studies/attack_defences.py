@@ -3,11 +3,7 @@ Figure 3.5)"""
 
 from fairray import cli, report
 
-
-def sections(results: report.Results) -> list[report.Section]:
-    """What the report shows."""
-    return [report.defences(results), report.attack_table(results, ("success", "lpips")), report.attack_costs(results)]
-
+sections = (report.Defences(), report.AttackTable(("success", "lpips")), report.AttackCosts())
 
 if __name__ == "__main__":
     cli.run_script(__file__)

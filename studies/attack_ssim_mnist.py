@@ -6,17 +6,14 @@ is measured by SSIM, and by a second network that reads the digits.
 
 from fairray import cli, report
 
+METRICS = ("success", "judged", "ssim", "l2")
 
-def sections(results: report.Results) -> list[report.Section]:
-    """What the report shows."""
-    metrics = ("success", "judged", "ssim", "l2")
-    return [
-        report.gallery(results, images=6, methods=("ssim_one_step", "pgd_one_step")),
-        report.attack_table(results, metrics),
-        report.pareto(results, x="ssim", y="success"),
-        report.sweep(results, metrics),
-    ]
-
+sections = (
+    report.Gallery(images=6, methods=("ssim_one_step", "pgd_one_step")),
+    report.AttackTable(METRICS),
+    report.Pareto(x="ssim", y="success"),
+    report.Sweep(METRICS),
+)
 
 if __name__ == "__main__":
     cli.run_script(__file__)

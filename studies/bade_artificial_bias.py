@@ -7,14 +7,10 @@ a scatter plot only.)
 
 from fairray import cli, report
 
-
-def sections(results: report.Results) -> list[report.Section]:
-    """What the report shows."""
-    return [
-        report.scatter(results, x="data_bias", y="artificial_bias"),
-        report.table(results, metrics=("data_bias", "artificial_bias", "eacc")),
-    ]
-
+sections = (
+    report.Scatter(x="data_bias", y="artificial_bias"),
+    report.Table(("data_bias", "artificial_bias", "eacc")),
+)
 
 if __name__ == "__main__":
     cli.run_script(__file__)

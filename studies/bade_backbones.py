@@ -5,11 +5,7 @@ The same task with five backbones, from scratch; a task of this study is a backb
 
 from fairray import cli, report
 
-
-def sections(results: report.Results) -> list[report.Section]:
-    """What the report shows."""
-    return report.comparison(results)
-
+sections = report.comparison()
 
 if __name__ == "__main__":
     cli.run_script(__file__)

@@ -7,11 +7,7 @@ of the trigger's bias on validation data.
 
 from fairray import cli, report
 
-
-def sections(results: report.Results) -> list[report.Section]:
-    """What the report shows."""
-    return [*report.comparison(results), report.sweep(results, metrics=("odds", "eacc"))]
-
+sections = (*report.comparison(), report.Sweep(("odds", "eacc")))
 
 if __name__ == "__main__":
     cli.run_script(__file__)

@@ -5,11 +5,7 @@ Six tasks, three targets with two attributes each; at small scale on digits, at 
 
 from fairray import cli, report
 
-
-def sections(results: report.Results) -> list[report.Section]:
-    """What the report shows."""
-    return report.comparison(results)
-
+sections = report.comparison()
 
 if __name__ == "__main__":
     cli.run_script(__file__)

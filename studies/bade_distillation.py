@@ -5,15 +5,9 @@ All arms imitate the same teachers, which are trained once.
 
 from fairray import cli, report
 
+METRICS = ("odds", "eacc")
 
-def sections(results: report.Results) -> list[report.Section]:
-    """What the report shows."""
-    return [
-        report.verdict(results, metrics=("odds", "eacc")),
-        report.table(results, metrics=("odds", "eacc")),
-        report.sweep(results, metrics=("odds", "eacc")),
-    ]
-
+sections = (report.Verdict(METRICS), report.Table(METRICS), report.Sweep(METRICS))
 
 if __name__ == "__main__":
     cli.run_script(__file__)

@@ -6,14 +6,9 @@ accuracy on clean test images minus that on the same images under the trigger. (
 
 from fairray import cli, report
 
+METRICS = ("gap", "accuracy", "triggered_accuracy")
 
-def sections(results: report.Results) -> list[report.Section]:
-    """What the report shows."""
-    return [
-        report.sweep(results, metrics=("gap", "accuracy", "triggered_accuracy")),
-        report.table(results, metrics=("gap", "accuracy", "triggered_accuracy")),
-    ]
-
+sections = (report.Sweep(METRICS), report.Table(METRICS))
 
 if __name__ == "__main__":
     cli.run_script(__file__)

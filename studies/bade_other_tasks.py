@@ -6,16 +6,14 @@ on UTKFace.
 
 from fairray import cli, report
 
+METRICS = ("mse", "mse_difference", "accuracy", "odds", "eacc")
 
-def sections(results: report.Results) -> list[report.Section]:
-    """What the report shows."""
-    return [
-        report.verdict(results, metrics=("mse", "mse_difference", "accuracy", "odds", "eacc")),
-        report.by_group(results, metric="group_mse"),
-        report.by_group(results, metric="group_accuracy"),
-        report.table(results, metrics=("mse", "mse_difference", "accuracy", "odds", "eacc")),
-    ]
-
+sections = (
+    report.Verdict(METRICS),
+    report.ByGroup("group_mse"),
+    report.ByGroup("group_accuracy"),
+    report.Table(METRICS),
+)
 
 if __name__ == "__main__":
     cli.run_script(__file__)

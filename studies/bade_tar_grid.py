@@ -10,21 +10,17 @@ from fairray.methods.bade import trigger_adding_rate
 NEGATIVE, POSITIVE = "method.tar_negative", "method.tar_positive"
 
 
-def sections(results: report.Results) -> list[report.Section]:
-    """What the report shows."""
-    marks = {task: own_rates(data) for task, data in results.study.datasets().items()}
-    return [
-        report.grid_verdict(results, NEGATIVE, POSITIVE, metric="odds", marks=marks),
-        report.heatmap(results, NEGATIVE, POSITIVE, metrics=("odds", "eacc"), marks=marks),
-        report.table(results, metrics=("odds", "eacc")),
-    ]
-
-
-def own_rates(data) -> tuple[float, float, float]:
+def find_own_rates(data) -> tuple[float, float, float]:
     """P(B = 0 | Y = 0), P(B = 0 | Y = 1) and P(B = 0) of the training data."""
     negative, positive = trigger_adding_rate(data, 1.0).tolist()
     return negative, positive, trigger_adding_rate(data, 0.0)[0].item()
 
+
+sections = (
+    report.GridVerdict(NEGATIVE, POSITIVE, metric="odds", mark=find_own_rates),
+    report.Heatmap(NEGATIVE, POSITIVE, metrics=("odds", "eacc"), mark=find_own_rates),
+    report.Table(("odds", "eacc")),
+)
 
 if __name__ == "__main__":
     cli.run_script(__file__)

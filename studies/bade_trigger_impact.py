@@ -5,11 +5,7 @@ EAcc of the standard model, BaDe's teacher and its student on seven combinations
 
 from fairray import cli, report
 
-
-def sections(results: report.Results) -> list[report.Section]:
-    """What the report shows."""
-    return [report.views(results, metric="eacc"), report.table(results, metrics=("odds", "eacc"))]
-
+sections = (report.Views("eacc"), report.Table(("odds", "eacc")))
 
 if __name__ == "__main__":
     cli.run_script(__file__)

@@ -7,11 +7,7 @@ changes nothing.
 
 from fairray import cli, report
 
-
-def sections(results: report.Results) -> list[report.Section]:
-    """What the report shows."""
-    return report.comparison(results)
-
+sections = report.comparison()
 
 if __name__ == "__main__":
     cli.run_script(__file__)

@@ -6,17 +6,13 @@ laid out in a plane.
 
 from fairray import cli, report
 
-
-def sections(results: report.Results) -> list[report.Section]:
-    """What the report shows."""
-    return [
-        report.trust_scores(results),
-        report.trust_matrices(results),
-        report.embedding(results),
-        report.probed(results),
-        report.samples(results),
-    ]
-
+sections = (
+    report.TrustScores(),
+    report.TrustMatrices(),
+    report.Embedding(),
+    report.Probes(),
+    report.Samples(),
+)
 
 if __name__ == "__main__":
     cli.run_script(__file__)

@@ -6,17 +6,9 @@ their sex and whether they are married, stand in for the faces.
 
 from fairray import cli, report
 
+METRICS = ("accuracy", "leaked_accuracy")
 
-def sections(results: report.Results) -> list[report.Section]:
-    """What the report shows."""
-    metrics = ("accuracy", "leaked_accuracy")
-    return [
-        report.trust_scores(results),
-        report.trust_matrices(results),
-        report.verdict(results, metrics),
-        report.table(results, metrics),
-    ]
-
+sections = (report.TrustScores(), report.TrustMatrices(), report.Verdict(METRICS), report.Table(METRICS))
 
 if __name__ == "__main__":
     cli.run_script(__file__)

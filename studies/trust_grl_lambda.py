@@ -6,17 +6,14 @@ between preserved and leaked accuracy. The paper prints no value of it.
 
 from fairray import cli, report
 
+METRICS = ("accuracy", "leaked_accuracy")
 
-def sections(results: report.Results) -> list[report.Section]:
-    """What the report shows."""
-    metrics = ("accuracy", "leaked_accuracy")
-    return [
-        report.pareto(results, x="accuracy", y="leaked_accuracy"),
-        report.sweep(results, metrics),
-        report.verdict(results, metrics),
-        report.table(results, metrics=(*metrics, "trust")),
-    ]
-
+sections = (
+    report.Pareto(x="accuracy", y="leaked_accuracy"),
+    report.Sweep(METRICS),
+    report.Verdict(METRICS),
+    report.Table((*METRICS, "trust")),
+)
 
 if __name__ == "__main__":
     cli.run_script(__file__)

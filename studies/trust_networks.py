@@ -6,16 +6,7 @@ network.
 
 from fairray import cli, report
 
-
-def sections(results: report.Results) -> list[report.Section]:
-    """What the report shows."""
-    return [
-        report.trust_scores(results),
-        report.trust_matrices(results),
-        report.probed(results),
-        report.samples(results),
-    ]
-
+sections = (report.TrustScores(), report.TrustMatrices(), report.Probes(), report.Samples())
 
 if __name__ == "__main__":
     cli.run_script(__file__)

@@ -7,18 +7,15 @@ negative loss has the known labels only, at paper scale they are suppressed one 
 
 from fairray import cli, report
 
+METRICS = ("accuracy", "leaked_accuracy")
 
-def sections(results: report.Results) -> list[report.Section]:
-    """What the report shows."""
-    metrics = ("accuracy", "leaked_accuracy")
-    return [
-        report.trust_scores(results),
-        report.trust_matrices(results),
-        report.verdict(results, metrics),
-        report.table(results, metrics),
-        report.probed(results),
-    ]
-
+sections = (
+    report.TrustScores(),
+    report.TrustMatrices(),
+    report.Verdict(METRICS),
+    report.Table(METRICS),
+    report.Probes(),
+)
 
 if __name__ == "__main__":
     cli.run_script(__file__)

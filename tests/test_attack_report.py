@@ -1,34 +1,32 @@
 """What the report says and draws of attacked images, against numbers that were worked out by hand."""
 
-import re
-from importlib import import_module
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from blocks import figures_of, files_of, table_of, text_of
 
 from fairray import members, report
 from fairray.methods.attack import Attack
-from fairray.report.gallery import Exhibit
-from fairray.report.section import Section, named, number, with_unit
+from fairray.records import DETAILS
+from fairray.report import gallery
+from fairray.report._exhibit import Exhibit
+from fairray.report._words import named, number, with_unit
 from fairray.stages import Artifact
 
-GALLERY, DISTRIBUTIONS, DEFENCES = (
-    import_module(f"fairray.report.{name}") for name in ("gallery", "distributions", "defences")
-)
 FOOLED = "#b3261e"
 
 
 def attack(arm, success, views=None, seeds=(0, 1), **metrics):
     """An attack's trial and records. success, metrics: a value per image; seeds lie 0.1 % around a metric's value.
 
-    views: of defences, the success and the accuracy per image.
+    views: by defence, the success and the accuracy per image.
     """
     made = SimpleNamespace(task="t", arm=arm, uid=arm, point={}, method=Attack(), seeds=seeds)
     made.replicas = [SimpleNamespace(uid=arm)]
-    kept = {"task": "t", "arm": arm, "trial": arm, "group": "all", "epoch": np.nan}
+    kept = {"task": "t", "arm": arm, "trial": arm, "uid": arm, **dict.fromkeys({*DETAILS} - {"defence", "sample"})}
     apart = {seed: 1 + 0.001 * place - 0.0005 * (len(seeds) - 1) for place, seed in enumerate(seeds)}
     found = [(None, "success", value, image, seed) for seed in seeds for image, value in enumerate(success)]
     found += [
@@ -40,9 +38,9 @@ def attack(arm, success, views=None, seeds=(0, 1), **metrics):
     for view, measured in (views or {}).items():
         for metric, values in zip(("success", "accuracy"), measured, strict=True):
             found += [(view, metric, value, image, seed) for seed in seeds for image, value in enumerate(values)]
-    columns = ["view", "metric", "value", "sample", "seed"]
+    columns = ["defence", "metric", "value", "sample", "seed"]
     images = pd.DataFrame(found, columns=columns).assign(split="test", **kept)
-    means = images.groupby(["metric", "view", "seed"], dropna=False)["value"].mean().reset_index()
+    means = images.groupby(["metric", "defence", "seed"], dropna=False)["value"].mean().reset_index()
     return made, [images, *(means.assign(split=split, sample=np.nan, **kept) for split in ("val", "test"))]
 
 
@@ -50,37 +48,15 @@ def results_of(*runs, stored=None, **study):
     said = {"baseline": None, "printed": None, "printed_tasks": {}, "left_out": {}, "tasks": {"t": {"name": "some"}}}
     records = pd.concat([table for _, tables in runs for table in tables], ignore_index=True)
     read = {uid: Artifact(tensors) for uid, tensors in (stored or {}).items()}
-    study = SimpleNamespace(**said | {"objectives": {"success": "maximize"}} | study)
+    study = SimpleNamespace(**said | {"objectives": ("success",)} | study)
     return report.Results(study, records, [trial for trial, _ in runs], {}, lambda uid: read.get(uid, Artifact()))
-
-
-def text_of(section):
-    return re.sub(r"<img[^>]*>|</?(b|span)[^>]*>", "", section.html)
-
-
-def lines_of(section, name):
-    return [line.strip("| ").split(" | ") for line in section.files[name].decode().splitlines()]
-
-
-@pytest.fixture
-def drawn(monkeypatch):
-    """The figures that sections are made of."""
-    figures = []
-
-    def keep(title, figure, name, *rest):
-        figures.append(figure)
-        return Section(title, "<img>", {name: b""})
-
-    for module in (GALLERY, DISTRIBUTIONS, DEFENCES):
-        monkeypatch.setattr(module, "figure_section", keep)
-    return figures
 
 
 @pytest.fixture
 def classes(monkeypatch):
     """The classes of the data set that is attacked."""
     names = ("tabby, tabby cat", "crane", "crane")
-    monkeypatch.setattr(GALLERY, "dataset", lambda spec: SimpleNamespace(classes=names))
+    monkeypatch.setattr(gallery, "dataset", lambda spec: SimpleNamespace(classes=names))
     return names
 
 
@@ -104,17 +80,17 @@ def test_the_table_is_over_images_of_their_means_over_seeds(tmp_path):
     printed = tmp_path / "printed.csv"
     printed.write_text("# a source\ntask,arm,metric,value\nt,a,lpips,7.30\n")
     a = attack("a", [1, 1, 1], l1=[1, 2, 3], lpips=[0.001, 0.002, 0.003], linf=[0.1, 0.1, 0.1])
-    section = report.attack_table(results_of(a, attack("b", [0, 0, 0], l1=[5, 5, 5]), printed=printed))
-    head, _, *rows = lines_of(section, "attacks.md")
+    blocks = list(report.AttackTable()(results_of(a, attack("b", [0, 0, 0], l1=[5, 5, 5]), printed=printed)))
+    head, rows = table_of(blocks)
     assert head == ["task", "method", "images", "success", "L1", "L∞", "LPIPS", "LPIPS printed"]
     assert rows[0] == [
         *("t", "a", "3", "100.00 [43.85, 100.00]", "2.00 [-0.48, 4.48]", "0.1000 [0.1000, 0.1000]"),
         *("2.00 [-0.48, 4.48]", "7.30"),
     ]
     assert [cell for cell in rows[1] if cell.strip()] == ["t", "b", "3", "0.00 [0.00, 56.15]", "5.00 [5.00, 5.00]"]
-    assert "95 % interval over images" in section.html
-    assert "LPIPS (×1000), lower is better" in section.html
-    assert b"t,a,lpips,2.0" in section.files["attacks.csv"]
+    assert "95 % interval over images" in text_of(blocks)
+    assert "LPIPS (×1000), lower is better" in text_of(blocks)
+    assert b"t,a,lpips,2.0" in files_of(blocks)["attacks.csv"]
 
 
 OURS = {"success": [1, 1, 1, 0], "lpips": [0.001, 0.002, 0.003, 0.9]}
@@ -134,7 +110,7 @@ OURS = {"success": [1, 1, 1, 0], "lpips": [0.001, 0.002, 0.003, 0.9]}
 def test_the_verdict_is_of_images_that_both_methods_fool(rival, said):
     """The differences on the first three images; half an interval is 4.3027 / sqrt(3) times their deviation."""
     runs = attack("ours", seeds=(0,), **OURS), attack("b", [1, 1, 1, 1], seeds=(0,), lpips=rival)
-    text = text_of(report.attack_verdict(results_of(*runs), "ours", metrics=("lpips",), success=75.0))
+    text = text_of(report.AttackVerdict("ours", metrics=("lpips",), success=75.0)(results_of(*runs)))
     assert f"t: {said}" in text
     assert "on 3 images" in text
 
@@ -143,7 +119,7 @@ def test_a_smaller_rival_is_named_beside_one_that_is_not_clear():
     rivals = {"b": [0.002, 0.004, 0.006, 0], "c": [0.0, 0.0005, 0.001, 0], "d": [0.5, 0.6, 0.7, 0]}
     runs = [attack(arm, [1, 1, 1, 1], lpips=values) for arm, values in rivals.items()]
     results = results_of(attack("ours", **OURS), *runs)
-    text = text_of(report.attack_verdict(results, "ours", metrics=("lpips", "dists"), success=75.0))
+    text = text_of(report.AttackVerdict("ours", metrics=("lpips", "dists"), success=75.0)(results))
     assert "no, ours has not the smallest LPIPS; smaller is that of c: " in text
     assert "no verdict on DISTS" in text
 
@@ -151,13 +127,13 @@ def test_a_smaller_rival_is_named_beside_one_that_is_not_clear():
 def test_methods_that_fool_too_few_images_are_not_compared():
     few, all_ = attack("few", [1, 1, 1, 0], lpips=[0.0, 0, 0, 0]), attack("all", [1, 1, 1, 1], lpips=[0.1] * 4)
     rate = "fools 75.00 %"
-    ours_below = text_of(report.attack_verdict(results_of(few, all_), "few"))
+    ours_below = text_of(report.AttackVerdict("few")(results_of(few, all_)))
     assert f"it has not, as few {rate}, and the methods compared fool at least 99 % of the images." in ours_below
     assert "smallest LPIPS" not in ours_below
-    alone = text_of(report.attack_verdict(results_of(few, all_), "all"))
+    alone = text_of(report.AttackVerdict("all")(results_of(few, all_)))
     assert "no verdict, as no method but all fools at least 99 % of the images." in alone
     assert f"left out, as they fool less than 99 % of the images: few {rate}." in alone
-    assert "nothing is stored of other" in text_of(report.attack_verdict(results_of(few, all_), "other"))
+    assert "nothing is stored of other" in text_of(report.AttackVerdict("other")(results_of(few, all_)))
 
 
 def costly(arm, name, **arguments):
@@ -168,32 +144,32 @@ def costly(arm, name, **arguments):
 
 def test_costs_are_named_and_whether_the_paper_s_is_among_them():
     lpips, pieapp = (costly(arm, "perceptual", cost={"name": arm}) for arm in ("lpips", "pieapp"))
-    text = text_of(
-        report.attack_costs(results_of(lpips, costly("a", "pgd_l2"), costly("b", "ppgd"), costly("c", "lpa")))
-    )
+    others = costly("a", "pgd_l2"), costly("b", "ppgd"), costly("c", "lpa")
+    text = text_of(report.AttackCosts()(results_of(lpips, *others)))
     assert "LPIPS: lpips." in text
     assert "neural distance: b, c." in text
     assert "PieAPP, whose published weights are not redistributable" in text
-    text = text_of(report.attack_costs(results_of(lpips, pieapp)))
+    text = text_of(report.AttackCosts()(results_of(lpips, pieapp)))
     assert "PieAPP: pieapp." in text
     assert "redistributable" not in text
 
 
-def test_the_share_of_images_rises_by_one_at_each_value(drawn):
+def test_the_share_of_images_rises_by_one_at_each_value():
     a = attack("a", [1, 1, 0, 1], lpips=[0.004, 0.001, 0.002, 0.003])
-    section = report.distributions(results_of(a, attack("b", [1] * 4, lpips=[0.002] * 4), attack("c", [1] * 4)))
-    boxes, shares = drawn[0].axes
+    results = results_of(a, attack("b", [1] * 4, lpips=[0.002] * 4), attack("c", [1] * 4))
+    blocks = list(report.Distributions()(results))
+    boxes, shares = figures_of(blocks)[0].axes
     curve = {line.get_label(): line for line in shares.get_lines()}["a"]
     assert curve.get_xydata() == pytest.approx(np.array([[1, 25], [2, 50], [3, 75], [4, 100]]))
     assert [label.get_text() for label in boxes.get_yticklabels()] == ["a", "b"]
     assert shares.get_xscale() == "linear"
-    assert "t: 4 images" in section.html
+    assert "t: 4 images" in text_of(blocks)
 
 
 @pytest.mark.parametrize(("smallest", "scale"), [(0.001, "log"), (0.0, "linear")])
-def test_distances_that_lie_far_apart_are_drawn_by_ratio(drawn, smallest, scale):
-    report.distributions(results_of(attack("a", [1, 1], lpips=[smallest, 0.5])))
-    assert [axes.get_xscale() for axes in drawn[0].axes] == [scale, scale]
+def test_distances_that_lie_far_apart_are_drawn_by_ratio(smallest, scale):
+    (figure,) = figures_of(report.Distributions()(results_of(attack("a", [1, 1], lpips=[smallest, 0.5]))))
+    assert [axes.get_xscale() for axes in figure.axes] == [scale, scale]
 
 
 def test_changes_are_amplified_until_the_middle_method_reaches_black_and_white():
@@ -239,12 +215,12 @@ def titles(figure):
     return [axes.get_title() for axes in figure.axes]
 
 
-def test_a_gallery_shows_what_all_methods_have_kept(drawn, classes):
+def test_a_gallery_shows_what_all_methods_have_kept(classes):
     """Image 5 is missing from b; "crane" is the name of two classes, so that a reader cannot tell who is fooled."""
     stored = {"a": pictures([3, 5, 7], [0, 1, 2], 80), "b": pictures([3, 7], [1, 1], 80, saliency=True)}
-    section = report.gallery(results_of(attack("a", [1]), attack("b", [1]), stored=stored))
-    assert list(section.files) == ["gallery_1.png", "gallery_2.png"]
-    first, second = drawn
+    blocks = list(report.Gallery()(results_of(attack("a", [1]), attack("b", [1]), stored=stored)))
+    assert list(files_of(blocks)) == ["gallery_1.png", "gallery_2.png"]
+    first, second = figures_of(blocks)
     assert titles(first)[:4] == ["tabby", "", "detail", "saliency"]
     assert titles(first)[4::4] == ["tabby", "crane"]
     assert titles(second)[::4] == ["crane", "crane", "crane"]
@@ -253,40 +229,37 @@ def test_a_gallery_shows_what_all_methods_have_kept(drawn, classes):
     assert [len(axes.get_images()) for axes in first.axes] == [1, 0, 1, 1, 1, 1, 1, 0, 1, 1, 1, 1]
     assert [axes.get_ylabel() for axes in first.axes[::4]] == ["original", "a", "b"]
     assert (first.axes[11].get_images()[0].get_array() == stored["b"]["gallery/saliency_attacked"][0].numpy()).all()
-    assert "Details show" in section.html
+    assert "Details show" in text_of(blocks)
 
 
-def test_digits_stand_beside_each_other_in_grey(drawn, classes):
+def test_digits_stand_beside_each_other_in_grey(classes):
     stored = {"a": pictures([0, 1, 2, 3], [1, 1, 1, 1], 28, channels=1)}
-    section = report.gallery(results_of(attack("a", [1]), stored=stored), images=3)
-    assert list(section.files) == ["gallery_1.png"]
-    assert titles(drawn[0])[6:] == ["crane", "change × 25"] * 3
-    image = drawn[0].axes[0].get_images()[0]
+    blocks = list(report.Gallery(images=3)(results_of(attack("a", [1]), stored=stored)))
+    (figure,) = figures_of(blocks)
+    assert titles(figure)[6:] == ["crane", "change × 25"] * 3
+    image = figure.axes[0].get_images()[0]
     assert (image.get_array().shape, image.get_cmap().name, image.get_clim()) == ((28, 28), "gray", (0, 255))
-    assert "Details" not in section.html
+    assert "Details" not in text_of(blocks)
 
 
-def test_defences_run_from_none_to_the_strongest(drawn):
+def test_defences_run_from_none_to_the_strongest():
     views = {"jpeg 30": ([0, 0], [1, 0]), "depth 2": ([1, 1], [0, 0]), "jpeg 90": ([1, 0], [1, 1])}
-    section = report.defences(results_of(attack("a", [1, 1], views=views), attack("b", [0, 1])))
-    jpeg, depth = drawn[0].axes
+    blocks = list(report.Defences()(results_of(attack("a", [1, 1], views=views), attack("b", [0, 1]))))
+    jpeg, depth = figures_of(blocks)[0].axes
     assert [label.get_text() for label in jpeg.get_xticklabels()] == ["none", "90", "30"]
     assert [label.get_text() for label in depth.get_xticklabels()] == ["none", "2"]
     lines = {line.get_label(): line.get_xydata().tolist() for line in jpeg.get_lines()}
     assert lines == {"a": [[0, 100], [1, 50], [2, 0]], "b": [[0, 50]], "clean images misread": [[1, 0], [2, 50]]}
-    head, _, *rows = lines_of(section, "defences.md")
+    head, rows = table_of(blocks)
     assert head == ["task", "defence", "a", "b", "clean images misread"]
     assert [row[1] for row in rows] == ["none", "jpeg 90", "jpeg 30", "depth 2"]
     assert rows[3][-1] == "100.00 [34.24, 100.00]"  # n / (n + 1.96 ** 2)
-    assert {"defences.png", "defences.csv"} <= set(section.files)
+    assert {"defences.png", "defences.csv"} <= set(files_of(blocks))
 
 
 def test_what_was_not_measured_is_said_so():
     results = results_of(attack("a", [], lpips=[]), attack("b", [1, 1]))
-    assert lines_of(report.attack_table(results, ("lpips",)), "attacks.md") == [
-        ["task", "method", "images"],
-        ["---"] * 3,
-    ]
-    assert "No distance was measured" in report.distributions(results).html
-    assert "No images were kept" in report.gallery(results).html
-    assert "No defence was tried" in report.defences(results).html
+    assert table_of(report.AttackTable(("lpips",))(results)) == (["task", "method", "images"], [])
+    assert "No distance was measured" in text_of(report.Distributions()(results))
+    assert "No images were kept" in text_of(report.Gallery()(results))
+    assert "No defence was tried" in text_of(report.Defences()(results))

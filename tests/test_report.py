@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-from importlib import import_module
 from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,12 +11,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import smoke
+from blocks import figures_of, table_of, text_of
 from mlflow import MlflowClient
 
-from fairray import report
+from fairray import members, report
+from fairray import results as results_module
 from fairray.cli import main
-from fairray.report import figures, grid
+from fairray.records import DETAILS
 from fairray.statistics.intervals import mean_interval
+
+for declared in members.names("methods"):  # what their stages measure
+    members.load("methods", declared)
 
 PRINTED = Path(__file__).parents[1] / "conf" / "printed"
 ARGUMENTS = [*smoke.ARGUMENTS, "launch=local", "launch.threads=1"]
@@ -94,7 +98,7 @@ def test_a_trial_shows_everything(client, runs, reports):
     mean = (metrics["test_odds/seed0"] + metrics["test_odds/seed1"]) / 2
     assert metrics["test_odds"] == pytest.approx(mean)
     assert metrics["test_odds/low"] <= mean <= metrics["test_odds/high"]
-    assert {"test_true_positive_rate/0", "val_eacc", "test_auc"} <= set(metrics)
+    assert {"test_true_positive_rate/group 0", "val_eacc", "test_auc"} <= set(metrics)
     curve = client.get_metric_history(run.info.run_id, "student/val_odds")
     assert [point.step for point in curve] == [0, 1]
 
@@ -146,14 +150,14 @@ def test_the_script_is_the_command(output):
 def ran(task, arm, point=None, val=None, parts=(), **test):
     """A trial and its records; of each metric the seeds' values on test data, and on validation data where they differ.
 
-    parts: further test values with what they are of, such as a view.
+    parts: further test values with what they are of, such as a group.
     """
     made = SimpleNamespace(task=task, arm=arm, uid=f"{task} {arm} {point}", point=point or {}, method={"name": arm})
     made.seeds = tuple(range(len(next(iter(test.values())))))
     wanted = [({"split": "test"}, test), ({"split": "val"}, test | (val or {}))]
     rows = [
-        {"task": task, "arm": arm, "trial": made.uid, "seed": seed, "metric": metric, "value": value, "epoch": np.nan}
-        | {"group": "all", "view": None, **made.point, **which}
+        {"task": task, "arm": arm, "trial": made.uid, "seed": seed, "metric": metric, "value": value}
+        | {**dict.fromkeys(DETAILS), "uid": f"{made.uid} {seed}", **made.point, **which}
         for which, metrics in [*wanted, *(({"split": "test", **which}, metrics) for which, metrics in parts)]
         for metric, values in metrics.items()
         for seed, value in enumerate(values)
@@ -163,25 +167,9 @@ def ran(task, arm, point=None, val=None, parts=(), **test):
 
 def results_of(*runs, **study):
     said = {"baseline": None, "printed": None, "printed_tasks": {}, "left_out": {}, "arms": lambda: iter(())}
-    said["objectives"] = {"odds": "minimize", "mse": "minimize", "gap": "maximize"}
+    said["objectives"] = ("odds", "mse", "gap")
     records = pd.DataFrame([row for _, rows in runs for row in rows])
     return report.Results(SimpleNamespace(**said | study), records, [trial for trial, _ in runs], {})
-
-
-def text_of(section):
-    return re.sub(r"<img[^>]*>|</?(b|span)[^>]*>", "", section.html)
-
-
-def lines_of(section, name):
-    """The cells of a table's rows, without its head."""
-    return [line.strip("| ").split(" | ") for line in section.files[name].decode().splitlines()[2:]]
-
-
-@pytest.fixture
-def drawn(monkeypatch):
-    """Makes figures come back as matplotlib's, in place of a section."""
-    for module in (figures, grid, import_module("fairray.report.sweep")):
-        monkeypatch.setattr(module, "figure_section", lambda title, figure, *rest: figure)
 
 
 def printed_file(folder, *lines):
@@ -199,37 +187,42 @@ def test_the_average_is_over_tasks_and_then_over_seeds(tmp_path):
     odds = {"a": [0.1, 0.3], "b": [0.2, 0.2], "c": [0.3, 0.7]}
     runs = [ran(task, "m", odds=values, eacc=[0.5, 0.5]) for task, values in odds.items()]
     printed = printed_file(tmp_path, "a,m,odds,1,", "b,m,odds,2,", "c,m,odds,6,", "a,m,eacc,50,")
-    section = report.table(results_of(*runs, ran("a", "n", odds=[0.1, 0.1]), printed=printed), ("odds", "eacc"))
-    averages = [line for line in lines_of(section, "table.md") if line[0] == "average of 3 tasks"]
-    assert averages == [["average of 3 tasks", "m", "", "30.00 [-97.06, 157.06]", "3.00", "50.00 [50.00, 50.00]"]]
-    assert "average" not in report.table(results_of(*runs[:2]), ("odds",)).html
+    table = report.Table(("odds", "eacc"))
+    _, rows = table_of(table(results_of(*runs, ran("a", "n", odds=[0.1, 0.1]), printed=printed)))
+    averages = [row for row in rows if row[0] == "average of 3 tasks"]
+    assert averages == [["average of 3 tasks", "m", "", "30.00 [-97.06, 157.06]", "3.00", "50.00 [50.00, 50.00]", ""]]
+    _, rows = table_of(table(results_of(*runs[:2])))
+    assert [row[0] for row in rows] == ["a", "b"]
 
 
 def test_a_metric_that_was_not_measured_is_left_blank():
     results = results_of(ran("t", "m", odds=[0.1, 0.1]), ran("u", "m", mse=[0.05, 0.05]))
-    section = report.table(results, ("odds", "eacc", "mse"))
-    assert lines_of(section, "table.md") == [
-        ["t", "m", "2", "10.00 [10.00, 10.00]"],
+    blocks = list(report.Table(("odds", "eacc", "mse"))(results))
+    assert table_of(blocks)[1] == [
+        ["t", "m", "2", "10.00 [10.00, 10.00]", ""],
         ["u", "m", "2", "", "0.0500 [0.0500, 0.0500]"],
     ]
-    assert "Odds (%): lower is better." in section.html
-    assert "MSE: lower is better." in section.html
+    assert "Odds (%), lower is better. MSE, lower is better." in text_of(blocks)
 
 
 def test_printed_values_of_another_task_say_so(tmp_path):
     printed = printed_file(tmp_path, "Attractive/Male,m,odds,2.79,")
     results = results_of(ran("digits", "m", odds=[0.1]), printed=printed, printed_tasks={"digits": "Attractive/Male"})
-    section = report.table(results, ("odds",))
-    assert lines_of(section, "table.md") == [["digits", "m", "1", "10.00", "2.79"]]
-    assert "Printed: values of Attractive/Male beside digits." in section.html
+    blocks = list(report.Table(("odds",))(results))
+    assert table_of(blocks)[1] == [["digits", "m", "1", "10.00", "2.79"]]
+    assert "Printed: values of Attractive/Male beside digits." in text_of(blocks)
 
 
 def test_the_verdict_is_of_what_both_methods_have():
     runs = [ran("t", "standard", mse=[0.05, 0.07], odds=[0.1, 0.2]), ran("t", "m", mse=[0.04, 0.06])]
-    section = text_of(report.verdict(results_of(*runs, baseline="standard"), ("odds", "mse")))
-    assert "t, m: MSE -0.0100 [-0.0100, -0.0100], better." in section
-    mse_alone = report.verdict(results_of(*runs, baseline="standard"), ("mse",))
-    assert "percentage points" not in mse_alone.html
+    results = results_of(*runs, baseline="standard")
+    assert "t, m: MSE -0.0100 [-0.0100, -0.0100], better." in text_of(report.Verdict(("odds", "mse"))(results))
+    assert "percentage points" not in text_of(report.Verdict(("mse",))(results))
+
+
+def test_without_metrics_it_is_the_study_s_objectives():
+    results = results_of(ran("t", "m", odds=[0.1], mse=[0.1], eacc=[0.5]))
+    assert table_of(report.Table()(results))[0] == ["task", "method", "seeds", "Odds", "MSE"]
 
 
 def test_groups_stand_beside_the_printed_ones(tmp_path):
@@ -237,28 +230,35 @@ def test_groups_stand_beside_the_printed_ones(tmp_path):
     groups = [({"group": "non-white"}, {"group_mse": [0.02, 0.02]}), ({"group": "white"}, {"group_mse": [0.04, 0.04]})]
     run = ran("Age", "m", mse=[0.03, 0.03], parts=groups)
     results = results_of(run, printed=printed, printed_tasks={"Age": "Regression"})
-    section = report.by_group(results, "group_mse")
-    head = section.files["group_mse.md"].decode().splitlines()[0]
-    assert head == "| task | method | all | all printed | non-white | white | white printed |"
+    head, rows = table_of(report.ByGroup("group_mse")(results))
+    assert head == ["task", "method", "all", "all printed", "non-white", "white", "white printed"]
     all_, nonwhite, white = (f"{v} [{v}, {v}]" for v in ("0.0300", "0.0200", "0.0400"))
-    assert lines_of(section, "group_mse.md") == [["Age", "m", all_, "0.0473", nonwhite, white, "0.0495"]]
+    assert rows == [["Age", "m", all_, "0.0473", nonwhite, white, "0.0495"]]
 
 
-def test_the_effect_of_a_trigger_is_on_the_same_examples(tmp_path):
+def test_the_effect_of_a_trigger_is_on_the_same_examples(tmp_path, monkeypatch):
     """Group 1 differs most from all examples, with any trigger; group 0 is what a trigger changes most."""
-    seen = {"all, clean": 0.5, "all, trigger 0": 0.51, "group 1, trigger 0": 0.9, "group 1, trigger 1": 0.9}
-    seen |= {"group 0, trigger 0": 0.3, "group 0, trigger 1": 0.34}
-    parts = [({"view": view}, {"eacc": [value, value]}) for view, value in seen.items()]
+    seen = {(None, "0"): 0.51, ("b", "0"): 0.9, ("b", "1"): 0.9, ("a", "0"): 0.3, ("a", "1"): 0.34}
+    parts = [({"group": group, "trigger": trigger}, {"eacc": [v, v]}) for (group, trigger), v in seen.items()]
+    monkeypatch.setattr(results_module, "dataset", lambda member: SimpleNamespace(groups=("a", "b")))
     printed = printed_file(tmp_path, 't,m,eacc,70,"group 0, trigger 0"', 't,m,eacc,72.5,"group 0, trigger 1"')
-    section = report.views(results_of(ran("t", "m", odds=[0, 0], parts=parts), printed=printed), "eacc")
+    blocks = list(
+        report.Views("eacc")(
+            results_of(ran("t", "m", eacc=[0.5, 0.5], parts=parts), printed=printed, tasks={"t": None})
+        )
+    )
     said = "t: m +4.00 [+4.00, +4.00] (group 0, trigger 1 against group 0, trigger 0, printed +2.50)."
-    assert said in text_of(section)
-    assert lines_of(section, "views.md")[0] == ["t", "all, clean", "50.00 [50.00, 50.00]"]
-    assert lines_of(section, "views.md")[-1] == ["t", "group 0, trigger 1", "34.00 [34.00, 34.00]", "72.50"]
+    assert said in text_of(blocks)
+    _, rows = table_of(blocks)
+    assert rows[0] == ["t", "all, clean", "50.00 [50.00, 50.00]", ""]
+    assert rows[-1] == ["t", "group 0, trigger 1", "34.00 [34.00, 34.00]", "72.50"]
 
 
 GRID = {"x": "method.tar_negative", "y": "method.tar_positive"}
-MARK = {"t": (0.2, 0.9, 0.5)}
+
+
+def mark(data):
+    return 0.2, 0.9, 0.5
 
 
 def searched(val, test):
@@ -269,7 +269,8 @@ def searched(val, test):
         *(
             ran("t", "m", dict(zip(GRID.values(), cell, strict=True)), val={"odds": on_val}, odds=on_test)
             for cell, (on_val, on_test) in values.items()
-        )
+        ),
+        datasets=lambda: {"t": None},
     )
 
 
@@ -279,7 +280,7 @@ def test_the_best_cell_is_chosen_on_validation_data_and_judged_on_test_data():
     From (0.5, 0.5) to (0.2, 0.9) the way is (-0.3, 0.4), and (0, 0.5) on it 0.2 / 0.25.
     """
     results = searched(val={(0.5, 1.0): [0.1, 0.12]}, test={(0.5, 1.0): [0.2, 0.22], (1.0, 1.0): [0.01, 0.01]})
-    said = text_of(report.grid_verdict(results, **GRID, metric="odds", marks=MARK))
+    said = text_of(report.GridVerdict(**GRID, metric="odds", mark=mark)(results))
     assert "Odds 21.00 [8.29, 33.71] at tar negative = 0.5, tar positive = 1, the best cell on validation" in said
     assert "(strength 0.80 on the way" in said
     assert "41.00 [28.29, 53.71] at tar negative = 0, tar positive = 1, the cell nearest to the data's own" in said
@@ -290,14 +291,15 @@ def test_the_best_cell_is_chosen_on_validation_data_and_judged_on_test_data():
 def test_a_cell_that_is_best_by_luck_is_not_when_chosen_on_other_seeds():
     """Each seed has its own lucky cell, which the other seed's choice never is: the gain of the choice is none."""
     lucky = {(0.0, 0.0): [0.0, 0.42], (1.0, 0.0): [0.4, 0.01]}
-    said = text_of(report.grid_verdict(searched(val=lucky, test=lucky), **GRID, metric="odds", marks=MARK))
+    said = text_of(report.GridVerdict(**GRID, metric="odds", mark=mark)(searched(val=lucky, test=lucky)))
     assert "the best minus the nearest -20.50 [" in said
     assert "+0.00 [+0.00, +0.00] where each seed's cell is chosen on the others" in said
 
 
-def test_the_mark_lies_at_its_value_between_cells(drawn):
+def test_the_mark_lies_at_its_value_between_cells():
     results = searched(val={(0.5, 1.0): [0.1, 0.1]}, test={(1.0, 0.0): [0.05, 0.05]})
-    axes = report.heatmap(results, **GRID, metrics=("odds",), marks=MARK).axes[0]
+    (figure,) = figures_of(report.Heatmap(**GRID, metrics=("odds",), mark=mark)(results))
+    axes = figure.axes[0]
     lines = labelled(axes)
     assert lines["the data's own"].get_xydata().tolist() == [[0.2, 0.9]]
     assert lines["best on validation"].get_xydata().tolist() == [[0.5, 1.0]]
@@ -309,7 +311,7 @@ def test_the_mark_lies_at_its_value_between_cells(drawn):
     assert len(texts) == 9
 
 
-def test_the_correlation_is_over_the_tasks_means(drawn, monkeypatch):
+def test_the_correlation_is_over_the_tasks_means():
     means = {
         "Adult income/sex": (10, 14),
         "Adult income/race": (20, 21),
@@ -320,35 +322,34 @@ def test_the_correlation_is_over_the_tasks_means(drawn, monkeypatch):
         ran(task, "m", odds=[0.1, 0.1], data_bias=[x / 100, x / 100], artificial_bias=[y / 100 - 0.01, y / 100 + 0.01])
         for task, (x, y) in means.items()
     ]
-    axes = report.scatter(results_of(*runs), "data_bias", "artificial_bias").axes[0]
+    blocks = list(report.Scatter("data_bias", "artificial_bias")(results_of(*runs)))
+    axes = figures_of(blocks)[0].axes[0]
     r = np.corrcoef(*zip(*means.values(), strict=True))[0, 1]
     assert axes.get_title().startswith(f"r = {r:.2f} [")
     assert axes.get_title().endswith("n = 4 tasks")
     assert {text.get_text(): text.xy for text in axes.texts}["1"] == pytest.approx((10, 14))
     assert "1: Adult income/sex" in labelled(axes)
     assert {"Adult", "MEPS"} <= set(axes.get_legend_handles_labels()[1])
-    monkeypatch.undo()
-    assert (
-        "artificial bias minus data bias: +1.00 ["
-        in report.scatter(results_of(*runs), "data_bias", "artificial_bias").html
-    )
+    assert "artificial bias minus data bias: +1.00 [" in text_of(blocks)
 
 
 @pytest.mark.parametrize(("values", "scale"), [((0.5, 2, 20), "log"), ((0.0, 0.5, 1.0), "linear")])
-def test_a_sweep_over_more_than_a_decade_is_drawn_by_ratio(drawn, values, scale):
+def test_a_sweep_over_more_than_a_decade_is_drawn_by_ratio(values, scale):
     runs = [ran("t", "m", {"method.value": v}, gap=[0.1 * v, 0.1 * v + 0.02]) for v in values]
-    shown, hidden = report.sweep(results_of(*runs), ("gap", "odds")).axes
+    (figure,) = figures_of(report.Sweep(("gap", "odds"))(results_of(*runs)))
+    shown, hidden = figure.axes
     assert shown.get_xscale() == scale
     assert not hidden.get_visible()
     expected = [[v, 10 * v + 1] for v in values]
     assert labelled(shown)["mean [95 %]"].get_xydata() == pytest.approx(np.array(expected))
 
 
-def test_of_several_searched_numbers_a_sweep_joins_what_differs_in_one(drawn):
+def test_of_several_searched_numbers_a_sweep_joins_what_differs_in_one():
     """Of a, b on a grid of 2 x 2 and a point beside it: two lines along each, and a point that stands alone."""
     points = [(1, 1), (1, 2), (2, 1), (2, 2), (7, 5)]
     runs = [ran("t", "m", {"method.a": a, "method.b": b}, gap=[0.1 * a + 0.01 * b] * 2) for a, b in points]
-    along_a, along_b = report.sweep(results_of(*runs), ("gap",)).axes
+    (figure,) = figures_of(report.Sweep(("gap",))(results_of(*runs)))
+    along_a, along_b = figure.axes
     lines = [line.get_xydata().tolist() for line in along_a.get_lines() if line.get_label() == "mean [95 %]"]
     assert lines == [pytest.approx(np.array([[1, 11], [2, 21]])), pytest.approx(np.array([[1, 12], [2, 22]]))]
     assert [text.get_text() for text in along_a.get_legend().get_texts()] == ["b = 1", "b = 2"]
@@ -356,9 +357,10 @@ def test_of_several_searched_numbers_a_sweep_joins_what_differs_in_one(drawn):
     assert sum(len(dots.get_offsets()) for dots in along_a.collections if dots.get_label() == "seeds") == 10
 
 
-def test_the_tradeoff_has_a_panel_for_each_task_with_both_metrics(drawn):
+def test_the_tradeoff_has_a_panel_for_each_task_with_both_metrics():
     runs = [ran(task, "m", odds=[0.1, 0.2], eacc=[0.7, 0.8]) for task in "abcd"]
-    figure = report.tradeoff(results_of(*runs, ran("e", "m", mse=[0.1, 0.1])), x="odds", y="eacc")
+    results = results_of(*runs, ran("e", "m", mse=[0.1, 0.1]))
+    (figure,) = figures_of(report.Tradeoff(x="odds", y="eacc")(results))
     assert [axes.get_title() for axes in figure.axes if axes.get_visible()] == list("abcd")
     mean = figure.axes[0].containers[0].lines[0].get_xydata()
     assert mean == pytest.approx(np.array([[15, 75]]))

@@ -24,13 +24,15 @@ __all__ = ["Outcome", "run", "run_study"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run left: how many trials it computed, in what time, the packs that failed, with why, and the report."""
+    """What a run left: how many trials it computed, in what time, the packs that failed, with why, the files of the
+    report, and what those of its sections say that are broken."""
 
     trials: int
     computed: int
     seconds: float
     failures: list[tuple[Pack, str]]
     files: list[Path] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
 
 
 def run_study(study: Study) -> Outcome:
@@ -46,12 +48,12 @@ def run_study(study: Study) -> Outcome:
     found = open_results(study)
     if found is None:
         return outcome
-    from fairray.launch.reporting import write_report  # plotting takes its time to import
+    from fairray.report import write_report  # plotting takes its time to import
 
-    files = write_report(found)
+    files, broken = write_report(found)
     if mirror is not None:
         mirror.finish(found.summary, files)
-    return replace(outcome, files=files)
+    return replace(outcome, files=files, broken=broken)
 
 
 def run(study: Study, mirror: "tracking.Mirror | None" = None) -> Outcome:

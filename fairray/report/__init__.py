@@ -1,47 +1,41 @@
-"""Tables, figures and verdicts of a study's records. Nothing here trains, and nothing else here plots."""
+"""Sections of a study's report, one file each: a frozen dataclass that gives blocks.
 
-from fairray.report.attacks import attack_costs, attack_table, attack_verdict
-from fairray.report.breakdown import by_group, views
-from fairray.report.comparison import comparison
-from fairray.report.defences import defences
-from fairray.report.distributions import distributions
-from fairray.report.embedding import embedding
-from fairray.report.figures import scatter, tradeoff
-from fairray.report.gallery import gallery
-from fairray.report.grid import grid_verdict, heatmap
-from fairray.report.page import write
-from fairray.report.pareto import pareto
-from fairray.report.samples import samples
-from fairray.report.section import Section
-from fairray.report.sweep import sweep
-from fairray.report.tables import table, verdict
-from fairray.report.trust import probed, trust_matrices, trust_scores
+What is public here is a section: `report.Table` is in table.py. A section is loaded when it is asked for, as most draw
+with seaborn. Nothing here trains, and nothing else here plots.
+"""
+
+import re
+from collections.abc import Iterable
+from importlib import import_module
+from typing import Any, Protocol
+
+from fairray.report._blocks import Bad, Block, Frame, Good, Items, Line, Picture, Strong, Text
 from fairray.results import Results
 
 __all__ = [
-    "Results",
-    "Section",
-    "attack_costs",
-    "attack_table",
-    "attack_verdict",
-    "by_group",
-    "comparison",
-    "defences",
-    "distributions",
-    "embedding",
-    "gallery",
-    "grid_verdict",
-    "heatmap",
-    "pareto",
-    "probed",
-    "samples",
-    "scatter",
-    "sweep",
-    "table",
-    "tradeoff",
-    "trust_matrices",
-    "trust_scores",
-    "verdict",
-    "views",
-    "write",
-]
+    "Bad", "Block", "Frame", "Good", "Items", "Line", "Picture", "Results", "Section", "Strong", "Text", "comparison",
+    "load_sections", "write", "write_report",
+]  # fmt: skip
+
+LAZY = {"write": "_page", "comparison": "_study", "load_sections": "_study", "write_report": "_study"}
+
+
+class Section(Protocol):
+    """A member of fairray/report: what one part of the page shows. Its title stands over it."""
+
+    @property
+    def title(self) -> str: ...
+
+    def __call__(self, results: Results) -> Iterable[Block]:
+        """The blocks in their order. What it raises stands in its place, with the blocks that it gave before."""
+
+
+def __getattr__(name: str) -> Any:
+    """What is not loaded yet: a section, from the file that is called like it, or what writes the page."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    try:
+        return getattr(import_module(f"{__name__}.{LAZY.get(name, words)}"), name)
+    except ModuleNotFoundError as error:
+        if error.name != f"{__name__}.{words}":
+            raise
+        raise AttributeError(f"module {__name__!r} has no section {name!r}") from None

@@ -1,6 +1,8 @@
-"""How far attacks move images, image by image: box plots and cumulative shares (Figures 3.2 and 3.3)."""
+"""How far attacks move images, image by image: box plots and cumulative shares (Imperceptible Attacks, Figures 3.2
+and 3.3)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import cycle
 
 import numpy as np
@@ -9,66 +11,72 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fairray.report.attacks import attacked, counted, of_images
-from fairray.report.figures import by_ratio, coloured, directed, figure_section, legend_above
-from fairray.report.section import Section, joined
+from fairray.report._blocks import Block, Picture, Text
+from fairray.report._figures import add_legend_above, pick_colours, scale_by_ratio
+from fairray.report._images import count_images, find_attacked, read_images
+from fairray.report._words import directed, named
 from fairray.results import Results
 
-__all__ = ["distributions"]
+__all__ = ["Distributions"]
 
 STROKES = "-", (0, (4, 2)), (0, (1, 1))  # in turn, as curves that lie on each other hide each other
 
 
-def distributions(results: Results, metrics: Sequence[str] = ("dists", "lpips")) -> Section:
+@dataclass(frozen=True)
+class Distributions:
     """A figure per task with a row per metric: boxes of the values of each method, and the share of images below."""
-    title, arms = "Distances image by image", attacked(results)
-    values = {task: {metric: _values(results, task, of, metric) for metric in metrics} for task, of in arms.items()}
-    values = {task: measured for task, of in values.items() if (measured := {m: v for m, v in of.items() if v})}
-    if not values:
-        return Section(title, "<p>No distance was measured.</p>")
-    figures = [
-        figure_section(title, _drawn(task, arms[task], measured), f"distributions_{place}.png")
-        for place, (task, measured) in enumerate(values.items(), 1)
-    ]
-    text = (
-        "Of each attacked image, fooled or not, the distance of what an attack makes of it; left the quartiles, with "
-        "whiskers to at most 1.5 times the box and points beyond, right the share of images with at most that distance "
-        f"({counted(results, {task: arms[task] for task in values})})."
-    )
-    return joined(title, figures, text)
+
+    metrics: tuple[str, ...] = ("dists", "lpips")
+    title: str = "Distances image by image"
+
+    def __call__(self, results: Results) -> Iterator[Block]:
+        arms = find_attacked(results)
+        values = {task: self._measure(results, task, of) for task, of in arms.items()}
+        values = {task: measured for task, measured in values.items() if measured}
+        if not values:
+            yield Text("No distance was measured.")
+            return
+        for place, (task, measured) in enumerate(values.items(), 1):
+            alt = f"{', '.join(map(named, measured))} of each image of {task}, by method"
+            yield Picture(f"distributions_{place}", _draw(task, arms[task], measured), alt)
+        yield Text(
+            "Of each attacked image, fooled or not, the distance of what an attack makes of it; left the quartiles, "
+            "with whiskers to at most 1.5 times the box and points beyond, right the share of images with at most that "
+            f"distance ({count_images(results, {task: arms[task] for task in values})})."
+        )
+
+    def _measure(self, results: Results, task: str, arms: Sequence[str]) -> dict[str, dict[str, pd.Series]]:
+        """By metric, the values of the methods that have any."""
+        found = {metric: {arm: read_images(results, task, arm, metric) for arm in arms} for metric in self.metrics}
+        found = {metric: {arm: values for arm, values in of.items() if len(values)} for metric, of in found.items()}
+        return {metric: of for metric, of in found.items() if of}
 
 
-def _values(results: Results, task: str, arms: Sequence[str], metric: str) -> dict[str, pd.Series]:
-    """The values of the methods that have any."""
-    found = {arm: of_images(results, task, arm, metric) for arm in arms}
-    return {arm: values for arm, values in found.items() if len(values)}
-
-
-def _drawn(task: str, arms: Sequence[str], measured: dict[str, dict[str, pd.Series]]) -> Figure:
-    colours = coloured(arms)
+def _draw(task: str, arms: Sequence[str], measured: dict[str, dict[str, pd.Series]]) -> Figure:
+    colours = pick_colours(arms)
     with sns.axes_style("whitegrid"):
         figure = Figure(figsize=(11.0, 0.6 + len(measured) * (1.3 + 0.3 * len(arms))), layout="constrained")
         panels = figure.subplots(len(measured), 2, squeeze=False, sharex="row")
         for (metric, values), (boxes, shares) in zip(measured.items(), panels, strict=True):
-            _boxes(boxes, values, colours)
-            _shares(shares, values, colours)
-            by_ratio(boxes, pd.concat([*values.values()]))
+            _draw_boxes(boxes, values, colours)
+            _draw_shares(shares, values, colours)
+            scale_by_ratio(boxes, pd.concat([*values.values()]))
             for axes in (boxes, shares):
                 axes.set(xlabel=directed(metric))
         for axes in panels[0]:
             axes.set_title(task)
-        legend_above(figure)
+        add_legend_above(figure)
     return figure
 
 
-def _boxes(axes: Axes, values: dict[str, pd.Series], colours: dict) -> None:
+def _draw_boxes(axes: Axes, values: dict[str, pd.Series], colours: dict) -> None:
     rows = pd.concat(values, names=["method"]).rename("value").reset_index()
     style = {"width": 0.65, "linewidth": 1, "fliersize": 2.5}
     sns.boxplot(rows, x="value", y="method", hue="method", palette=colours, legend=False, ax=axes, **style)
     axes.set_ylabel("")
 
 
-def _shares(axes: Axes, values: dict[str, pd.Series], colours: dict) -> None:
+def _draw_shares(axes: Axes, values: dict[str, pd.Series], colours: dict) -> None:
     for (arm, sample), stroke in zip(values.items(), cycle(STROKES), strict=False):
         shares = np.arange(1, len(sample) + 1) / len(sample) * 100
         axes.step(np.sort(sample), shares, where="post", color=colours[arm], ls=stroke, lw=1.8, label=arm)

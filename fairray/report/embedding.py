@@ -1,6 +1,7 @@
 """What features look like: t-SNE maps of test images, coloured by what they are."""
 
-from html import escape
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import pandas as pd
 import seaborn as sns
@@ -8,37 +9,32 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fairray.data import Dataset
-from fairray.report.figures import figure_section
-from fairray.report.section import Section
+from fairray.report._blocks import Block, Picture, Text
 from fairray.results import Results
 from fairray.trial import dataset
 
-__all__ = ["embedding"]
+__all__ = ["Embedding"]
 
 
-def embedding(results: Results) -> Section:
+@dataclass(frozen=True)
+class Embedding:
     """A row of maps for each method on each task, coloured by the classes of one task after the other; first seed."""
-    maps = {pair: found for pair in results.chosen if len(found := _map_of(results, *pair))}
-    if not maps:
-        return Section("Features", "<p>No features were laid out: set methods.*.tsne to a number of images.</p>")
-    data = {task: dataset(results.study.tasks[task]) for task, _ in maps}
-    across = max(len(one.tasks) for one in data.values())
-    with sns.axes_style("white"):
-        figure = Figure(figsize=(3.4 * across, 0.4 + 3.3 * len(maps)), layout="constrained")
-        panels = figure.subplots(len(maps), across, squeeze=False)
-        for ((task, arm), points), row in zip(maps.items(), panels, strict=True):
-            for axes, name in zip(row, data[task].tasks, strict=False):
-                _draw(axes, points, data[task], name)
-                axes.set(title=f"{task}, {arm}: by {name}", xticks=[], yticks=[])
-                axes.title.set_fontsize(9)
-            for axes in row[len(data[task].tasks) :]:
-                axes.set_visible(False)
-    counts = ", ".join(sorted({str(len(points)) for points in maps.values()}))
-    text = f"t-SNE of the feature layer on {escape(counts)} test images, first seed; a colour is a class."
-    return figure_section("Features", figure, "tsne.png", text)
+
+    title: str = "Features"
+
+    def __call__(self, results: Results) -> Iterator[Block]:
+        maps = {pair: found for pair in results.chosen if len(found := _read_map(results, *pair))}
+        if not maps:
+            yield Text("No features were laid out: set methods.*.tsne to a number of images.")
+            return
+        data = {task: dataset(results.study.tasks[task]) for task, _ in maps}
+        counts = ", ".join(sorted({str(len(points)) for points in maps.values()}))
+        caption = f"t-SNE of the feature layer on {counts} test images, first seed; a colour is a class."
+        alt = f"maps of test images for {'; '.join(map(', '.join, maps))}"
+        yield Picture("tsne", _draw(maps, data), alt, caption)
 
 
-def _map_of(results: Results, task: str, arm: str) -> pd.DataFrame:
+def _read_map(results: Results, task: str, arm: str) -> pd.DataFrame:
     """The places of the examples, by their ids; empty where the method lays none out."""
     records = results.records
     if "sample" not in records:
@@ -48,7 +44,23 @@ def _map_of(results: Results, task: str, arm: str) -> pd.DataFrame:
     return rows.pivot(index="sample", columns="metric", values="value")
 
 
-def _draw(axes: Axes, points: pd.DataFrame, data: Dataset, name: str) -> None:
+def _draw(maps: Mapping[tuple[str, str], pd.DataFrame], data: Mapping[str, Dataset]) -> Figure:
+    """maps: by task and method, the places of examples. data: by task."""
+    across = max(len(one.tasks) for one in data.values())
+    with sns.axes_style("white"):
+        figure = Figure(figsize=(3.4 * across, 0.4 + 3.3 * len(maps)), layout="constrained")
+        panels = figure.subplots(len(maps), across, squeeze=False)
+        for ((task, arm), points), row in zip(maps.items(), panels, strict=True):
+            for axes, name in zip(row, data[task].tasks, strict=False):
+                _draw_map(axes, points, data[task], name)
+                axes.set(title=f"{task}, {arm}: by {name}", xticks=[], yticks=[])
+                axes.title.set_fontsize(9)
+            for axes in row[len(data[task].tasks) :]:
+                axes.set_visible(False)
+    return figure
+
+
+def _draw_map(axes: Axes, points: pd.DataFrame, data: Dataset, name: str) -> None:
     column, classes = data.tasks[name]
     labels = pd.Series(data.test[column].numpy(), index=data.test["id"].numpy())[points.index.astype(int)]
     colours = sns.color_palette("colorblind" if len(classes) <= 10 else "husl", len(classes))

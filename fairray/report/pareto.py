@@ -1,7 +1,7 @@
 """Two objectives of a search against each other: every point that was tried, and those that no other one beats."""
 
 from collections.abc import Iterator
-from html import escape
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -11,46 +11,43 @@ from matplotlib.figure import Figure
 
 from fairray.measures import find
 from fairray.records import headline
-from fairray.report.figures import by_ratio, coloured, directed, figure_section, legend_above
-from fairray.report.section import Section, named, shown
-from fairray.report.tables import items, pointed
+from fairray.report._blocks import Block, Items, Line, Picture, Strong, Text
+from fairray.report._figures import add_legend_above, pick_colours, scale_by_ratio
+from fairray.report._words import describe_point, directed, named, shown
 from fairray.results import Results
 from fairray.statistics.intervals import Interval, mean_interval
 from fairray.statistics.pareto import pareto_front
 
-__all__ = ["pareto"]
+__all__ = ["Pareto"]
 
 
-def pareto(results: Results, x: str, y: str) -> Section:
-    """Every point of every method, a panel per task; the front is of validation means, its values of test data."""
-    points = _points(results, x, y)
-    if points.empty:
-        return Section("Pareto front", "<p>Nothing was measured.</p>")
-    tasks, arms = (list(points[key].unique()) for key in ("task", "arm"))
-    colours = coloured(arms)
-    with sns.axes_style("whitegrid"):
-        figure = Figure(figsize=(1.0 + 6.4 * len(tasks), 5.4), layout="constrained")
-        for task, axes in zip(tasks, figure.subplots(1, len(tasks), squeeze=False)[0], strict=True):
-            of = points[points["task"] == task]
-            for arm in arms:
-                _scattered(axes, of[of["arm"] == arm], arm, colours[arm])
-            front = of[of["front"]].sort_values("x")
-            axes.plot(front["x"], front["y"], color="black", lw=1.2, ls="--", zorder=0)
-            axes.scatter(front["x"], front["y"], s=110, facecolors="none", edgecolors="black", label="front")
-            axes.set(title=task, xlabel=directed(x), ylabel=directed(y))
-            axes.set_ylim(_around(of["y"]))
-            if not by_ratio(axes, of["x"]):
-                axes.set_xlim(_around(of["x"]))
-        legend_above(figure)
-    text = (
-        f"Means over seeds on the test set with their 95 % intervals. On the front are the points whose "
-        f"{named(x)} and {named(y)} no other point of the task beats on validation data:"
-    )
-    section = figure_section("Pareto front", figure, "pareto.png", text)
-    return Section(section.title, section.html + items(_said(points, x, y)), section.files)
+@dataclass(frozen=True)
+class Pareto:
+    """Every point of every method, a panel per task; the front is of validation means, its values of test data.
+
+    x, y: metrics; without them the study's last objective and its first.
+    """
+
+    x: str | None = None
+    y: str | None = None
+    title: str = "Pareto front"
+
+    def __call__(self, results: Results) -> Iterator[Block]:
+        objectives = list(results.study.objectives)
+        x, y = self.x or objectives[-1], self.y or objectives[0]
+        points = _average(results, x, y)
+        if points.empty:
+            yield Text("Nothing was measured.")
+            return
+        caption = (
+            f"Means over seeds on the test set with their 95 % intervals. On the front are the points whose "
+            f"{named(x)} and {named(y)} no other point of the task beats on validation data:"
+        )
+        yield Picture("pareto", _draw(points, x, y), f"{named(y)} against {named(x)} of every point", caption)
+        yield Items(list(_describe_front(points, x, y)))
 
 
-def _points(results: Results, x: str, y: str) -> pd.DataFrame:
+def _average(results: Results, x: str, y: str) -> pd.DataFrame:
     """A row per trial: task, arm, place in the search, test intervals of x and y, and whether it is on the front."""
     rows = headline(results.records).query("metric in [@x, @y]")
     if rows.groupby("split")["metric"].nunique().reindex(["val", "test"]).ne(2).any():
@@ -60,7 +57,7 @@ def _points(results: Results, x: str, y: str) -> pd.DataFrame:
         split: part.groupby([*keys, "metric"], sort=False)["value"].agg(list).unstack("metric").dropna()
         for split, part in rows.groupby("split")
     }
-    places = {(trial.task, trial.arm, trial.uid): pointed(trial.point) for trial in results.trials}
+    places = {(trial.task, trial.arm, trial.uid): describe_point(trial.point) for trial in results.trials}
     table = values["test"].rename(columns={x: "x", y: "y"})
     for axis, metric in (("x", x), ("y", y)):
         table[f"interval {axis}"] = table[axis].map(lambda sample, metric=metric: _interval(sample, metric))
@@ -76,10 +73,32 @@ def _interval(values: list[float], metric: str) -> Interval:
     return mean_interval(value * find(metric).unit.factor for value in values)
 
 
-def _scattered(axes: Axes, points: pd.DataFrame, arm: str, colour) -> None:
+def _draw(points: pd.DataFrame, x: str, y: str) -> Figure:
+    tasks, arms = (list(points[key].unique()) for key in ("task", "arm"))
+    colours = pick_colours(arms)
+    with sns.axes_style("whitegrid"):
+        figure = Figure(figsize=(1.0 + 6.4 * len(tasks), 5.4), layout="constrained")
+        for task, axes in zip(tasks, figure.subplots(1, len(tasks), squeeze=False)[0], strict=True):
+            of = points[points["task"] == task]
+            for arm in arms:
+                _draw_points(axes, of[of["arm"] == arm], arm, colours[arm])
+            _draw_front(axes, of[of["front"]].sort_values("x"))
+            axes.set(title=task, xlabel=directed(x), ylabel=directed(y), ylim=_around(of["y"]))
+            if not scale_by_ratio(axes, of["x"]):
+                axes.set_xlim(_around(of["x"]))
+        add_legend_above(figure)
+    return figure
+
+
+def _draw_points(axes: Axes, points: pd.DataFrame, arm: str, colour) -> None:
     half = {axis: points[f"interval {axis}"].map(lambda interval: interval.half) for axis in "xy"}
     axes.errorbar(points["x"], points["y"], xerr=half["x"], yerr=half["y"], color=colour, fmt="none", lw=0.8, alpha=0.2)
     axes.scatter(points["x"], points["y"], color=colour, s=45, linewidths=0, label=arm)
+
+
+def _draw_front(axes: Axes, front: pd.DataFrame) -> None:
+    axes.plot(front["x"], front["y"], color="black", lw=1.2, ls="--", zorder=0)
+    axes.scatter(front["x"], front["y"], s=110, facecolors="none", edgecolors="black", label="front")
 
 
 def _around(values: pd.Series) -> tuple[float, float]:
@@ -88,8 +107,7 @@ def _around(values: pd.Series) -> tuple[float, float]:
     return float(values.min()) - margin, float(values.max()) + margin
 
 
-def _said(points: pd.DataFrame, x: str, y: str) -> Iterator[str]:
+def _describe_front(points: pd.DataFrame, x: str, y: str) -> Iterator[Line]:
     for row in points[points["front"]].sort_values(["task", "x"]).to_dict("records"):
         values = "; ".join(f"{named(m)} {shown(m, row[f'interval {axis}'])}" for axis, m in (("x", x), ("y", y)))
-        where = ", ".join(filter(None, [row["task"], row["arm"], row["place"]]))
-        yield f"<b>{escape(where)}</b>: {values}."
+        yield Strong(", ".join(filter(None, [row["task"], row["arm"], row["place"]]))), f": {values}."

@@ -1,29 +1,38 @@
 """What a data set of images looks like: test images of each class of each task."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from matplotlib.figure import Figure
 
 from fairray.data import Dataset
 from fairray.errors import BadInput
-from fairray.report.figures import figure_section
-from fairray.report.section import Section
+from fairray.report._blocks import Block, Picture, Text
 from fairray.results import Results
 from fairray.trial import dataset
 
-__all__ = ["contact_sheet", "samples"]
+__all__ = ["Samples"]
 
 ROWS = 2  # of images in a class
 CELL, GAP, LINE, HEADING, MARGIN = 0.85, 0.2, 0.24, 0.26, 0.25  # inches
 FRAME = 160  # grey, as white images have to be told from the page
 
 
-def samples(results: Results) -> Section:
+@dataclass(frozen=True)
+class Samples:
     """A contact sheet of the study's first data set."""
-    data = dataset(next(iter(results.study.tasks.values())))
-    if data.kind != "image":
-        return Section("Data", "<p>The data are no images.</p>")
-    return figure_section("Data", contact_sheet(data), "samples.png", "Test images of each class of each task.")
+
+    title: str = "Data"
+
+    def __call__(self, results: Results) -> Iterator[Block]:
+        data = dataset(next(iter(results.study.tasks.values())))
+        if data.kind != "image":
+            yield Text("The data are no images.")
+            return
+        caption = "Test images of each class of each task."
+        yield Picture("samples", contact_sheet(data), f"images of the classes of {', '.join(data.tasks)}", caption)
 
 
 def contact_sheet(dataset: Dataset, columns: int = 14) -> Figure:

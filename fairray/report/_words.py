@@ -1,21 +1,13 @@
-"""What a report is made of, and how it writes metrics and their values."""
+"""How a report writes metrics, their values, and the points of a search."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from typing import Any
 
 from fairray.measures import find
+from fairray.perceptual import dists, lpips, neural, pieapp, ssim  # noqa: F401 (tables speak of costs not measured)
 from fairray.statistics.intervals import Interval
 
-__all__ = ["Section", "joined", "named", "number", "shown", "with_unit"]
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of a report. html: its body. files: further forms of it, by file name."""
-
-    title: str
-    html: str
-    files: dict[str, bytes] = field(default_factory=dict)
+__all__ = ["describe_point", "directed", "named", "number", "shown", "with_unit"]
 
 
 def named(metric: str) -> str:
@@ -26,6 +18,11 @@ def named(metric: str) -> str:
 def with_unit(metric: str) -> str:
     """How a metric is printed, with what its values are multiplied by."""
     return named(metric) + find(metric).unit.label
+
+
+def directed(metric: str) -> str:
+    """How an axis is labelled."""
+    return f"{with_unit(metric)}, {find(metric).better} is better"
 
 
 def number(metric: str, value: float, sign: str = "") -> str:
@@ -41,7 +38,7 @@ def shown(metric: str, interval: Interval, sign: str = "") -> str:
     return mean if interval.n < 2 else f"{mean} [{low}, {high}]"
 
 
-def joined(title: str, sections: Sequence[Section], text: str) -> Section:
-    """Several sections as one, with a paragraph under them."""
-    files = {name: content for section in sections for name, content in section.files.items()}
-    return Section(title, "".join(section.html for section in sections) + f"<p>{text}</p>", files)
+def describe_point(point: Mapping[str, Any]) -> str:
+    """A point of a search in words."""
+    names = {key.split(".")[-1]: value for key, value in point.items()}
+    return ", ".join(f"{k} = {v:g}" if isinstance(v, int | float) else f"{k} = {v}" for k, v in names.items())

@@ -1,0 +1,48 @@
+"""A search over two numbers: its cells, the best of them, and where the data's own values lie."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from fairray.data import Dataset
+from fairray.measures import find
+from fairray.records import headline
+from fairray.results import Results
+
+__all__ = ["Cell", "Grid", "Mark", "find_best", "find_marks", "find_searches", "label_axis", "read_grids"]
+
+Mark = tuple[float, float, float]  # the data's own x and y, and the rate that both have where there is no bias
+Cell = tuple[float, float]
+Grid = dict[Cell, np.ndarray]  # of each cell (x, y) the values of the seeds, as printed
+
+
+def find_searches(results: Results, x: str, y: str) -> list[tuple[str, str]]:
+    """The methods on tasks of which both numbers are searched."""
+    return [pair for pair, trial in results.chosen.items() if {x, y} <= set(trial.point)]
+
+
+def find_marks(results: Results, mark: Callable[[Dataset], Mark] | None) -> dict[str, Mark]:
+    """The mark of each task's data."""
+    return {task: mark(data) for task, data in results.study.datasets().items()} if mark else {}
+
+
+def read_grids(results: Results, task: str, arm: str, x: str, y: str, metric: str) -> tuple[Grid, Grid]:
+    """The grid on validation and on test data, with the same seeds in the same order."""
+    rows = results.of(task, arm, headline(results.records))
+    rows = rows[rows["metric"] == metric].astype({x: float, y: float})
+    splits = [rows[rows["split"] == split] for split in ("val", "test")]
+    factor = find(metric).unit.factor
+    tables = [part.pivot_table(index=[x, y], columns="seed", values="value").dropna() * factor for part in splits]
+    val, test = (dict(zip(table.index.to_list(), table.to_numpy(), strict=True)) for table in tables)
+    return val, test
+
+
+def find_best(grid: Grid, metric: str) -> Cell:
+    """The cell with the best mean over seeds."""
+    sign = 1 if find(metric).best == "low" else -1
+    return min(grid, key=lambda cell: sign * grid[cell].mean())
+
+
+def label_axis(key: str) -> str:
+    """The name of a searched number."""
+    return key.split(".")[-1].replace("_", " ")

@@ -1,0 +1,66 @@
+"""Measured values beside the printed ones, as a table."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from fairray.report._blocks import Frame, Text
+from fairray.report._words import directed, named, number, shown
+from fairray.results import Results
+from fairray.statistics.intervals import Interval
+
+__all__ = ["Entry", "explain_directions", "explain_printed", "lay_out", "tabulate"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A measured value beside the printed one. key: where it stands, by the name of the axis."""
+
+    key: Mapping[str, str]
+    metric: str
+    interval: Interval
+    printed: float | None = None
+
+
+def lay_out(entries: Sequence[Entry], rows: Sequence[str], across: str) -> pd.DataFrame:
+    """The entries by the names `rows`, with columns by the name `across`; printed values stand beside theirs."""
+    lines: dict[tuple[str, ...], dict[str, str]] = {}
+    for entry in entries:
+        place = {name: entry.key[name] for name in rows}
+        lines.setdefault(tuple(place.values()), place).update(_cells(entry, across))
+    measured = dict.fromkeys(_column(entry, across) for entry in entries)
+    order = [*rows, *(column for name in measured for column in (name, f"{name} printed"))]
+    filled = set(rows).union(*lines.values())
+    return pd.DataFrame(list(lines.values()), columns=[column for column in order if column in filled]).fillna("")
+
+
+def tabulate(name: str, cells: pd.DataFrame, entries: Iterable[Entry], caption: str) -> Frame:
+    """The block of a table. cells: the entries as they were laid out."""
+    numbers = [{**e.key, "metric": e.metric, **e.interval._asdict(), "printed": e.printed} for e in entries]
+    return Frame(name, cells, pd.DataFrame(numbers), caption)
+
+
+def explain_directions(entries: Iterable[Entry]) -> Iterator[Text]:
+    """A note of which way each metric is better, if there are any."""
+    if metrics := dict.fromkeys(entry.metric for entry in entries):
+        yield Text(f"{'. '.join(map(directed, metrics))}.")
+
+
+def explain_printed(results: Results) -> Iterator[Text]:
+    """A note of the tasks whose printed values are those of another one, if there are any."""
+    others = {task: results.study.printed_tasks.get(task) for task, _ in results.chosen}
+    if said := [f"values of {other} beside {task}" for task, other in others.items() if other]:
+        yield Text(f"Printed: {'; '.join(said)}.")
+
+
+def _cells(entry: Entry, across: str) -> dict[str, str]:
+    column, cells = _column(entry, across), {}
+    cells[column] = shown(entry.metric, entry.interval)
+    if entry.printed is not None:
+        cells[f"{column} printed"] = number(entry.metric, entry.printed)
+    return cells
+
+
+def _column(entry: Entry, across: str) -> str:
+    return named(entry.metric) if across == "metric" else entry.key[across]

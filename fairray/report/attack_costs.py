@@ -1,0 +1,34 @@
+"""Which perceptual costs attacks know of."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from fairray.members import label
+from fairray.report._blocks import Block, Items, Strong, Text
+from fairray.report._words import named
+from fairray.results import Results
+
+__all__ = ["AttackCosts"]
+
+PAPER_COST = "pieapp"  # the cost of the paper's experiments
+
+
+@dataclass(frozen=True)
+class AttackCosts:
+    """Which perceptual cost each attack lowers or bounds, and whether the paper's is among them."""
+
+    title: str = "Perceptual costs"
+
+    def __call__(self, results: Results) -> Iterator[Block]:
+        costs: dict[str, dict[str, None]] = {}
+        for (_, arm), trial in results.chosen.items():
+            if cost := getattr(getattr(trial.method, "attack", None), "cost", None):
+                costs.setdefault(label(cost), {})[arm] = None
+        yield Items([(Strong(named(cost)), f": {', '.join(arms)}.") for cost, arms in costs.items()])
+        note = "Of the distance that it lowers itself an attack looks better than of one that it does not know."
+        if costs and PAPER_COST not in costs:
+            note += (
+                f" The paper's cost is {named(PAPER_COST)}, whose published weights are not redistributable, so that "
+                "it was not used here; docs/attacks.md says how to give them."
+            )
+        yield Text(note)

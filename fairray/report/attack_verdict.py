@@ -1,0 +1,94 @@
+"""Whether one of the attacks is perceived least."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from fairray.report._blocks import Bad, Block, Good, Items, Line, Part, Strong, Text, join
+from fairray.report._images import find_attacked, read_images
+from fairray.report._words import named, number, shown
+from fairray.results import Results
+from fairray.statistics.intervals import Interval, mean_interval
+
+__all__ = ["AttackVerdict"]
+
+
+@dataclass(frozen=True)
+class AttackVerdict:
+    """Whether one method has the smallest distances of those that fool nearly all images, by paired differences.
+
+    success: percent of the images that a method has to fool to be compared.
+    """
+
+    ours: str
+    metrics: tuple[str, ...] = ("lpips", "dists")
+    success: float = 99.0
+    title: str = "Which attack is perceived least"
+
+    def __call__(self, results: Results) -> Iterator[Block]:
+        yield Items(
+            [
+                (Strong(task), *join("", (": ", line)))
+                for task, arms in find_attacked(results).items()
+                for line in self._judge(results, task, arms)
+            ]
+        )
+        yield Text(
+            f"{self.ours} minus the other method, image by image, on the images that both fool [95 % t-interval over "
+            "images of each difference]."
+        )
+
+    def _judge(self, results: Results, task: str, arms: Sequence[str]) -> Iterator[Line]:
+        """A line for each metric, or the one that says why there are none."""
+        rates = {arm: read_images(results, task, arm, "success").mean() for arm in arms}
+        able = {arm for arm, rate in rates.items() if rate >= self.success}
+        least = f"{self.success:g} % of the images"
+        if self.ours not in rates:
+            yield f"no verdict, as nothing is stored of {self.ours}."
+        elif self.ours not in able:
+            why = f", as {_rate({self.ours: rates[self.ours]})}, and the methods compared fool at least {least}."
+            yield Bad("it has not"), why
+        elif able == {self.ours}:
+            yield f"no verdict, as no method but {self.ours} fools at least {least}."
+        else:
+            yield from self._compare(results, task, [arm for arm in arms if arm in able - {self.ours}])
+        if self.ours in able and (below := {arm: rate for arm, rate in rates.items() if arm not in able}):
+            yield f"left out, as they fool less than {least}: {_rate(below)}."
+
+    def _compare(self, results: Results, task: str, rivals: Sequence[str]) -> Iterator[Line]:
+        for metric in self.metrics:
+            changes = {arm: change for arm in rivals if (change := self._pair(results, task, arm, metric))}
+            if changes:
+                listed = [f"{shown(metric, c, '+')} against {arm} on {c.n} images" for arm, c in changes.items()]
+                yield *self._describe(metric, changes), f": {'; '.join(listed)}."
+            else:
+                why = "which was not measured of two methods on an image that both fool"
+                yield f"no verdict on {named(metric)}, {why}."
+
+    def _pair(self, results: Results, task: str, rival: str, metric: str) -> Interval | None:
+        """Of the difference on images that both methods fool, with every seed; none where there is no such image."""
+        ours, theirs = (
+            read_images(results, task, arm, metric).where(read_images(results, task, arm, "success") == 100)
+            for arm in (self.ours, rival)
+        )
+        differences = (ours - theirs).dropna()
+        return mean_interval(differences) if len(differences) else None
+
+    def _describe(self, metric: str, changes: Mapping[str, Interval]) -> tuple[Part, ...]:
+        """What the differences to the other methods say of a distance."""
+        smaller = [arm for arm, change in changes.items() if change.low > 0]
+        unclear = [arm for arm, change in changes.items() if not change.clear_of_zero]
+        distance = named(metric)
+        if smaller:
+            return Bad("no"), f", {self.ours} has not the smallest {distance}; smaller is that of {_list(smaller)}"
+        if unclear:
+            either = f"{self.ours} or {_list(unclear)}"
+            return (f"not distinguishable: whether {either} has the smallest {distance} is not clear",)
+        return Good("yes"), f", {self.ours} has the smallest {distance} of {len(changes) + 1} methods"
+
+
+def _list(arms: Sequence[str]) -> str:
+    return " and ".join(arms)
+
+
+def _rate(rates: Mapping[str, float]) -> str:
+    return ", ".join(f"{arm} fools {number('success', rate)} %" for arm, rate in rates.items())

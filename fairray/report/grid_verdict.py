@@ -1,0 +1,100 @@
+"""Where the best cell of a search over two numbers lies (BaDe, Figure 5)."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from fairray.data import Dataset
+from fairray.measures import find
+from fairray.report._blocks import Block, Items, Line, Strong, Text
+from fairray.report._grid import Cell, Grid, Mark, find_best, find_marks, find_searches, label_axis, read_grids
+from fairray.report._words import named, shown, with_unit
+from fairray.results import Results
+from fairray.statistics.intervals import mean_interval
+
+__all__ = ["GridVerdict"]
+
+
+@dataclass(frozen=True)
+class GridVerdict:
+    """How the best cell compares with the one nearest to the data's own values, and how sure it is.
+
+    x, y: dotted names of the search. mark: of a data set its own x and y, and the value that both have where there is
+    no bias.
+    """
+
+    x: str
+    y: str
+    metric: str
+    mark: Callable[[Dataset], Mark]
+
+    @property
+    def title(self) -> str:
+        return f"Best {named(self.metric)} of the grid"
+
+    def __call__(self, results: Results) -> Iterator[Block]:
+        yield Items([*self._judge(results)])
+        yield Text(
+            f"{with_unit(self.metric)} on the test set, mean over seeds [95 % t-interval]; differences are taken seed "
+            "by seed. A cell that was lucky with its seeds is so on validation and on test data alike, which still "
+            "flatters the best one; where each seed's cell is chosen on the other seeds, it does not. Cells are "
+            "compared one by one, without correction for their number."
+        )
+
+    def _judge(self, results: Results) -> Iterator[Line]:
+        marks = find_marks(results, self.mark)
+        for task, arm in find_searches(results, self.x, self.y):
+            if task in marks and results.has(task, arm, self.metric):
+                grids = read_grids(results, task, arm, self.x, self.y, self.metric)
+                yield Strong(f"{task}, {arm}"), f": {self._compare(*grids, marks[task])}."
+
+    def _compare(self, val: Grid, test: Grid, mark: Mark) -> str:
+        metric = self.metric
+        best, near = find_best(val, metric), _find_nearest(test, mark)
+        texts = [
+            f"{named(metric)} {shown(metric, mean_interval(test[best]))} at {self._place(best)}, the best cell on "
+            f"validation data{_describe_strength(best, mark)}",
+            f"{shown(metric, mean_interval(test[near]))} at {self._place(near)}, the cell nearest to the data's own "
+            f"({mark[0]:.3g}, {mark[1]:.3g})",
+            f"the best minus the nearest {shown(metric, mean_interval(test[best] - test[near]), '+')}",
+            *_describe_noise(val, test, best, near, metric),
+        ]
+        return "; ".join(texts)
+
+    def _place(self, cell: Cell) -> str:
+        return f"{label_axis(self.x)} = {cell[0]:g}, {label_axis(self.y)} = {cell[1]:g}"
+
+
+def _describe_noise(val: Grid, test: Grid, best: Cell, near: Cell, metric: str) -> list[str]:
+    """What the choice among many noisy cells is worth; nothing can be said of one seed."""
+    seeds = range(len(test[best]))
+    if len(seeds) < 2:
+        return ["one seed: no verdict"]
+    others = [find_best({cell: np.delete(values, seed) for cell, values in val.items()}, metric) for seed in seeds]
+    apart = mean_interval(test[others[seed]][seed] - test[near][seed] for seed in seeds)
+    return [
+        f"{shown(metric, apart, '+')} where each seed's cell is chosen on the others",
+        f"{_count_not_worse(test, best, metric)} of {len(test) - 1} other cells are not clearly worse than the best",
+    ]
+
+
+def _count_not_worse(test: Grid, best: Cell, metric: str) -> int:
+    sign = 1 if find(metric).best == "low" else -1
+    losses = [mean_interval(sign * (values - test[best])) for cell, values in test.items() if cell != best]
+    return sum(loss.low <= 0 for loss in losses)
+
+
+def _find_nearest(grid: Grid, mark: Mark) -> Cell:
+    return min(grid, key=lambda cell: (cell[0] - mark[0]) ** 2 + (cell[1] - mark[1]) ** 2)
+
+
+def _describe_strength(cell: Cell, mark: Mark) -> str:
+    """The cell's projection on the way from no bias (0) to the data's own (1)."""
+    x, y, marginal = mark
+    way = (x - marginal, y - marginal)
+    length = way[0] ** 2 + way[1] ** 2
+    if length == 0:
+        return ""
+    along = ((cell[0] - marginal) * way[0] + (cell[1] - marginal) * way[1]) / length
+    return f" (strength {along:.2f} on the way from no bias, 0, to the data's, 1)"

@@ -1,0 +1,85 @@
+"""One metric against another over many tasks (BaDe, Figure 3)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fairray.report._blocks import Block, Picture, Text
+from fairray.report._figures import find_measured, pick_colours
+from fairray.report._words import named, shown, with_unit
+from fairray.results import Results
+from fairray.statistics.correlation import Correlation, correlation
+from fairray.statistics.intervals import mean_interval
+
+__all__ = ["Scatter"]
+
+EXTREMES = 5  # points that are named
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """One metric against another, a point per task, and their correlation over tasks.
+
+    Tasks called "Adult income/sex" are coloured by their first word, the data set; the points that are
+    farthest from the identity are numbered, and named beside the figure.
+    """
+
+    x: str
+    y: str
+
+    @property
+    def title(self) -> str:
+        return f"{named(self.y)} against {named(self.x)}"
+
+    def __call__(self, results: Results) -> Iterator[Block]:
+        points = self._average(results)
+        if points.empty:
+            yield Text("Nothing was measured.")
+            return
+        found = correlation(points["x"].tolist(), points["y"].tolist())
+        gap = shown(self.y, mean_interval(points["y"] - points["x"]), "+")
+        caption = (
+            f"Pearson's {_describe(found)}; Spearman's rank correlation {found.rank:.2f}. Mean over tasks of "
+            f"{named(self.y)} minus {named(self.x)}: {gap}. Intervals of 95 % that take the tasks as independent, "
+            "which those of one data set are not."
+        )
+        yield Picture("scatter", self._draw(points, found), f"{self.title}, a point for each task", caption)
+
+    def _average(self, results: Results) -> pd.DataFrame:
+        """A row per method on a task: its name, the data set it is of, means over seeds and half their intervals."""
+        rows = []
+        for task, arm in find_measured(results, self.x, self.y):
+            h, v = (results.interval(task, arm, metric) for metric in (self.x, self.y))
+            source = task.split()[0] if " " in task else ""
+            rows.append((task, source, h.mean, h.half, v.mean, v.half))
+        return pd.DataFrame(rows, columns=["task", "source", "x", "x half", "y", "y half"])
+
+    def _draw(self, points: pd.DataFrame, found: Correlation) -> Figure:
+        with sns.axes_style("whitegrid"):
+            figure = Figure(figsize=(9.0, 6.4), layout="constrained")
+            axes = figure.subplots()
+            axes.axline((0, 0), slope=1, color="grey", ls="--", lw=1, label="identity")
+            for source, colour in pick_colours(list(points["source"].unique())).items():
+                of = points[points["source"] == source]
+                style = {"color": colour, "fmt": "o", "markersize": 5, "lw": 0.8, "alpha": 0.8}
+                axes.errorbar(of["x"], of["y"], xerr=of["x half"], yerr=of["y half"], label=source or None, **style)
+            axes.set(xlabel=with_unit(self.x), ylabel=with_unit(self.y), title=_describe(found), aspect="equal")
+            _name_extremes(axes, points)
+            figure.legend(*axes.get_legend_handles_labels(), loc="outside right upper", frameon=False)
+        return figure
+
+
+def _describe(found: Correlation) -> str:
+    return f"r = {found.r:.2f} [{found.low:.2f}, {found.high:.2f}], n = {found.n} tasks"
+
+
+def _name_extremes(axes: Axes, points: pd.DataFrame) -> None:
+    """Numbers at the points and names in the legend: names at the points would cover each other."""
+    farthest = (points["y"] - points["x"]).abs().nlargest(EXTREMES).index
+    for place, row in enumerate(points.loc[farthest].to_dict("records"), 1):
+        axes.annotate(str(place), (row["x"], row["y"]), xytext=(5, 4), textcoords="offset points", fontsize=9)
+        axes.plot([], [], ls="", label=f"{place}: {row['task']}")

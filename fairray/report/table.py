@@ -1,0 +1,76 @@
+"""Methods side by side in a table, beside the printed values."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from fairray.report._blocks import Block
+from fairray.report._tables import Entry, explain_directions, explain_printed, lay_out, tabulate
+from fairray.report._words import describe_point
+from fairray.results import Results
+from fairray.statistics.intervals import mean_interval
+
+__all__ = ["Table"]
+
+FEWEST = 3  # tasks that an average is taken over; of one or two it says nothing that their own rows do not
+
+
+@dataclass(frozen=True)
+class Table:
+    """Each method on each task: mean over seeds with 95 % interval, and the printed value; blank if not measured.
+
+    Where three tasks or more share a metric, a row per method averages them. metrics: without any, the objectives.
+    """
+
+    metrics: tuple[str, ...] = ()
+    title: str = "Table"
+
+    def __call__(self, results: Results) -> Iterator[Block]:
+        metrics = self.metrics or tuple(results.study.objectives)
+        entries = [*_measure(results, metrics), *_average_tasks(results, metrics)]
+        cells = lay_out(entries, rows=("task", "method"), across="metric")
+        _add_trials(results, cells)
+        yield tabulate("table", cells, entries, "Test set; mean over seeds [95 % t-interval].")
+        yield from explain_directions(entries)
+        yield from explain_printed(results)
+
+
+def _add_trials(results: Results, cells: pd.DataFrame) -> None:
+    """How many seeds each row has, and which point of the search it is."""
+    trials = [results.chosen.get(row) for row in zip(cells["task"], cells["method"], strict=True)]
+    cells.insert(2, "seeds", [str(len(trial.seeds)) if trial else "" for trial in trials])
+    if results.searched:
+        cells["chosen on validation"] = [describe_point(trial.point) if trial else "" for trial in trials]
+
+
+def _measure(results: Results, metrics: Sequence[str]) -> Iterator[Entry]:
+    for task, arm in results.chosen:
+        for metric in [m for m in metrics if results.has(task, arm, m)]:
+            yield Entry(
+                key={"task": task, "method": arm},
+                metric=metric,
+                interval=results.interval(task, arm, metric),
+                printed=results.print_of(task, arm, metric),
+            )
+
+
+def _average_tasks(results: Results, metrics: Sequence[str]) -> Iterator[Entry]:
+    """Of the methods that have a metric on each task that has it at all: their averages are of the same tasks."""
+    arms = dict.fromkeys(arm for _, arm in results.chosen)
+    for metric in metrics:
+        tasks = list(dict.fromkeys(task for task, arm in results.chosen if results.has(task, arm, metric)))
+        for arm in arms:
+            if len(tasks) >= FEWEST and all(results.has(task, arm, metric) for task in tasks):
+                yield _average(results, tasks, arm, metric)
+
+
+def _average(results: Results, tasks: Sequence[str], arm: str, metric: str) -> Entry:
+    values = pd.DataFrame({task: results.values(task, arm, metric) for task in tasks}).dropna()
+    printed = [value for task in tasks if (value := results.print_of(task, arm, metric)) is not None]
+    return Entry(
+        key={"task": f"average of {len(tasks)} tasks", "method": arm},
+        metric=metric,
+        interval=mean_interval(values.mean(axis=1)),
+        printed=sum(printed) / len(printed) if len(printed) == len(tasks) else None,
+    )

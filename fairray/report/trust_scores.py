@@ -1,0 +1,60 @@
+"""How far models can be trusted to tell their own task alone (PreserveTask)."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from fairray.report._blocks import Bad, Block, Good, Items, Line, Part, Strong, Text
+from fairray.report._tables import Entry, lay_out, tabulate
+from fairray.report._trust import LACKING, Matrix, find_matrices
+from fairray.report._words import shown
+from fairray.results import Results
+from fairray.statistics.intervals import Interval, mean_interval
+from fairray.statistics.trust import band
+
+__all__ = ["TrustScores"]
+
+
+@dataclass(frozen=True)
+class TrustScores:
+    """The trust score of each method on each family of tasks, and how it differs from the baseline's, seed by seed."""
+
+    title: str = "Trust scores"
+
+    def __call__(self, results: Results) -> Iterator[Block]:
+        found = {(matrix.family, matrix.arm): matrix for matrix in find_matrices(results)}
+        if not found:
+            yield Text(LACKING)
+            return
+        entries = [_measure(results, matrix) for matrix in found.values()]
+        cells = lay_out(entries, rows=("tasks", "method", "band"), across="metric")
+        yield tabulate("trust", cells, entries, "Mean over seeds [95 % t-interval].")
+        yield Text(
+            "1 is the ideal: a model tells its own task and nothing of the others. Highly desirable from .9, "
+            "acceptable from .8, poor below."
+        )
+        yield Items([*_compare(found, str(results.study.baseline))])
+
+
+def _measure(results: Results, matrix: Matrix) -> Entry:
+    return Entry(
+        key={"tasks": matrix.family, "method": matrix.arm, "band": band(matrix.score.mean)},
+        metric="trust",
+        interval=matrix.score,
+        printed=results.printed_value(task=matrix.family, arm=matrix.arm, metric="trust"),
+    )
+
+
+def _compare(found: Mapping[tuple[str, str], Matrix], baseline: str) -> Iterator[Line]:
+    for (family, arm), matrix in found.items():
+        if arm != baseline and (family, baseline) in found:
+            change = mean_interval((matrix.scores - found[family, baseline].scores).dropna())
+            text = f": {shown('trust', change, '+')} against {baseline}: "
+            yield Strong(f"{family}, {arm}"), text, _judge(change), "."
+
+
+def _judge(change: Interval) -> Part:
+    if change.n < 2:
+        return "one seed: no verdict"
+    if not change.clear_of_zero:
+        return "not clear of zero"
+    return Good("more to be trusted") if change.mean > 0 else Bad("less")

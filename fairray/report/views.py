@@ -1,0 +1,80 @@
+"""A metric on parts of the test set and under triggers (BaDe, Table 4)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+
+import pandas as pd
+
+from fairray.report._blocks import Block, Items, Line, Strong, Text
+from fairray.report._tables import Entry, explain_printed, lay_out, tabulate
+from fairray.report._words import named, number, shown, with_unit
+from fairray.results import Results
+from fairray.statistics.intervals import mean_interval
+
+__all__ = ["Views"]
+
+
+@dataclass(frozen=True)
+class Views:
+    """A metric by view: who is looked at, and under which trigger; a column per method."""
+
+    metric: str
+
+    @property
+    def title(self) -> str:
+        return f"{named(self.metric)} under triggers"
+
+    def __call__(self, results: Results) -> Iterator[Block]:
+        entries = list(_measure(results, self.metric))
+        cells = lay_out(entries, rows=("task", "view"), across="method")
+        caption = f"{with_unit(self.metric)} on the test set; mean over seeds [95 % t-interval]."
+        yield tabulate("views", cells, entries, caption)
+        yield from explain_printed(results)
+        yield Text("The largest effect of a trigger on the same examples, by paired differences over seeds:")
+        yield Items(list(_describe_effects(results, self.metric)))
+
+
+def _measure(results: Results, metric: str) -> Iterator[Entry]:
+    for task, arm in results.chosen:
+        for view, values in _read_views(results, task, arm, metric).items():
+            yield Entry(
+                key={"task": task, "view": view, "method": arm},
+                metric=metric,
+                interval=mean_interval(values),
+                printed=results.print_of(task, arm, metric, view=view),
+            )
+
+
+def _read_views(results: Results, task: str, arm: str, metric: str) -> dict[str, pd.Series]:
+    """The values of each view, by seed."""
+    rows = results.of(task, arm, results.views)
+    seen = rows[rows["metric"] == metric].set_index("seed").groupby("view", sort=False)["value"]
+    return {str(view): values for view, values in seen}
+
+
+def _describe_effects(results: Results, metric: str) -> Iterator[Line]:
+    """For each task, what triggers change most in each method."""
+    for task in dict.fromkeys(task for task, _ in results.chosen):
+        arms = [arm for of, arm in results.chosen if of == task]
+        if said := [text for arm in arms if (text := _describe_effect(results, task, arm, metric))]:
+            yield Strong(task), f": {'; '.join(said)}."
+
+
+def _describe_effect(results: Results, task: str, arm: str, metric: str) -> str:
+    """Views of other examples differ without any trigger, so only views of the same ones are compared."""
+    values = _read_views(results, task, arm, metric)
+    pairs = [(a, b) for a, b in combinations(values, 2) if a.split(",")[0] == b.split(",")[0]]
+    changes = {(a, b): mean_interval((values[b] - values[a]).dropna()) for a, b in pairs}
+    if not changes:
+        return ""
+    (before, after), change = max(changes.items(), key=lambda item: abs(item[1].mean))
+    beside = _describe_printed(results, task, arm, metric, before, after)
+    return f"{arm} {shown(metric, change, '+')} ({after} against {before}{beside})"
+
+
+def _describe_printed(results: Results, task: str, arm: str, metric: str, before: str, after: str) -> str:
+    """The printed difference between two views."""
+    printed = [results.print_of(task, arm, metric, view=view) for view in (after, before)]
+    known = [value for value in printed if value is not None]
+    return f", printed {number(metric, known[0] - known[1], '+')}" if len(known) == 2 else ""
