@@ -99,16 +99,6 @@ class Results:
     def interval(self, task: str, arm: str, metric: str) -> Interval:
         return mean_interval(self.values(task, arm, metric))
 
-    @property
-    def summary(self) -> dict[str, dict[str, float]]:
-        """Of each arm, the chosen trials' mean test values of the objectives, as measured, by task."""
-        found: dict[str, dict[str, float]] = {}
-        for task, arm in self.chosen:
-            objectives = [m for m in self.study.objectives if self.has(task, arm, m)]
-            values = {f"{task}/test_{m}": self.interval(task, arm, m).mean / find(m).unit.factor for m in objectives}
-            found[arm] = found.get(arm, {}) | values
-        return found
-
     @cached_property
     def printed(self) -> pd.DataFrame:
         """The paper's numbers as it prints them, with columns task, arm, metric, value; empty where it prints none."""

@@ -12,6 +12,7 @@ from fairray.launch.planning import open_results
 from fairray.launch.progress import Progress
 from fairray.launch.rounds import Ledger, Pack, rounds
 from fairray.selection import val_means
+from fairray.statistics.summary import summarize
 from fairray.store import Store
 from fairray.study import Study
 from fairray.trial import Trial, results
@@ -52,7 +53,7 @@ def run_study(study: Study) -> Outcome:
 
     files, broken = write_report(found)
     if mirror is not None:
-        mirror.finish(found.summary, files)
+        mirror.finish(summarize(found), files)
     return replace(outcome, files=files, broken=broken)
 
 

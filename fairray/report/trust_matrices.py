@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 
 from fairray.report._blocks import Block, Picture, Text
 from fairray.report._figures import make_panels
-from fairray.report._trust import LACKING, Matrix, find_matrices
 from fairray.report._words import shown
 from fairray.results import Results
+from fairray.statistics.matrices import LACKING, Matrix, find_matrices
 
 __all__ = ["TrustMatrices"]
 

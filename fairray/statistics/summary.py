@@ -1,0 +1,46 @@
+"""What a study found of each method, in numbers: its objectives, its trust, and how they differ from the baseline's."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from fairray.measures import find
+from fairray.results import Results
+from fairray.statistics.intervals import mean_interval
+from fairray.statistics.matrices import find_matrices
+
+__all__ = ["summarize"]
+
+
+def summarize(results: Results) -> dict[str, dict[str, float]]:
+    """Of each arm, numbers by name: mean over seeds as measured, 95 % interval and n, on test data by task.
+
+    The names of differences to the baseline, which are taken seed by seed, end in its name.
+    """
+    found: dict[str, dict[str, float]] = {}
+    values = {(name, arm): series for name, arm, series in (*_objectives(results), *_trust(results))}
+    for (name, arm), own in values.items():
+        numbers = found.setdefault(arm, {})
+        numbers |= _describe(name, own)
+        base = values.get((name, str(results.study.baseline)))
+        if base is not None and arm != results.study.baseline:
+            numbers |= _describe(f"{name}_minus_{results.study.baseline}", own - base)
+    return found
+
+
+def _objectives(results: Results) -> Iterator[tuple[str, str, pd.Series]]:
+    for task, arm in results.chosen:
+        for metric in results.study.objectives:
+            if results.has(task, arm, metric):
+                yield f"{task}/test_{metric}", arm, results.values(task, arm, metric) / find(metric).unit.factor
+
+
+def _trust(results: Results) -> Iterator[tuple[str, str, pd.Series]]:
+    for matrix in find_matrices(results):
+        yield f"{matrix.family}/test_trust_matrix", matrix.arm, matrix.scores
+
+
+def _describe(name: str, values: pd.Series) -> dict[str, float]:
+    interval = mean_interval(values.dropna())
+    parts = {"low": interval.low, "high": interval.high, "n": float(interval.n)}
+    return {name: interval.mean, **{f"{name}/{part}": value for part, value in parts.items()}}

@@ -1,0 +1,117 @@
+"""MLflow shows what the store holds: every metric of every stage, equal to the records; one study of each paper."""
+
+import numpy as np
+import pytest
+import smoke
+from mlflow import MlflowClient
+
+from fairray import config
+from fairray.cli import main
+from fairray.evaluation import metrics
+from fairray.launch.planning import open_results, stored_records
+from fairray.launch.study import run
+from fairray.launch.tracking import Mirror
+from fairray.records import DETAILS
+from fairray.statistics.intervals import mean_interval
+from fairray.statistics.matrices import find_matrices
+
+STUDIES = {
+    "bade_benchmarks": ["tasks.Adult=toy", smoke.METHODS],
+    "trust_suppression": [],
+    "attack_comparison": ["methods=[pgd_l2, ours_a0]"],
+}
+
+
+@pytest.fixture(scope="module", params=STUDIES)
+def shown(request, tmp_path_factory):
+    """A study that ran, and its runs in MLflow."""
+    folder = tmp_path_factory.mktemp("runs")
+    arguments = [*STUDIES[request.param], "launch=local", "launch.threads=1", f"launch.output={folder}"]
+    assert main(["run", request.param, "--scale", "smoke", *arguments]) == 0
+    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name(request.param)
+    return config.load(request.param, "smoke", arguments), client.search_runs([experiment.experiment_id])
+
+
+def metrics_of(study, runs):
+    """By task, arm and trial, what MLflow shows."""
+    key = "fairray.trial"
+    return {tuple(run.data.tags[key].rsplit(" ", 1))[1]: run.data.metrics for run in runs if key in run.data.tags}
+
+
+def test_every_metric_of_every_stage_is_there_and_equal_to_the_records(shown):
+    study, runs = shown
+    told = metrics_of(study, runs)
+    records, trials = stored_records(study)
+    of = [name for name in DETAILS if name not in ("epoch", "sample")]
+    assert told.keys() == {trial.uid for trial in trials}
+    for trial, rows in records[records["sample"].isna()].groupby("trial"):
+        found = told[trial]
+        expected = {}
+        finals = rows[rows["epoch"].isna()]
+        for (split, metric, *places), values in finals.groupby(["split", "metric", *of], dropna=False):
+            labels = dict(zip(of, places, strict=True))
+            model = labels.pop("model")
+            start = [model] if isinstance(model, str) else []
+            named = [f"{name} {place}" for name, place in labels.items() if isinstance(place, str)]
+            name = "/".join([*start, f"{split}_{metric}", *named])
+            expected[name] = values["value"].mean()
+            expected |= {f"{name}/seed{seed}": value for seed, value in zip(values["seed"], values["value"])}
+        curves = rows[rows["epoch"].notna() & (rows["metric"] != "kept_epoch")]
+        last = curves[curves["epoch"] == curves.groupby("stage")["epoch"].transform("max")]
+        for (stage, split, metric), values in last.groupby(["stage", "split", "metric"]):
+            expected[f"{stage}/{split}_{metric}"] = values["value"].mean()
+        assert {name for name in found if name.rsplit("/")[-1] not in ("low", "high", "n")} == expected.keys()
+        assert np.allclose([found[name] for name in expected], [*expected.values()], equal_nan=True)
+
+
+def test_every_trained_model_shows_every_metric_that_its_problem_has(shown):
+    study, runs = shown
+    told = metrics_of(study, runs)
+    for trial in stored_records(study)[1]:
+        ends = {name.rsplit("/", 1)[-1] for name in told[trial.uid]}
+        if len(trial.data.groups) > 1:
+            assert {"odds", "eacc"} <= metrics(trial.data.problem).keys()
+            whole = {name for name in metrics(trial.data.problem) if not name.endswith(("_rate", "group_accuracy"))}
+            assert {f"test_{name}" for name in whole} <= ends
+    assert any(len(trial.data.groups) > 1 for trial in stored_records(study)[1])
+
+
+def test_differences_to_the_baseline_are_on_the_arm_s_run(shown):
+    study, runs = shown
+    results = open_results(study)
+    arms = {run.info.run_name: run.data.metrics for run in runs if "fairray.arm" in run.data.tags}
+    task, metric = next(iter(study.tasks)), study.objectives[-1]
+    for arm in set(study.methods) - {study.baseline}:
+        name = f"{task}/test_{metric}_minus_{study.baseline}"
+        own, base = (results.values(task, one, metric) for one in (arm, study.baseline))
+        change = mean_interval((own - base).dropna())
+        factor = 100 if metric in (*metrics(), "success") else 1
+        assert arms[arm][name] == pytest.approx(change.mean / factor, abs=1e-12)
+        assert arms[arm][f"{name}/n"] == change.n
+    for matrix in find_matrices(results):
+        assert arms[matrix.arm][f"{matrix.family}/test_trust_matrix"] == pytest.approx(matrix.score.mean)
+
+
+def test_a_failed_trial_is_a_failed_run(tmp_path, monkeypatch):
+    from fairray.launch import local
+
+    def breaks(trials, *rest):
+        raise RuntimeError("this one breaks")
+
+    study = config.load(
+        "bade_benchmarks", "smoke",
+        ["tasks.Adult=toy", "methods=[standard]", "launch=local", f"launch.output={tmp_path}"],
+    )  # fmt: skip
+    compute = local.execute
+    monkeypatch.setattr(local, "execute", breaks)
+    run(study, Mirror(study, study.launch.tracking_uri))
+    client = MlflowClient(study.launch.tracking_uri)
+    experiments = [client.get_experiment_by_name("bade_benchmarks").experiment_id]
+    trials = [one for one in client.search_runs(experiments) if "fairray.trial" in one.data.tags]
+    assert [one.info.status for one in trials] == ["FAILED"]
+    assert "this one breaks" in trials[0].data.tags["fairray.error"]
+    monkeypatch.setattr(local, "execute", compute)
+    run(study, Mirror(study, study.launch.tracking_uri))
+    trials = [one for one in client.search_runs(experiments) if "fairray.trial" in one.data.tags]
+    assert sorted(one.info.status for one in trials) == ["FAILED", "FINISHED"]
