@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass, is_dataclass
@@ -12,6 +13,7 @@ import pandas as pd
 import pytest
 import smoke
 from matplotlib.figure import Figure
+from mlflow import MlflowClient
 
 from fairray import catalogue, config, members, report
 from fairray.errors import BadInput
@@ -246,3 +248,57 @@ def test_a_section_of_somebody_s_own(tmp_path):
     assert any(text.startswith("Traceback") for text in texts)
     assert "A & B, reweighing" in texts
     assert (folder / "table.csv").is_file()
+
+
+METRIC = '''
+"""Somebody's metric, in a unit of their own."""
+
+from fairray.measures import Unit, measure
+from fairray.metrics import recall, spread
+
+__all__ = ["permille"]
+
+
+@measure("Spread", unit=Unit(" (permille)", 1000.0, 1), best="low", problems=("binary", "multiclass"))
+def permille(p):
+    """The largest difference of recall between groups."""
+    return spread(recall(p)).amax(-1)
+'''
+
+
+def test_a_measure_of_somebody_s_own_is_in_table_figure_verdict_and_mlflow(tmp_path):
+    """With a unit of its own; a package that is installed names it, and the study and its section lie in a folder."""
+    script = SCRIPT.replace('Best("absent")', 'report.Tradeoff("permille", "eacc")').replace('eacc"', 'permille"', 1)
+    files = {
+        "conf/study/mine.yaml": STUDY.replace("[eacc]", "[eacc, permille]"),
+        "studies/mine.py": script,
+        "studies/best.py": SECTION,
+        "site/own_metric.py": METRIC,
+        "site/own_metric-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: own-metric\nVersion: 1.0\n",
+        "site/own_metric-1.0.dist-info/entry_points.txt": "[fairray.metrics]\npermille = own_metric\n",
+    }
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    arguments = ["--scale", "smoke", "launch=local", "launch.threads=1", f"launch.output={tmp_path / 'runs'}"]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(tmp_path / "site"), os.environ.get("PYTHONPATH", "")]),
+    }
+    command = [sys.executable, "studies/mine.py", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "runs" / "reports" / "mine" / "smoke"
+    table = pd.read_csv(folder / "table.csv").set_index(["method", "metric"])["mean"]
+    records = pd.read_csv(folder / "records.csv").query("split == 'test' and metric == 'permille' and model.isna()")
+    assert table["standard", "permille"] == pytest.approx(1000 * records.query("arm == 'standard'")["value"].mean())
+    texts = " ".join(Reader((folder / "report.html").read_text()).texts)
+    assert "Spread (permille), lower is better" in texts
+    assert re.search(r"reweighing\s*:.*Spread [+-]\d+\.\d ", texts)
+    assert (folder / "tradeoff.png").stat().st_size > 10_000
+    client = MlflowClient(f"sqlite:///{tmp_path / 'runs' / 'mlflow.db'}")
+    runs = client.search_runs([client.get_experiment_by_name("mine").experiment_id])
+    shown = [run.data.metrics["test_permille"] for run in runs if "fairray.trial" in run.data.tags]
+    means = records.groupby("arm")["value"].mean()
+    assert sorted(shown) == pytest.approx(sorted(means))
