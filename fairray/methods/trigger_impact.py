@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Literal
 
 import pandas as pd
@@ -74,9 +75,8 @@ def _seen(logits: Tensor, data: Tensors) -> Predictions:
 
 def _under_triggers(logits: dict[int, Tensor], data: Tensors, dataset: Dataset, split: str) -> Iterator[pd.DataFrame]:
     for trigger in (0, 1):
-        place = {"split": split, "trigger": str(trigger)}
-        yield rows({"eacc": eacc(_seen(logits[trigger], data))}, **place)
-        for group, name in enumerate(dataset.groups):
-            of = data["group"] == group
-            seen = Predictions(logits[trigger][None, of], data["y"][of], 0 * data["y"][of], 1)
-            yield rows({"eacc": eacc(seen)}, group=name, **place)
+        yield rows({"eacc": eacc(_seen(logits[trigger], data))}, split=split, trigger=str(trigger))
+    for group, trigger in product((1, 0), (0, 1)):
+        of = data["group"] == group
+        seen = Predictions(logits[trigger][None, of], data["y"][of], 0 * data["y"][of], 1)
+        yield rows({"eacc": eacc(seen)}, split=split, trigger=str(trigger), group=dataset.groups[group])
