@@ -11,9 +11,9 @@ from fairray.evaluation import metrics
 from fairray.launch.planning import open_results, stored_records
 from fairray.launch.study import run
 from fairray.launch.tracking import Mirror
+from fairray.matrices import find_matrices
 from fairray.records import DETAILS
 from fairray.statistics.intervals import mean_interval
-from fairray.statistics.matrices import find_matrices
 
 STUDIES = {
     "bade_benchmarks": ["tasks.Adult=toy", smoke.METHODS],

@@ -12,9 +12,9 @@ from fairray.launch.planning import open_results
 from fairray.launch.progress import Progress
 from fairray.launch.rounds import Ledger, Pack, rounds
 from fairray.selection import val_means
-from fairray.statistics.summary import summarize
 from fairray.store import Store
 from fairray.study import Study
+from fairray.summary import summarize
 from fairray.trial import Trial, results
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fairray.matrices import LACKING, Matrix, find_matrices
 from fairray.report._blocks import Block, Picture, Text
 from fairray.report._figures import make_panels
 from fairray.report._words import shown
 from fairray.results import Results
-from fairray.statistics.matrices import LACKING, Matrix, find_matrices
 
 __all__ = ["TrustMatrices"]
 

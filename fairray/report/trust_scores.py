@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from fairray.matrices import LACKING, Matrix, find_matrices
 from fairray.report._blocks import Bad, Block, Good, Items, Line, Part, Strong, Text
 from fairray.report._tables import Entry, lay_out, tabulate
 from fairray.report._words import shown
 from fairray.results import Results
 from fairray.statistics.intervals import Interval, mean_interval
-from fairray.statistics.matrices import LACKING, Matrix, find_matrices
 from fairray.statistics.trust import band
 
 __all__ = ["TrustScores"]

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from fairray.matrices import find_matrices
 from fairray.measures import find
 from fairray.results import Results
 from fairray.statistics.intervals import mean_interval
-from fairray.statistics.matrices import find_matrices
 
 __all__ = ["summarize"]
 
