@@ -10,7 +10,6 @@ from fairray.attacks import Model
 from fairray.data import Tensors
 from fairray.defences import bit_depth, jpeg
 from fairray.measures import NUMBER, SUM, Measure
-from fairray.members import label
 from fairray.methods._attacked import (
     EVALUATED,
     Attacked,
@@ -77,7 +76,7 @@ class Measured(Step):
         clean, x = (victim.images(part[key], setting) for key in ("x", "attacked"))
         y = part["y"].to(x.device)
         judged = {"judged": predicted(judge, x) == y} if judge else {}
-        looks = {label(cost): between(cost, clean, x) for cost in self.costs}
+        looks = {measure_of(cost).name: between(cost, clean, x) for cost in self.costs}
         yield None, {"success": predicted(model, x) != y, **norms(x - clean), **looks, **judged, **self._seen(clean, x)}
         for defence, defended in self._defended(as_bytes(clean), part["attacked"]):
             clean, x = (victim.images(images, setting) for images in defended)

@@ -10,11 +10,11 @@ from annotated_types import Ge, Le
 from fairray.attacks import AttackField
 from fairray.attacks.pgd_l2 import PgdL2
 from fairray.errors import BadInput, said_of
-from fairray.members import Of, label
+from fairray.members import Of
 from fairray.methods._attacked import Attacked, Victim
 from fairray.methods._measured import Measured, Summary
 from fairray.methods.standard import Standard
-from fairray.perceptual import CostField
+from fairray.perceptual import CostField, measure_of
 from fairray.perceptual.ssim import Ssim
 from fairray.saliency import SaliencyField
 from fairray.stages import NetworkSpec
@@ -92,7 +92,7 @@ class Attack:
         if self.grey and not all((x == x[:, :1]).all() for x in parts):
             raise BadInput("grey", "the images have colours", "set grey: false")
         blank = torch.zeros(1, 1 if self.grey else 3, *dataset.shape[1:])
-        names = [label(cost) for cost in self.distances]
+        names = [measure_of(cost).name for cost in self.distances]
         if len({*names}) < len(names):
             raise BadInput("distances", f"{', '.join(names)}: one stands twice", "name each cost once")
         for cost in self.distances:

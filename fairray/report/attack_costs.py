@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fairray.members import label
+from fairray.perceptual import measure_of
 from fairray.report._blocks import Block, Items, Strong, Text
 from fairray.report._words import named
 from fairray.results import Results
@@ -23,7 +23,7 @@ class AttackCosts:
         costs: dict[str, dict[str, None]] = {}
         for (_, arm), trial in results.chosen.items():
             if cost := getattr(getattr(trial.method, "attack", None), "cost", None):
-                costs.setdefault(label(cost), {})[arm] = None
+                costs.setdefault(measure_of(cost).name, {})[arm] = None
         yield Items([(Strong(named(cost)), f": {', '.join(arms)}.") for cost, arms in costs.items()])
         note = "Of the distance that it lowers itself an attack looks better than of one that it does not know."
         if costs and PAPER_COST not in costs:
