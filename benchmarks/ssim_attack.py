@@ -24,8 +24,8 @@ from torch import Tensor, nn
 
 from fairray.attacks.perceptual import Perceptual
 from fairray.attacks.ssim_one_step import SsimOneStep
+from fairray.costs.ssim import Ssim
 from fairray.datasets.digits5k import Digits5k
-from fairray.perceptual.ssim import Ssim
 
 SIDES = {28: 256, 64: 64, 224: 8, 299: 8}  # and images in a batch
 DENSE = 2  # images

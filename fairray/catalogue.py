@@ -16,7 +16,7 @@ __all__ = [
     "script", "studies", "study_keys", "summarize",
 ]  # fmt: skip
 
-FAMILIES = ("methods", "datasets", "networks", "triggers", "attacks", "perceptual", "saliency", "metrics", "report")
+FAMILIES = ("methods", "datasets", "networks", "triggers", "attacks", "costs", "saliency", "metrics", "report")
 PACKAGE = Path(__file__).parent
 ROOTS = (Path.cwd(), PACKAGE.parent, PACKAGE)
 

@@ -79,8 +79,8 @@ def test_zhang_s_update_moves_the_network_along_its_formula(trial):
     losses, _ = bound_(batch, {}, {})
     g_p, g_a = (torch.autograd.grad(loss, bound_.nets["main"].head.weight, retain_graph=True)[0] for loss in losses)
     expected = g_p - (g_p * g_a).sum() / (g_a**2).sum() * g_a - 0.4 * g_a
-    torch.testing.assert_close(method.combined("main.head.weight", torch.stack([g_p, g_a])), expected)
-    assert torch.equal(method.combined("adversary.0.weight", torch.stack([g_p, g_a])), g_a)
+    torch.testing.assert_close(method.combine("main.head.weight", torch.stack([g_p, g_a])), expected)
+    assert torch.equal(method.combine("adversary.0.weight", torch.stack([g_p, g_a])), g_a)
 
 
 @pytest.mark.parametrize("update", ["reversal", "projection"])

@@ -11,6 +11,7 @@ from PIL import Image
 
 from fairray import config, members
 from fairray.cli import main
+from fairray.costs.ssim import Ssim
 from fairray.data import Dataset
 from fairray.defences import bit_depth, jpeg
 from fairray.errors import BadInput
@@ -19,7 +20,6 @@ from fairray.launch.planning import plan
 from fairray.launch.rounds import Ledger, rounds
 from fairray.methods._attacked import Attacked, Victim
 from fairray.networks._torchvision import imported
-from fairray.perceptual.ssim import Ssim
 from fairray.space import Grid, Range, points
 from fairray.store import Store
 from fairray.training.objective import trained

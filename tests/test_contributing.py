@@ -8,8 +8,8 @@ import torch
 
 from fairray import members
 from fairray.attacks import Attack
+from fairray.costs import between
 from fairray.metrics import Predictions
-from fairray.perceptual import between
 from fairray.trial import Trial, execute, results
 
 PAGE = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text()
@@ -57,7 +57,7 @@ def test_a_trigger_an_attack_a_cost_and_a_saliency_map(file, store):
 
 def test_what_the_examples_compute(file):
     x = torch.rand(3, 3, 8, 8, generator=torch.Generator().manual_seed(0))
-    blur, sign = members.build("perceptual", file("Blur")), members.build("attacks", file("Sign"))
+    blur, sign = members.build("costs", file("Blur")), members.build("attacks", file("Sign"))
     assert torch.equal(between(blur, x, x), torch.zeros(3))
     attack: Attack = sign
     assert (attack(lambda z: z.flatten(1)[:, :2], x, torch.tensor([0, 1, 0])) - x).abs().max() <= 0.03 + 1e-6

@@ -10,11 +10,11 @@ from annotated_types import Ge
 from fairray import catalogue, config, members
 from fairray.attacks.perceptual import Perceptual
 from fairray.cli import main
+from fairray.costs.lpips import Lpips
+from fairray.costs.ssim import Ssim
 from fairray.errors import BadInput
 from fairray.launch.search import _distribution
 from fairray.methods.bade import Bade
-from fairray.perceptual.lpips import Lpips
-from fairray.perceptual.ssim import Ssim
 from fairray.space import Grid, Range, Template, points, template
 from fairray.stages import Training
 from fairray.trial import Trial, checked_training
@@ -157,7 +157,7 @@ def test_a_tuple_of_members():
     with pytest.raises(BadInput, match=r"triggers\.size"):
         odd({"triggers": [{"name": "badnet", "size": -3}]})
     assert members.families(Odd) == {"triggers": "triggers"}
-    assert members.families(Perceptual) == {"cost": "perceptual"}
+    assert members.families(Perceptual) == {"cost": "costs"}
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,13 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
+from fairray.costs import _weights, between, gradient, pieapp
+from fairray.costs._trunks import LAYERS, TRUNK
+from fairray.costs.dists import STAGES, Dists
+from fairray.costs.lpips import HEADS, Lpips
+from fairray.costs.neural import Neural
+from fairray.costs.pieapp import PieApp
 from fairray.errors import BadInput
-from fairray.perceptual import _weights, between, gradient, pieapp
-from fairray.perceptual._trunks import LAYERS, TRUNK
-from fairray.perceptual.dists import STAGES, Dists
-from fairray.perceptual.lpips import HEADS, Lpips
-from fairray.perceptual.neural import Neural
-from fairray.perceptual.pieapp import PieApp
 
 IQA = Path(__file__).parents[2] / "shared" / "data" / "iqa_pairs"
 MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])

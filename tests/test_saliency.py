@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 from scipy import ndimage
 
+from fairray.costs import _weights
 from fairray.errors import BadInput
-from fairray.perceptual import _weights
 from fairray.saliency import u2netp
 from fairray.saliency.spectral_residual import SpectralResidual
 from fairray.saliency.u2netp import U2Netp

@@ -10,12 +10,12 @@ from PIL import Image
 from torch import nn
 
 from fairray.attacks.ssim_one_step import SsimOneStep
+from fairray.costs import between
+from fairray.costs._hessian import solve, solve_dense
+from fairray.costs._windows import Windows
+from fairray.costs.dists import Dists
+from fairray.costs.ssim import Ssim
 from fairray.errors import BadInput
-from fairray.perceptual import between
-from fairray.perceptual._hessian import solve, solve_dense
-from fairray.perceptual._windows import Windows
-from fairray.perceptual.dists import Dists
-from fairray.perceptual.ssim import Ssim
 
 PADDINGS = ("reflect", "zero", "valid")
 PAIRS = ("I03", "I04", "I06", "I08", "I19")
@@ -291,7 +291,7 @@ def test_what_cannot_be_done_is_said():
 
 
 def test_systems_that_do_not_converge_are_counted_in_an_error(monkeypatch):
-    monkeypatch.setattr("fairray.perceptual._hessian.ITERATIONS", 5)
+    monkeypatch.setattr("fairray.costs._hessian.ITERATIONS", 5)
     g = noise(3, 1, 28, 28, seed=1)
     g[1] = 0
     with pytest.raises(BadInput, match="2 of 3 systems did not reach it in 5 iterations"):

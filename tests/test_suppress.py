@@ -29,7 +29,7 @@ def made(trial, **arguments):
     replica = one.replicas[0].parents["model"]
     train = {k: v[:64] for k, v in dataset(one.dataset).train.items()}
     train["x"] = train["x"].double()
-    drawn = replica.stage.drawn(64, dataset(one.dataset), torch.Generator().manual_seed(0))
+    drawn = replica.stage.fresh_columns(64, dataset(one.dataset), torch.Generator().manual_seed(0))
     return objective(replica), train | drawn
 
 
@@ -82,10 +82,10 @@ def test_random_labels_are_drawn_anew_and_uniformly():
     data = dataset({"name": "coloured_mnist"})
     stage = suppressed(by="reversal", labels="random", tasks=("foreground",))
     generator = torch.Generator().manual_seed(0)
-    first, second = (stage.drawn(20_000, data, generator)["random foreground"] for _ in range(2))
+    first, second = (stage.fresh_columns(20_000, data, generator)["random foreground"] for _ in range(2))
     assert not torch.equal(first, second)
     assert torch.bincount(first, minlength=10).tolist() == pytest.approx([2000] * 10, rel=0.1)
-    assert suppressed(by="reversal", labels="known", tasks=()).drawn(8, data, generator) == {}
+    assert suppressed(by="reversal", labels="known", tasks=()).fresh_columns(8, data, generator) == {}
 
 
 def test_a_head_at_its_optimum_on_random_labels_has_no_gradient_to_reverse(trial):

@@ -9,15 +9,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fairray.attacks import Model
+from fairray.costs import Reference
 from fairray.members import Of
-from fairray.perceptual import Reference
 
 __all__ = [
     "Embedding",
     "EmbeddingField",
-    "ascended",
-    "compacted",
-    "differentiated",
+    "ascend",
+    "run_until_done",
+    "differentiate",
     "distances",
     "fooling",
     "margin",
@@ -38,7 +38,7 @@ class Embedding(Protocol):
         """Features of images x."""
 
 
-EmbeddingField = Annotated[Embedding, Of("perceptual")]
+EmbeddingField = Annotated[Embedding, Of("costs")]
 
 
 def margin(z: Tensor, y: Tensor) -> Tensor:
@@ -71,7 +71,7 @@ def _nonzero(v: Tensor) -> Tensor:
     return v.where(v > 0, 1)
 
 
-def differentiated(objective: Callable[[Tensor], Rows], x: Tensor) -> Rows:
+def differentiate(objective: Callable[[Tensor], Rows], x: Tensor) -> Rows:
     """The gradient, with respect to x alone, of the first of what `objective` gives for each image; then all of it."""
     with torch.enable_grad():
         x = x.detach().requires_grad_()
@@ -87,11 +87,11 @@ def fooling(model: Model, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         z = model(x)
         return F.cross_entropy(z, y, reduction="none"), margin(z, y)
 
-    gradient, _, found = differentiated(objective, x)
+    gradient, _, found = differentiate(objective, x)
     return gradient, found
 
 
-def compacted(
+def run_until_done(
     steps: int, look: Callable[[Rows], tuple[Tensor, Rows]], move: Callable[[int, Rows, Rows], Rows], rows: Rows
 ) -> Tensor:
     """The images after at most `steps` steps, each out of the batch from when it is done.
@@ -116,7 +116,7 @@ def _kept(rows: Rows, which: Tensor) -> Rows:
     return tuple(row[which] for row in rows)
 
 
-def ascended(
+def ascend(
     model: Model,
     x: Tensor,
     y: Tensor,
@@ -144,7 +144,7 @@ def ascended(
         delta = direction(rounded(x, bits), seen[0], tuple(reference))
         return (x + eps * delta).clamp(0, 1), y, *reference
 
-    return rounded(compacted(N, look, move, (x, y, *reference)), bits)
+    return rounded(run_until_done(N, look, move, (x, y, *reference)), bits)
 
 
 def noisy(x: Tensor, seed: int, sigma: float = 0.01) -> Tensor:
@@ -183,7 +183,7 @@ def projected(cost: Embedding, bound: float, x0: Tensor, target: Tensor, x: Tens
 
 def _newton(cost: Embedding, bound: float, target: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
     """Which images are outside of the ball, and where a step into it leads them."""
-    gradient, d = differentiated(lambda x: (distances(cost, target, x),), x)
+    gradient, d = differentiate(lambda x: (distances(cost, target, x),), x)
     overshoot = min(0.1, bound / 5)
     step = (d - bound + overshoot) * (1 + overshoot)
     return d > bound, (x - step.view(-1, 1, 1, 1) * gradient / _nonzero(norms(gradient) ** 2)).clamp(0, 1)

@@ -11,16 +11,16 @@ from fairray.attacks import Model, able
 from fairray.attacks._iterated import (
     EmbeddingField,
     Rows,
-    compacted,
-    differentiated,
+    differentiate,
     distances,
     margin,
     noisy,
     projected,
     rounded,
+    run_until_done,
     unit,
 )
-from fairray.perceptual.neural import Neural
+from fairray.costs.neural import Neural
 
 __all__ = ["Lpa"]
 
@@ -63,7 +63,7 @@ class Lpa:
                 found, d = margin(model(x), y), distances(self.cost, target, x)
                 return found.clamp(max=self.kappa) - lam * (d - self.bound).relu(), found, d
 
-            gradient, _, found, d = differentiated(objective, rounded(rows[0], 8))
+            gradient, _, found, d = differentiate(objective, rounded(rows[0], 8))
             return (found > 0) & (d <= self.bound), (gradient,)
 
         def move(step: int, rows: Rows, seen: Rows) -> Rows:
@@ -75,7 +75,7 @@ class Lpa:
 
         target = self.cost.embed(x)
         rows = noisy(x, seed), y, target, x.new_full((len(x),), self.lam)
-        found = rounded(compacted(self.outer * self.T, look, move, rows), 8)
+        found = rounded(run_until_done(self.outer * self.T, look, move, rows), 8)
         return rounded(projected(self.cost, self.bound, x, target, found), 8)
 
     def _delta(self, t: int, x: Tensor, direction: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fairray.attacks import Model
 from fairray.attacks._colour import ciede2000, lab
-from fairray.attacks._iterated import Rows, differentiated, fooling, rounded, unit
+from fairray.attacks._iterated import Rows, differentiate, fooling, rounded, unit
 
 __all__ = ["PercAl"]
 
@@ -63,4 +63,4 @@ def _annealed(start: float, by: float, progress: float) -> float:
 def _colour_change(colours: Tensor, x: Tensor) -> Rows:
     """The gradient of || Delta E_00 ||_2 between x and the original colours, and its value."""
 
-    return differentiated(lambda x: (torch.linalg.vector_norm(ciede2000(colours, lab(x)), dim=(1, 2)),), x)
+    return differentiate(lambda x: (torch.linalg.vector_norm(ciede2000(colours, lab(x)), dim=(1, 2)),), x)

@@ -8,8 +8,8 @@ from annotated_types import Ge, Gt
 from torch import Tensor
 
 from fairray.attacks import Model, able
-from fairray.attacks._iterated import ascended, unit
-from fairray.perceptual import CostField, Reference, gradient
+from fairray.attacks._iterated import ascend, unit
+from fairray.costs import CostField, Reference, gradient
 
 __all__ = ["Perceptual"]
 
@@ -18,7 +18,7 @@ __all__ = ["Perceptual"]
 class Perceptual:
     """Steps along grad l - lam grad c, l the cross-entropy and c the cost.
 
-    cost: a member of fairray/perceptual.
+    cost: a member of fairray/costs.
     lam: weight of the cost.
     eps: length of a step over that of the gradient; of the step itself, where it is normalised.
     normalised: take steps of equal length, as PGD does; as printed they are as long as the gradient.
@@ -38,7 +38,7 @@ class Perceptual:
 
     def check(self, x: Tensor) -> None:
         """Raise BadInput where there is no cost, or it lacks its weights."""
-        able(self.cost, "prepare", "set cost to one of fairray/perceptual, such as lpips").prepare(x)
+        able(self.cost, "prepare", "set cost to one of fairray/costs, such as lpips").prepare(x)
 
     @torch.no_grad()
     def __call__(self, model: Model, x: Tensor, y: Tensor, seed: int = 0) -> Tensor:
@@ -49,4 +49,4 @@ class Perceptual:
             return unit(delta) if self.normalised else delta
 
         reference = self.cost.prepare(x)
-        return ascended(model, x, y, reference, direction, eps=self.eps, N=self.N, a=self.a, bits=self.bits)
+        return ascend(model, x, y, reference, direction, eps=self.eps, N=self.N, a=self.a, bits=self.bits)

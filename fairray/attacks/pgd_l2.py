@@ -8,7 +8,7 @@ from annotated_types import Ge, Gt
 from torch import Tensor
 
 from fairray.attacks import Model
-from fairray.attacks._iterated import ascended, unit
+from fairray.attacks._iterated import ascend, unit
 
 __all__ = ["PgdL2"]
 
@@ -34,4 +34,4 @@ class PgdL2:
     @torch.no_grad()
     def __call__(self, model: Model, x: Tensor, y: Tensor, seed: int = 0) -> Tensor:
         """Images where the margin exceeds a, or those after N steps; nothing is drawn."""
-        return ascended(model, x, y, (), lambda _, g, __: unit(g), eps=self.eps, N=self.N, a=self.a, bits=self.bits)
+        return ascend(model, x, y, (), lambda _, g, __: unit(g), eps=self.eps, N=self.N, a=self.a, bits=self.bits)

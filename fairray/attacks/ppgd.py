@@ -12,16 +12,16 @@ from fairray.attacks._iterated import (
     Embedding,
     EmbeddingField,
     Rows,
-    compacted,
-    differentiated,
+    differentiate,
     margin,
     noisy,
     norms,
     projected,
     rounded,
+    run_until_done,
     unit,
 )
-from fairray.perceptual.neural import Neural
+from fairray.costs.neural import Neural
 
 __all__ = ["Ppgd"]
 
@@ -56,7 +56,7 @@ class Ppgd:
         """8-bit images; the seed draws the noise at the start."""
 
         def look(rows: Rows) -> tuple[Tensor, Rows]:
-            gradient, found = differentiated(lambda x: (margin(model(x), rows[1]),), rounded(rows[0], 8))
+            gradient, found = differentiate(lambda x: (margin(model(x), rows[1]),), rounded(rows[0], 8))
             return found >= self.kappa, (gradient,)
 
         def move(step: int, rows: Rows, seen: Rows) -> Rows:
@@ -66,7 +66,7 @@ class Ppgd:
 
         target = self.cost.embed(x)
         start = projected(self.cost, self.bound, x, target, noisy(x, seed))
-        return rounded(compacted(self.T, look, move, (start, y, x, target)), 8)
+        return rounded(run_until_done(self.T, look, move, (start, y, x, target)), 8)
 
     def _delta(self, x: Tensor, g: Tensor) -> Tensor:
         """The step: along (J^T J)^-1 g, as long as moves the features by 2 bound / T."""

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from fairray.attacks import Model, able
 from fairray.attacks._iterated import fooling, unit
-from fairray.perceptual import CostField
-from fairray.perceptual._hessian import solve, solve_dense
-from fairray.perceptual.ssim import Ssim
+from fairray.costs import CostField
+from fairray.costs._hessian import solve, solve_dense
+from fairray.costs.ssim import Ssim
 
 __all__ = ["SsimOneStep"]
 

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 from fairray.attacks import Model
+from fairray.costs import CostField, between, measure_of
+from fairray.costs.ssim import Ssim
 from fairray.data import Tensors
 from fairray.defences import bit_depth, jpeg
 from fairray.measures import NUMBER, SUM, Measure
@@ -19,8 +21,6 @@ from fairray.methods._attacked import (
     pictures,
     predicted,
 )
-from fairray.perceptual import CostField, between, measure_of
-from fairray.perceptual.ssim import Ssim
 from fairray.records import join, rows
 from fairray.saliency import Saliency, SaliencyField
 from fairray.stages import Artifact, Setting, Stage, Step

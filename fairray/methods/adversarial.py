@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from fairray.data import membership
 from fairray.errors import BadInput
 from fairray.training.reversal import reverse, schedule
-from fairray.training.stage import TrainStage, error, featured, mean_cross_entropy, weighted_mean
+from fairray.training.stage import TrainStage, encode_and_classify, error, mean_cross_entropy, weighted_mean
 
 __all__ = ["Adversarial"]
 
@@ -60,7 +60,7 @@ class Adversarial(TrainStage):
         return self.pace if parameter.startswith("adversary") else 1.0
 
     def outputs(self, nets, batch):
-        outputs = featured(nets["main"], self.inputs(batch))
+        outputs = encode_and_classify(nets["main"], self.inputs(batch))
         return outputs | {"predictions": F.softmax(outputs["logits"], -1)}
 
     def loss(self, nets, outputs, batch):
@@ -71,7 +71,7 @@ class Adversarial(TrainStage):
         adversary = mean_cross_entropy(guess, batch["group"], batch)
         return prediction + adversary if self.update == "reversal" else torch.stack([prediction, adversary])
 
-    def combined(self, parameter, gradients):
+    def combine(self, parameter, gradients):
         prediction, adversary = gradients
         if parameter.startswith("adversary"):
             return adversary

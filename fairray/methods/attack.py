@@ -9,13 +9,13 @@ from annotated_types import Ge, Le
 
 from fairray.attacks import AttackField
 from fairray.attacks.pgd_l2 import PgdL2
+from fairray.costs import CostField, measure_of
+from fairray.costs.ssim import Ssim
 from fairray.errors import BadInput, said_of
 from fairray.members import Of
 from fairray.methods._attacked import Attacked, Victim
 from fairray.methods._measured import Measured, Summary
 from fairray.methods.standard import Standard
-from fairray.perceptual import CostField, measure_of
-from fairray.perceptual.ssim import Ssim
 from fairray.saliency import SaliencyField
 from fairray.stages import NetworkSpec
 from fairray.training.objective import chunks
@@ -34,7 +34,7 @@ class Attack:
 
     attack: of fairray/attacks. pretrained: attack the network with the weights it comes with, instead of training it.
     grey: attack images whose three channels are equal as images of one channel.
-    distances: costs of fairray/perceptual that are measured. saliency: of fairray/saliency, if maps are compared.
+    distances: costs of fairray/costs that are measured. saliency: of fairray/saliency, if maps are compared.
     judge: a second network, trained on the same data, that reads the adversarial images too.
     jpeg, depths: JPEG qualities, and bits of a channel, of the defences (Figure 3.5).
     shards: parts of the images, which workers share out. batch: images attacked at once. gallery: images to be shown.

@@ -79,7 +79,7 @@ class Teacher(TrainStage):
         rows = torch.arange(len(setting.dataset.train["y"]))
         return View(rows, {"trigger": backdoor(setting.dataset, rates, generator)})
 
-    def seen(self, split):
+    def evaluation_columns(self, split):
         return {"trigger": balance(split)}
 
     def inputs(self, batch):

@@ -61,7 +61,7 @@ class Poisoned(TrainStage):
         which = torch.full_like(y, -1).index_fill(0, chosen, 0)
         return View(torch.arange(len(y)), {"trigger": which, "y": y})
 
-    def seen(self, split):
+    def evaluation_columns(self, split):
         return {"trigger": torch.full_like(split["y"], -1)}
 
     def inputs(self, batch):

@@ -11,7 +11,7 @@ from fairray.data import Dataset, membership
 from fairray.errors import BadInput
 from fairray.methods.standard import Standard
 from fairray.training.objective import encoded
-from fairray.training.stage import TrainStage, View, error, featured, weighted_mean
+from fairray.training.stage import TrainStage, View, encode_and_classify, error, weighted_mean
 
 __all__ = ["Mfd"]
 
@@ -59,7 +59,7 @@ class Distilled(TrainStage):
         return balanced_order(dataset, generator)
 
     def outputs(self, nets, batch):
-        return featured(nets["main"], self.inputs(batch))
+        return encode_and_classify(nets["main"], self.inputs(batch))
 
     def loss(self, nets, outputs, batch):
         cells, student, teacher = batch["cells"], outputs["features"], batch["teacher"]

@@ -11,7 +11,7 @@ from torch import Tensor
 from fairray.errors import BadInput
 from fairray.methods.standard import Standard
 from fairray.training.objective import parameters
-from fairray.training.stage import TrainStage, View, featured, weighted_mean
+from fairray.training.stage import TrainStage, View, encode_and_classify, weighted_mean
 
 __all__ = ["Rnf"]
 
@@ -89,7 +89,7 @@ class Neutralised(TrainStage):
         return 0.0 if parameter.startswith("main.encoder.") else self.pace
 
     def outputs(self, nets, batch):
-        return featured(nets["main"], self.inputs(batch))
+        return encode_and_classify(nets["main"], self.inputs(batch))
 
     def loss(self, nets, outputs, batch):
         def c(z):

@@ -12,7 +12,7 @@ from fairray.methods.standard import Standard
 from fairray.networks._maps import two_hidden
 from fairray.training.objective import parameters
 from fairray.training.reversal import reverse, schedule
-from fairray.training.stage import TrainStage, View, error, featured, mean_cross_entropy, weighted_mean
+from fairray.training.stage import TrainStage, View, encode_and_classify, error, mean_cross_entropy, weighted_mean
 
 __all__ = ["Suppress"]
 
@@ -76,7 +76,7 @@ class Suppressed(TrainStage):
     def heads(self, features, dataset):
         return {column: two_hidden(features, classes) for column, classes in self._suppressed(dataset).items()}
 
-    def drawn(self, size, dataset, generator):
+    def fresh_columns(self, size, dataset, generator):
         if self.labels == "known":
             return {}
         return {
@@ -85,7 +85,7 @@ class Suppressed(TrainStage):
         }
 
     def outputs(self, nets, batch):
-        outputs = featured(nets["main"], self.inputs(batch))
+        outputs = encode_and_classify(nets["main"], self.inputs(batch))
         read = outputs["features"]
         if self.by == "reversal":
             read = reverse(read, read.new_ones(()))

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from fairray.costs import dists, lpips, neural, pieapp, ssim  # noqa: F401 (tables speak of costs not measured)
 from fairray.measures import find
-from fairray.perceptual import dists, lpips, neural, pieapp, ssim  # noqa: F401 (tables speak of costs not measured)
 from fairray.statistics.intervals import Interval
 
 __all__ = ["describe_point", "directed", "named", "number", "shown", "with_unit"]

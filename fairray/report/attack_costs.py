@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fairray.perceptual import measure_of
+from fairray.costs import measure_of
 from fairray.report._blocks import Block, Items, Strong, Text
 from fairray.report._words import named
 from fairray.results import Results

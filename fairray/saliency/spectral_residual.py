@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from annotated_types import Ge, Gt
 from torch import Tensor
 
-from fairray.perceptual._channels import grey
+from fairray.costs._channels import grey
 from fairray.saliency._maps import resized, scaled
 
 __all__ = ["SpectralResidual"]

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fairray.costs._channels import rgb
+from fairray.costs._trunks import normalised
+from fairray.costs._weights import File, Part, find, key
 from fairray.errors import BadInput
-from fairray.perceptual._channels import rgb
-from fairray.perceptual._trunks import normalised
-from fairray.perceptual._weights import File, Part, find, key
 from fairray.saliency._maps import resized, scaled
 
 __all__ = ["U2Netp"]

@@ -69,7 +69,7 @@ class Alone:
         for name, *gradients in zip(self.trained, *each, strict=True):
             whole = self._whole(torch.stack(gradients))
             like = torch.empty_like(self.trained[name])  # fused Adam takes memory as it lies
-            self.trained[name].grad = like.copy_(self.objective.stage.combined(name, whole))
+            self.trained[name].grad = like.copy_(self.objective.stage.combine(name, whole))
 
     def _whole(self, gradients: Tensor) -> Tensor:
         """The gradients of the whole batch."""

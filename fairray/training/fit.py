@@ -83,7 +83,7 @@ class Pack:
 
     def evaluated(self, split: str) -> Tensors:
         """A split as the stage evaluates it, on the device."""
-        further = self.stage.seen(self.setting.dataset.split(split))
+        further = self.stage.evaluation_columns(self.setting.dataset.split(split))
         return self.splits[split] | cast(further, self.setting.numerics)
 
     @cached_property
@@ -105,7 +105,7 @@ class Pack:
         for i, part in enumerate(order.split(training.batch, dim=1)):
             own = {name: column[replica, part] for name, column in self.columns.items()}
             behind = (epoch + i * training.batch / order.shape[1]) / training.epochs
-            drawn = [self.stage.drawn(len(r), dataset, g) for r, g in zip(part, generators, strict=True)]
+            drawn = [self.stage.fresh_columns(len(r), dataset, g) for r, g in zip(part, generators, strict=True)]
             fresh = {name: torch.stack([columns[name] for columns in drawn]) for name in drawn[0]}
             own |= cast(fresh | {"progress": torch.full(part.shape, behind)}, self.setting.numerics)
             yield dataset.shown({name: tensor[part] for name, tensor in self.examples.items()}) | own

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from fairray.data import Dataset, Tensors
 from fairray.stages import Artifact, Setting, Stage
 
-__all__ = ["Hooks", "View", "error", "featured", "mean_cross_entropy", "weighted_mean"]
+__all__ = ["Hooks", "View", "error", "encode_and_classify", "mean_cross_entropy", "weighted_mean"]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Hooks(Stage):
 
     @property
     def losses(self) -> int:
-        """How many losses `loss` gives; of several, `combined` makes one gradient."""
+        """How many losses `loss` gives; of several, `combine` makes one gradient."""
         return 1
 
     def chain(self, dataset: Dataset) -> Stage:
@@ -79,11 +79,11 @@ class Hooks(Stage):
         """The state after the whole batch, before its loss, which finds it in `batch`. No gradient goes through it."""
         return state
 
-    def drawn(self, size: int, dataset: Dataset, generator: torch.Generator) -> Tensors:
+    def fresh_columns(self, size: int, dataset: Dataset, generator: torch.Generator) -> Tensors:
         """Further columns that are drawn anew for every batch of `size` examples."""
         return {}
 
-    def seen(self, split: Tensors) -> Tensors:
+    def evaluation_columns(self, split: Tensors) -> Tensors:
         """Further columns with which the trained network is evaluated on a split."""
         return {}
 
@@ -110,14 +110,16 @@ class Hooks(Stage):
         """Of the whole batch. `batch` has `progress` too, the share of the training that is behind."""
         return weighted_mean(error(outputs["logits"], batch["y"]), batch)
 
-    def combined(self, parameter: str, gradients: Tensor) -> Tensor:
+    def combine(self, parameter: str, gradients: Tensor) -> Tensor:
         """The gradient along which a parameter moves. gradients: of each loss, with axes (loss, ...)."""
         raise NotImplementedError(f"{type(self).__name__} has {self.losses} losses and must combine their gradients")
 
     def build(self, setting: Setting) -> nn.ModuleDict:
         """The networks, freshly initialised by torch's global generator."""
         one = setting.dataset.shown({name: tensor[:1] for name, tensor in setting.dataset.train.items()})
-        main = setting.network.build(tuple(self.inputs(one | self.seen(one)).shape[1:]), setting.dataset.outputs)
+        main = setting.network.build(
+            tuple(self.inputs(one | self.evaluation_columns(one)).shape[1:]), setting.dataset.outputs
+        )
         return nn.ModuleDict({"main": main, **self.heads(main.features, setting.dataset)})
 
     def with_floats(self, values: dict[str, Any]) -> Self:
@@ -129,7 +131,7 @@ class Hooks(Stage):
         return {name: value for name, value in self.hyperparameters.items() if isinstance(value, float)}
 
 
-def featured(main: nn.Module, x: Tensor) -> Tensors:
+def encode_and_classify(main: nn.Module, x: Tensor) -> Tensors:
     """The feature layer and the logits of each example, encoded once."""
     features = main.encode(x)  # type: ignore[operator]
     return {"features": features, "logits": main.head(features)}  # type: ignore[operator]

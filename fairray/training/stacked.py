@@ -86,7 +86,7 @@ class Stacked:
 
         each, (losses, after) = jacrev(twice, has_aux=True)(trained)
         stage = self.objective.stage.with_floats(floats)
-        return {name: stage.combined(name.removeprefix("nets."), g) for name, g in each.items()}, losses[0], after
+        return {name: stage.combine(name.removeprefix("nets."), g) for name, g in each.items()}, losses[0], after
 
     def _loss(
         self, trained: Tensors, parameters: Tensors, floats: Tensors, state: Tensors, batch: Tensors

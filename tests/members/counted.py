@@ -36,5 +36,5 @@ class Counted(TrainStage):
         size = (outputs["logits"] ** 2).mean() * (1 + batch["largest"].sum()) / (1 + batch["seen"])
         return torch.stack([weighted_mean(error(outputs["logits"], batch["y"]), batch), size])
 
-    def combined(self, parameter, gradients):
+    def combine(self, parameter, gradients):
         return gradients[0] + gradients[1]

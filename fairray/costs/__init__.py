@@ -14,7 +14,7 @@ Reference = tuple[Tensor, ...]
 
 
 class Cost(Protocol):
-    """A member of fairray/perceptual. What it knows of the references is computed once, by `prepare`."""
+    """A member of fairray/costs. What it knows of the references is computed once, by `prepare`."""
 
     def prepare(self, x0: Tensor) -> Reference:
         """What the cost needs of reference images; axis 0 of every tensor is the image, so that rows can be dropped.
@@ -26,7 +26,7 @@ class Cost(Protocol):
         """The cost of each image of x, with axis (image): 0 where it is its reference, larger where it looks other."""
 
 
-CostField = Annotated[Cost, Of("perceptual")]
+CostField = Annotated[Cost, Of("costs")]
 
 
 def measure_of(cost: Cost) -> Measure:

@@ -14,11 +14,11 @@ import torch.nn.functional as F
 from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
+from fairray.costs import Reference
+from fairray.costs._channels import rgb
+from fairray.costs._weights import File, Part, find, key, load
 from fairray.errors import BadInput
 from fairray.measures import THOUSANDTHS, Measure
-from fairray.perceptual import Reference
-from fairray.perceptual._channels import rgb
-from fairray.perceptual._weights import File, Part, find, key, load
 
 __all__ = ["PieApp"]
 

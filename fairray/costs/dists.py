@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fairray.costs import Reference
+from fairray.costs._channels import rgb
+from fairray.costs._trunks import CHANNELS, TRUNK, maps
+from fairray.costs._weights import Part, key, load
 from fairray.measures import THOUSANDTHS, Measure
-from fairray.perceptual import Reference
-from fairray.perceptual._channels import rgb
-from fairray.perceptual._trunks import CHANNELS, TRUNK, maps
-from fairray.perceptual._weights import Part, key, load
 
 __all__ = ["Dists"]
 

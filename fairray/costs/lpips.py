@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from fairray.costs import Reference
+from fairray.costs._trunks import CHANNELS, TRUNK, Net, maps, unit
+from fairray.costs._weights import Part, key, load
 from fairray.measures import THOUSANDTHS, Measure
-from fairray.perceptual import Reference
-from fairray.perceptual._trunks import CHANNELS, TRUNK, Net, maps, unit
-from fairray.perceptual._weights import Part, key, load
 
 __all__ = ["Lpips"]
 

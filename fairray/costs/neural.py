@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from fairray.costs import Reference
+from fairray.costs._trunks import TRUNK, Net, maps, unit
+from fairray.costs._weights import key, load
 from fairray.measures import NUMBER, Measure
-from fairray.perceptual import Reference
-from fairray.perceptual._trunks import TRUNK, Net, maps, unit
-from fairray.perceptual._weights import key, load
 
 __all__ = ["Neural"]
 

@@ -10,8 +10,8 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
+from fairray.costs._windows import Windows
 from fairray.errors import BadInput
-from fairray.perceptual._windows import Windows
 
 __all__ = ["SsimHessian", "solve", "solve_dense"]
 

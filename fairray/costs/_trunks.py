@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fairray.costs._channels import rgb
+from fairray.costs._weights import Part
 from fairray.errors import BadInput
-from fairray.perceptual._channels import rgb
-from fairray.perceptual._weights import Part
 
 __all__ = ["CHANNELS", "TRUNK", "Net", "maps", "normalised", "unit"]
 

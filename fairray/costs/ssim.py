@@ -6,12 +6,12 @@ from typing import Annotated, ClassVar, NamedTuple
 from annotated_types import Ge, Gt
 from torch import Tensor
 
+from fairray.costs import Reference
+from fairray.costs._channels import grey, luminance
+from fairray.costs._hessian import SsimHessian
+from fairray.costs._windows import Padding, Windows
 from fairray.errors import BadInput
 from fairray.measures import NUMBER, Measure
-from fairray.perceptual import Reference
-from fairray.perceptual._channels import grey, luminance
-from fairray.perceptual._hessian import SsimHessian
-from fairray.perceptual._windows import Padding, Windows
 
 __all__ = ["Ssim"]
 
