@@ -1,4 +1,10 @@
-"""The one training loop: epochs, validation curves, and the epoch that is kept."""
+"""The one training loop: epochs, validation curves, and the epoch that is kept.
+
+From a trial to its loss: `execute` (trial.py) asks each `Stage` to `run` its replicas; `TrainStage.run` is `fit`, which
+takes each replica's `View`, and packs what can be trained together; `_train` lets an engine take a step on each of the
+pack's batches; the engine calls its `Objective`, which binds the stage to its networks and calls the stage's hooks
+`outputs`, `update_state` and `loss` (hooks.py).
+"""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
