@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: study test test-all lint format clean
+.PHONY: study test test-all mutants lint format clean
 
 study: $(VENV)/installed
 	$(BIN)/fairray run bade_benchmarks
@@ -14,6 +14,9 @@ test: $(VENV)/installed
 
 test-all: $(VENV)/installed
 	$(BIN)/pytest -n 2
+
+mutants: $(VENV)/installed
+	$(BIN)/python tests/mutants.py
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -1,0 +1,180 @@
+"""Do the tests notice when the code is wrong? Breaks one line at a time, and runs the tests that should see it.
+
+    python tests/mutants.py [PART OF A FILE NAME]
+
+Each mutation is one that a user would be hurt by: a sign, a bound, a direction, a dropped term, the wrong split, the
+last for the best. They were chosen by reading, a few for each room that computes or decides, and none that changes
+nothing. To add one: a file, a text that stands in it once, what to put there, and the test file that should fail.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Queue
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+COPIED = ("fairray", "tests", "conf", "studies", "docs", "README.md", "CONTRIBUTING.md", "pyproject.toml")
+WORKERS = 2
+SECONDS = 180  # a mutant that runs on is noticed
+
+
+class Mutant(NamedTuple):
+    """file: below fairray/. tests: below tests/."""
+
+    file: str
+    old: str
+    new: str
+    tests: str
+
+
+MUTANTS = [
+    Mutant(*row)
+    for row in (
+        ("methods/bade.py", "(1 - self.mse) * divergence + self.mse * squares", "self.mse * divergence + (1 - self.mse) * squares", "test_bade.py"),
+        ("methods/bade.py", "return 1 - split[\"group\"]", "return split[\"group\"]", "test_bade.py"),
+        ("methods/bade.py", "counts[:, 0] / counts.sum(1)", "counts[:, 1] / counts.sum(1)", "test_bade.py"),
+        ("methods/bade.py", "* temperature**2", "* temperature", "test_bade.py"),
+        ("methods/bade.py", "strength * conditional + (1 - strength) * marginal", "conditional + (1 - strength) * marginal", "test_bade.py"),
+        ("methods/mfd.py", "self.strength / 2 * discrepancy", "self.strength / 2 * discrepancy * 0", "test_mfd.py"),
+        ("methods/mfd.py", "within - 2 * wx @ pairs.xy @ wy", "within - wx @ pairs.xy @ wy", "test_mfd.py"),
+        ("methods/mfd.py", "torch.exp(-d / scale)", "torch.exp(-d * scale)", "test_mfd.py"),
+        ("methods/rnf.py", "same & (step > 0), near + torch.where(other, n, 0)", "same & (step > 0), near + torch.where(other, 0, n)", "test_rnf.py"),
+        ("methods/rnf.py", "(1 - torch.exp(q * log_p)) / q", "(1 - torch.exp(q * log_p)) * q", "test_rnf.py"),
+        ("methods/rnf.py", "attribute[order[:surest]], attribute[order[surest:]] = label, 1 - label", "attribute[order[:surest]], attribute[order[surest:]] = 1 - label, label", "test_rnf.py"),
+        ("methods/adversarial.py", "projected(prediction, adversary) - self.strength * adversary", "projected(prediction, adversary) + self.strength * adversary", "test_adversarial.py"),
+        ("methods/adversarial.py", "return gradient - (gradient * other)", "return gradient + (gradient * other)", "test_adversarial.py"),
+        ("methods/reweighing.py", "(expected / counts)", "(counts / expected)", "test_training_settings.py test_bade.py test_problems.py test_reweighing.py"),
+        ("methods/undersampling.py", ".min())", ".max())", "test_undersampling.py test_problems.py test_methods.py"),
+        ("methods/suppress.py", "sign = -1 if self.by == \"negative\" else 1", "sign = 1", "test_suppress.py"),
+        ("methods/suppress.py", "self.weight * target + sign", "target + sign", "test_suppress.py"),
+        ("methods/injection.py", "accuracy - triggered}", "triggered - accuracy}", "test_images.py"),
+        ("methods/injection.py", "chosen[: round(self.ratio * len(chosen))]", "chosen[round(self.ratio * len(chosen)) :]", "test_images.py"),
+        ("methods/artificial_bias.py", "for t in (0, 1)]", "for t in (1, 0)]", "test_images.py"),
+        ("methods/trigger_impact.py", "of = data[\"group\"] == group", "of = data[\"group\"] != group", "test_images.py"),
+        ("methods/group_dro.py", "torch.exp(self.step_size * adjusted)", "torch.exp(-self.step_size * adjusted)", "test_group_dro.py"),
+        ("methods/group_dro.py", "self.adjustment / state[\"n\"].sqrt()", "self.adjustment / state[\"n\"]", "test_group_dro.py"),
+        ("methods/_probed.py", "[told[name] for name in self.unwanted]", "[*told.values()]", "test_suppress.py test_trust.py test_trust_studies.py"),
+        ("metrics/odds.py", "return spread(recall(p)).mean(-1)", "return spread(recall(p)).amax(-1)", "test_metrics.py"),
+        ("metrics/eacc.py", ".mean((-2, -1))", ".amin((-2, -1))", "test_metrics.py"),
+        ("metrics/__init__.py", "rates.amax(-1) - rates.amin(-1)", "rates.amax(-1) - rates.mean(-1)", "test_metrics.py"),
+        ("metrics/auc.py", "n1 * (n1 + 1) / 2", "n1 * (n1 - 1) / 2", "test_metrics.py"),
+        ("metrics/rates.py", "rate_by_group(p.predicted == 0, p, p.y == 0)", "rate_by_group(p.predicted == 0, p)", "test_metrics.py"),
+        ("selection.py", "1 if find(metric).best == \"high\" else -1", "1 if find(metric).best == \"low\" else -1", "test_statistics.py"),
+        ("selection.py", "split == 'val' and metric in @objectives", "split == 'test' and metric in @objectives", "test_statistics.py"),
+        ("training/selection.py", "(curve.std(0, correction=0) + 1e-5)", "1", "test_statistics.py"),
+        ("training/selection.py", "return curves[\"eacc\"] - curves[\"odds\"]", "return curves[\"eacc\"] + curves[\"odds\"]", "test_statistics.py"),
+        ("training/selection.py", "return scores.argmax(0)", "return scores.argmax(0) * 0 + len(scores) - 1", "test_statistics.py"),
+        ("training/fit.py", "engine.restore([states[r][epoch] for r, epoch in enumerate(kept)])", "pass", "test_fit.py"),
+        ("training/fit.py", "counts.max() / counts.clamp(min=1)[y]", "counts.clamp(min=1)[y] / counts.max()", "test_training_settings.py"),
+        ("training/fit.py", "schedule.step()", "pass", "test_training_settings.py"),
+        ("training/alone.py", "self.optimizer.zero_grad()", "pass", "test_training_settings.py"),
+        ("training/stacked.py", "clip_grad_norm_(moved.values(), self.clip)", "clip_grad_norm_(moved.values(), 2 * self.clip)", "test_training_settings.py"),
+        ("training/objective.py", "parameter.requires_grad_(stage.rate(name) > 0)", "parameter.requires_grad_(True)", "test_rnf.py"),
+        ("training/objective.py", "{replica.seed} {replica.stage.name} {purpose}", "{replica.seed} {purpose}", "test_mfd.py test_methods.py"),
+        ("training/objective.py", "training.lr * stage.rate(name)", "training.lr", "test_adversarial.py test_rnf.py"),
+        ("training/hooks.py", "(batch[\"weight\"] * each).sum() / batch[\"weight\"].sum()", "(batch[\"weight\"] * each).mean()", "test_training_settings.py"),
+        ("training/hooks.py", "return torch.cat([own, made])", "return torch.cat([made, own])", "test_pinned.py"),
+        ("training/reversal.py", "return -strength * gradient, None", "return strength * gradient, None", "test_adversarial.py"),
+        ("training/reversal.py", "torch.exp(-10 * progress)", "torch.exp(10 * progress)", "test_adversarial.py test_suppress.py"),
+        ("training/probes.py", "better = (loss < lowest)", "better = (loss > -1)", "test_probes.py"),
+        ("stages.py", "pinned = parent if isinstance(parent, Pinned) else Pinned(parent, self.seed)", "pinned = Pinned(getattr(parent, 'stage', parent), self.seed)", "test_pinned.py"),
+        ("stages.py", "\"seed\": self.seed,", "", "test_uid.py"),
+        ("identity.py", "return {\"content\": content(value)}", "return str(value)", "test_identity.py"),
+        ("identity.py", "if name in seen or name in INERT:", "if name in seen:", "test_identity.py"),
+        ("space.py", "end if is_dataclass(typed) else typed", "end", "test_door.py"),
+        ("space.py", "if not low < high:", "if low > high * 9:", "test_errors.py"),
+        ("members.py", "if name not in arguments(cls):  #", "if False:  #", "test_door.py"),
+        ("members.py", "object.__setattr__(made, name, value.resolve())", "pass", "test_door.py"),
+        ("records.py", ".isna().all(axis=1)]", ".isna().any(axis=1)]", "test_records.py"),
+        ("measures.py", "if _known.setdefault(self.name, self) != self:", "if False:", "test_records.py"),
+        ("trial.py", "table[\"model\"] = replica.stage.model.name", "pass", "test_records.py"),
+        ("trial.py", "trial.check()", "pass", "test_door.py"),
+        ("evaluation.py", "{name: value for name, value in values.items() if value.ndim}", "{}", "test_records.py"),
+        ("store.py", "if _age(path) > STALE_S:", "if _age(path) > 0:", "test_store.py"),
+        ("store.py", "if self.scheme not in (None, SCHEME):", "if False:", "test_identity.py"),
+        ("launch/search.py", "{\"high\": \"maximize\", \"low\": \"minimize\"}", "{\"high\": \"minimize\", \"low\": \"maximize\"}", "test_search.py"),
+        ("launch/search.py", "float(means[measure.name])", "-float(means[measure.name])", "test_search.py"),
+        ("launch/rounds.py", "if not trial.stored(store)}", "}", "test_study.py"),
+        ("launch/rounds.py", "[*new.values()]", "asked", "test_study.py"),
+        ("statistics/intervals.py", "sample.std(ddof=1) / np.sqrt(n)", "sample.std(ddof=0) / np.sqrt(n)", "test_statistics.py"),
+        ("statistics/intervals.py", "n - 1) *", "n) *", "test_statistics.py"),
+        ("statistics/trust.py", "== task, k - 1, 1)", "== task, 1, 1)", "test_trust.py"),
+        ("statistics/pareto.py", "np.any(points[None] > points[:, None], axis=-1)", "np.any(points[None] >= points[:, None], axis=-1)", "test_statistics.py"),
+        ("attacks/_iterated.py", "return found > a, (gradient,)", "return found > -1e9, (gradient,)", "test_attacks.py"),
+        ("attacks/_iterated.py", "inside, outside = middle.where(near, inside), outside.where(near, middle)", "pass", "test_attacks.py"),
+        ("attacks/perceptual.py", "g - self.lam * gradient(", "g + self.lam * gradient(", "test_attacks.py"),
+        ("attacks/perc_al.py", "better = visible < least[adversarial]", "better = visible > -1", "test_attacks.py"),
+        ("attacks/pgd_l2.py", "lambda _, g, __: unit(g)", "lambda _, g, __: -unit(g)", "test_attacks.py"),
+        ("triggers/column.py", "which < 0, 0.5", "which < 0, 0.0", "test_triggers.py"),
+        ("triggers/_images.py", "which == 0, first", "which == 1, first", "test_triggers.py"),
+        ("datasets/_tabular.py", "np.random.default_rng(seed).permutation(len(frame))", "np.arange(len(frame))", "test_datasets.py"),
+        ("summary.py", "own - base", "base - own", "test_mirror.py"),
+        ("report/verdict.py", "(change.mean < 0) == (find(metric).best == \"low\")", "(change.mean > 0) == (find(metric).best == \"low\")", "test_report.py"),
+    )
+]  # fmt: skip
+
+
+@contextmanager
+def copy() -> Iterator[Path]:
+    """The project in a folder that may be broken."""
+    with tempfile.TemporaryDirectory() as name:
+        for part in COPIED:
+            source, target = ROOT / part, Path(name) / part
+            if source.is_dir():
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.png", "*.jpg"))
+            else:
+                shutil.copy(source, target)
+        yield Path(name)
+
+
+def caught(mutant: Mutant, folder: Path) -> bool:
+    """Whether the tests fail on the mutant."""
+    path = folder / "fairray" / mutant.file
+    right = path.read_text()
+    if right.count(mutant.old) != 1:
+        raise SystemExit(
+            f"{mutant.file}: {mutant.old!r} stands there {right.count(mutant.old)} times, once was expected"
+        )
+    path.write_text(right.replace(mutant.old, mutant.new))
+    tests = [f"tests/{name}" for name in mutant.tests.split() if (folder / "tests" / name).is_file()]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", *tests]
+    environment = {**os.environ, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
+    try:
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=SECONDS, check=False)
+        return done.returncode == 1
+    except subprocess.TimeoutExpired:
+        return True
+    finally:
+        path.write_text(right)
+
+
+def main() -> int:
+    wanted = [mutant for mutant in MUTANTS if not sys.argv[1:] or sys.argv[1] in mutant.file]
+    with copy() as one, copy() as other, ThreadPoolExecutor(WORKERS) as pool:
+        free: Queue[Path] = Queue()
+        for folder in (one, other):
+            free.put(folder)
+
+        def judge(mutant: Mutant) -> bool:
+            folder = free.get()
+            try:
+                found = caught(mutant, folder)
+            finally:
+                free.put(folder)
+            print(f"{'caught' if found else 'LIVED '}  {mutant.file}: {mutant.old} -> {mutant.new}", flush=True)
+            return found
+
+        found = list(pool.map(judge, wanted))
+    print(f"{sum(found)} of {len(found)} are caught")
+    return 0 if all(found) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
