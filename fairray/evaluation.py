@@ -28,7 +28,7 @@ class Evaluation(Step):
         for name in SPLITS[1:]:
             split, logits = setting.dataset.split(name), before["model"].tensors[f"{name}/logits"]
             seen = Predictions(logits[None], split["y"], split["group"], len(setting.dataset.groups))
-            tables.append(measure_all(seen, self.metrics, setting.dataset.groups, split=name))
+            tables += measure_all(seen, self.metrics, setting.dataset.groups, split=name)
         return Artifact({}, join(tables))
 
 
@@ -41,9 +41,11 @@ def metrics(problem: Problem | None = None) -> dict[str, Metric]:
     return {name: metric for name, metric in sorted(found.items()) if problem in (None, *find(name).problems)}
 
 
-def measure_all(seen: Predictions, functions: Iterable[Metric], groups: tuple[str, ...], **place: Any) -> pd.DataFrame:
+def measure_all(
+    seen: Predictions, functions: Iterable[Metric], groups: tuple[str, ...], **place: Any
+) -> list[pd.DataFrame]:
     """The records of metrics of one replica's predictions. place: what they are of, besides a group."""
     values = {function.__name__: function(seen)[0] for function in functions}
     whole = {name: value for name, value in values.items() if not value.ndim}
     by_group = {name: value for name, value in values.items() if value.ndim}
-    return join([rows(whole, **place), rows(by_group, group=[*groups], **place)])
+    return [rows(whole, **place), rows(by_group, group=[*groups], **place)]

@@ -1,6 +1,7 @@
 """Records: one tidy table of everything that is measured. A row is a value, and what it is of."""
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ DETAILS = {
     "defence": "str",  # that images went through
     "model": "str",  # the stage that was evaluated, where it is not the one that a trial ends in
 }
-COLUMNS = {"metric": "str", "value": "float64", "split": "str", **DETAILS}
+COLUMNS: dict[str, Any] = {"metric": "str", "value": "float64", "split": "str", **DETAILS}
 
 
 def rows(values: Mapping[str, Any], **place: Any) -> pd.DataFrame:
@@ -29,15 +30,29 @@ def rows(values: Mapping[str, Any], **place: Any) -> pd.DataFrame:
     values: by measure, one number, or one for each of several things. place: what they are of, one text or number for
     all of them or one for each. Raises BadInput for a measure that nothing declares.
     """
-    parts = [{"metric": find(name).name, "value": np.atleast_1d(value).astype(float)} for name, value in values.items()]
-    return join(pd.DataFrame({**part, **place}) for part in parts)
+    numbers = {find(name).name: np.atleast_1d(value).astype(float) for name, value in values.items()}
+    sizes = [len(each) for each in numbers.values()]
+    columns: dict[str, Any] = {"metric": np.repeat([*numbers], sizes), "value": [*chain(*numbers.values())]}
+    for name, of in place.items():
+        columns[name] = of if np.ndim(of) == 0 else np.tile(np.asarray(of), len(numbers))
+    return _shape(pd.DataFrame(columns, index=range(sum(sizes))))
 
 
 def join(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
     """Tables of records as one, with all of `COLUMNS`."""
     filled = [table for table in tables if len(table)]
-    whole = pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
-    return whole.reindex(columns=[*COLUMNS]).astype(COLUMNS)
+    return _shape(pd.concat(filled, ignore_index=True) if filled else pd.DataFrame())
+
+
+def _shape(table: pd.DataFrame) -> pd.DataFrame:
+    """A table with all columns, in their order and types; those that are right already are left as they are."""
+    typed = {}
+    for name, kind in COLUMNS.items():
+        column = table.get(name)
+        if column is None:
+            column = pd.Series(pd.array([None] * len(table), dtype=kind) if kind == "str" else np.nan, table.index)
+        typed[name] = column if column.dtype == kind else column.astype(kind)
+    return pd.DataFrame(typed, copy=False)
 
 
 def headline(records: pd.DataFrame) -> pd.DataFrame:

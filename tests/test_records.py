@@ -50,7 +50,7 @@ def test_a_group_may_be_called_all():
     """It was a word for every group, and a legal name of one."""
     logits = torch.tensor([[[0.0, 1], [1, 0], [0, 1], [1, 0]]])
     seen = Predictions(logits, torch.tensor([1, 0, 0, 1]), torch.tensor([0, 0, 1, 1]), 2)
-    table = measure_all(seen, metrics("binary").values(), ("all", "some"), split="test")
+    table = join(measure_all(seen, metrics("binary").values(), ("all", "some"), split="test"))
     whole = headline(table).set_index("metric")["value"]
     assert whole["accuracy"] == 0.5
     assert "group_accuracy" not in whole

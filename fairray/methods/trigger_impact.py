@@ -64,7 +64,7 @@ class Impact(Step):
         for split in SPLITS[1:]:
             data = setting.dataset.split(split)
             logits = {t: logits_under(t, self.trigger, self.model, setting, before["model"], data) for t in (-1, 0, 1)}
-            tables.append(measure_all(_seen(logits[-1], data), self.metrics, setting.dataset.groups, split=split))
+            tables += measure_all(_seen(logits[-1], data), self.metrics, setting.dataset.groups, split=split)
             tables += _under_triggers(logits, data, setting.dataset, split)
         return Artifact({}, join(tables))
 
