@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 import pandas as pd
+import torch
 from annotated_types import Ge, Gt, Lt
 
 from fairray import identity
@@ -60,6 +61,11 @@ class Numerics:
 
     dtype: Literal["float32", "float64", "bfloat16"] = "float32"
     device: Literal["cpu", "cuda"] = "cpu"
+
+    @property
+    def precision(self) -> torch.dtype:
+        """Of parameters and data."""
+        return torch.float64 if self.dtype == "float64" else torch.float32
 
 
 class NetworkSpec(Protocol):

@@ -10,6 +10,7 @@ from torch import Tensor
 from fairray.costs._channels import rgb
 from fairray.costs._weights import Part
 from fairray.errors import BadInput
+from fairray.networks._images import IMAGENET
 
 __all__ = ["CHANNELS", "TRUNK", "Net", "maps", "normalised", "unit"]
 
@@ -17,7 +18,6 @@ Net = Literal["alex", "vgg"]
 Pool = Callable[[Tensor], Tensor]
 CHANNELS = {"alex": (64, 192, 384, 256, 256), "vgg": (64, 128, 256, 512, 512)}
 SMALLEST = {"alex": 31, "vgg": 16}
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 EPSILON = 1e-10
 
 
@@ -107,4 +107,5 @@ def unit(features: Tensor) -> Tensor:
 
 def normalised(x: Tensor) -> Tensor:
     """RGB in [0, 1] less ImageNet's mean, over its standard deviation."""
-    return (x - x.new_tensor(MEAN).view(3, 1, 1)) / x.new_tensor(STD).view(3, 1, 1)
+    mean, std = (x.new_tensor(each).view(3, 1, 1) for each in IMAGENET)
+    return (x - mean) / std

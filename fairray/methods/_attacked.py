@@ -30,9 +30,8 @@ class Victim:
     def images(self, bytes_: Tensor, setting: Setting) -> Tensor:
         """What attacks are given: floats in [0, 1] with axes (image, channel, height, width), on the device."""
         numerics = setting.numerics
-        dtype = torch.float64 if numerics.dtype == "float64" else torch.float32
         channels = bytes_[:, :1] if self.grey else bytes_
-        return channels.to(numerics.device, dtype) / 255
+        return channels.to(numerics.device, numerics.precision) / 255
 
     def model(self, stage: TrainStage | None, setting: Setting, artifact: Artifact) -> Model:
         """The network of a stage as a callable on such images; without a stage, as the network is built."""

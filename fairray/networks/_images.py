@@ -2,7 +2,9 @@
 
 from fairray.errors import BadInput
 
-__all__ = ["SMALL", "scaled", "side"]
+__all__ = ["IMAGENET", "SMALL", "scaled", "side"]
+
+IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean and deviation of its channels, of values in [0, 1]
 
 SMALL = 112  # px; below it, a network made for 224 px is adapted
 

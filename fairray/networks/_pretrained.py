@@ -13,7 +13,6 @@ from fairray.networks import Network
 from fairray.networks._torchvision import imported
 
 DROPOUTS = (nn.Dropout, nn.Dropout2d, imported("torchvision.ops").StochasticDepth)
-IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True, kw_only=True)

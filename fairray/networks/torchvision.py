@@ -7,8 +7,8 @@ from torch import nn
 
 from fairray.errors import unknown
 from fairray.networks import Network
-from fairray.networks._images import side
-from fairray.networks._pretrained import IMAGENET, Published, linear, loaded, network
+from fairray.networks._images import IMAGENET, side
+from fairray.networks._pretrained import Published, linear, loaded, network
 from fairray.networks._torchvision import imported
 
 __all__ = ["Torchvision"]

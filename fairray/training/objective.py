@@ -89,7 +89,7 @@ def objective(replica: Replica, start: Tensors | None = None) -> Objective:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_derived(replica, "initial weights"))
         nets = stage.build(setting)
-    nets.to(setting.numerics.device, torch.float64 if setting.numerics.dtype == "float64" else torch.float32)
+    nets.to(setting.numerics.device, setting.numerics.precision)
     if start:
         nets.load_state_dict({**nets.state_dict(), **start})
     return Objective(stage, nets, setting.numerics)
@@ -174,9 +174,8 @@ def laid_out(tensor: Tensor) -> Tensor:
 
 def cast(tensors: Tensors, numerics: Numerics) -> Tensors:
     """Tensors on the device, floating ones in the dtype of parameters."""
-    dtype = torch.float64 if numerics.dtype == "float64" else torch.float32
     return {
-        name: tensor.to(numerics.device, dtype if tensor.is_floating_point() else tensor.dtype)
+        name: tensor.to(numerics.device, numerics.precision if tensor.is_floating_point() else tensor.dtype)
         for name, tensor in tensors.items()
     }
 
