@@ -10,6 +10,7 @@ from conformance import KINDS, artifacts, assert_engines_agree, assert_stacking_
 
 from fairray import members
 from fairray.store import Store
+from fairray.training.objective import generator
 
 METHODS = members.names("methods")
 
@@ -91,3 +92,10 @@ def test_a_trial_is_the_same_after_many_others(trial, tmp_path):
     alone = artifacts([trial("bade")], tmp_path / "alone", "alone")
     assert all(torch.equal(used[key], alone[key]) for key in alone)
     assert fresh.keys() == alone.keys()
+
+
+def test_no_two_stages_share_random_numbers(trial):
+    """A student drawn like its teacher would begin where that began."""
+    student = trial("bade", seeds=[0]).replicas[0].parents["model"]
+    streams = [generator(replica, purpose) for replica in (student, student.parents["teacher"]) for purpose in "ab"]
+    assert len({int(torch.randint(2**62, (1,), generator=stream)) for stream in streams}) == 4

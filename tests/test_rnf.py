@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -82,3 +84,15 @@ def test_with_proxies_nobody_looks_at_groups(trial, store):
     view = head.stage.view(head.setting, None, {n: store.read(p.uid) for n, p in head.parents.items()})
     amplified = store.read(head.parents["proxy"].uid).tensors["train/logits"]
     assert torch.equal(view.columns["attribute"], proxies(amplified, head.setting.dataset.train["y"], 0.5))
+
+
+def test_what_is_kept_keeps_its_running_statistics_too(trial, store):
+    """The encoder is not trained, so batches of the head's training must not change how it normalises."""
+    one = replace(trial("rnf", seeds=[0], dataset={"side": 8}), network={"name": "resnet18", "width": 0.0625})
+    execute([one], store)
+    head = one.replicas[0].parents["model"]
+    teacher, kept = (store.read(uid).tensors for uid in (head.parents["teacher"].uid, head.uid))
+    statistics = [name for name in kept if "encoder" in name and "running" in name]
+    assert statistics
+    for name in statistics:
+        assert torch.equal(kept[name], teacher[name]), name
