@@ -1,7 +1,8 @@
 import pytest
 import torch
+import torch.nn.functional as F
 
-from fairray.training.fit import fit
+from fairray.training.fit import Pack, fit
 from fairray.training.objective import chunks, trained
 
 EPOCHS = 8
@@ -48,3 +49,28 @@ def test_the_stored_model_has_the_highest_curve_and_gives_the_stored_logits(tria
         right = (logits.argmax(1) == val["y"]).double().mean().item()
         assert right == pytest.approx(curve.max())
         assert kept(artifact) == curve.idxmax()
+
+
+@pytest.mark.parametrize("engine", ["alone", "stacked"])
+@pytest.mark.parametrize("method", ["standard", {"name": "adversarial", "update": "projection"}])
+def test_the_curve_of_losses_is_the_mean_over_batches_of_the_first_loss(trial, method, engine):
+    """Of a network that hardly moves it is the mean over all examples."""
+    replicas = models(trial, method=method, epochs=2, lr=1e-12)
+    batch, left = divmod(len(replicas[0].setting.dataset.train["y"]), 2)
+    assert not left
+    replicas = models(trial, method=method, epochs=2, lr=1e-12, batch=batch)
+    for replica, artifact in zip(replicas, fitted(replicas, engine), strict=True):
+        expected = F.cross_entropy(artifact.tensors["train/logits"], replica.setting.dataset.train["y"]).item()
+        losses = artifact.records.query("metric == 'loss'")["value"].tolist()
+        assert losses == pytest.approx([expected, expected], rel=1e-6)
+
+
+def test_progress_is_the_share_of_the_training_that_is_behind_a_batch(trial):
+    """Three epochs of four batches: the last batch has one left of twelve."""
+    (replica,) = models(trial, seeds=[0], epochs=3)
+    quarter, left = divmod(len(replica.setting.dataset.train["y"]), 4)
+    assert not left
+    (replica,) = models(trial, seeds=[0], epochs=3, batch=quarter)
+    pack = Pack([replica], [replica.stage.view(replica.setting, None, {})])
+    batches = [batch for epoch in range(3) for batch in pack.batches([torch.Generator()], epoch)]
+    assert [batch["progress"].unique().item() for batch in batches] == pytest.approx([i / 12 for i in range(12)])

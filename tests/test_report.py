@@ -357,6 +357,20 @@ def test_of_several_searched_numbers_a_sweep_joins_what_differs_in_one():
     assert sum(len(dots.get_offsets()) for dots in along_a.collections if dots.get_label() == "seeds") == 10
 
 
+def test_the_front_is_of_validation_means_and_tells_test_values():
+    """On validation data b beats a, and c has the lowest Odds; on test data a beats both."""
+    val = {"a": (0.3, 0.7), "b": (0.2, 0.8), "c": (0.1, 0.6)}
+    test = {"a": (0.1, 0.9), "b": (0.3, 0.6), "c": (0.4, 0.5)}
+    runs = [
+        ran("t", name, val={"odds": [val[name][0]] * 2, "eacc": [val[name][1]] * 2}, odds=[odds] * 2, eacc=[eacc] * 2)
+        for name, (odds, eacc) in test.items()
+    ]
+    said = text_of(report.Pareto("odds", "eacc")(results_of(*runs)))
+    assert "t, b: Odds 30.00 [30.00, 30.00]; EAcc 60.00 [60.00, 60.00]." in said
+    assert "t, c: Odds 40.00 [40.00, 40.00]; EAcc 50.00 [50.00, 50.00]." in said
+    assert "t, a" not in said
+
+
 def test_the_tradeoff_has_a_panel_for_each_task_with_both_metrics():
     runs = [ran(task, "m", odds=[0.1, 0.2], eacc=[0.7, 0.8]) for task in "abcd"]
     results = results_of(*runs, ran("e", "m", mse=[0.1, 0.1]))

@@ -3,13 +3,14 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from fairray.evaluation import metrics
 from fairray.launch import search
-from fairray.launch.search import Asker
+from fairray.launch.search import Asker, _distribution
 from fairray.measures import find
 from fairray.records import join
-from fairray.space import Range
+from fairray.space import Grid, Range
 from fairray.study import Search
 
 
@@ -58,3 +59,18 @@ def test_what_optuna_holds_for_best_has_the_highest_eacc_and_the_lowest_odds(tol
 def test_optuna_is_told_validation_means_in_the_order_of_the_objectives(told):
     points, study = told("nsga2", ODDS + EACC)
     assert [trial.values for trial in study.trials] == [pytest.approx([1 - x, x]) for x in points]
+
+
+@pytest.mark.parametrize(
+    ("choice", "distribution"),
+    [
+        (Grid(grid=(3, 1)), CategoricalDistribution((3, 1))),
+        (Range(low=1, high=5), IntDistribution(1, 5)),
+        (Range(low=1, high=64, log=True), IntDistribution(1, 64, log=True)),
+        (Range(low=0.5, high=1.0), FloatDistribution(0.5, 1.0)),
+        (Range(low=1e-4, high=1e-1, log=True), FloatDistribution(1e-4, 1e-1, log=True)),
+    ],
+    ids=str,
+)
+def test_a_space_is_searched_with_both_ends_and_by_ratio_where_it_says_so(choice, distribution):
+    assert _distribution(choice) == distribution
