@@ -1,14 +1,18 @@
 """BaDe's method and its measurements on images."""
 
+from types import SimpleNamespace
+
+import pandas as pd
 import pytest
 import torch
+import torch.nn.functional as F
 
 from fairray.errors import BadInput
 from fairray.launch.tracking import _finals
 from fairray.methods._triggered import logits_under
 from fairray.methods.bade import Bade
 from fairray.methods.injection import Injection
-from fairray.methods.trigger_impact import TriggerImpact
+from fairray.methods.trigger_impact import TriggerImpact, _under_triggers
 from fairray.records import headline
 from fairray.stages import Artifact
 from fairray.trial import dataset, execute, results, stages
@@ -107,6 +111,18 @@ def test_impact_views_add_up(trial, store):
         assert under["of both", trigger] == pytest.approx(groups)
     own = results(bade, store).query("split == 'test' and metric == 'eacc' and stage == 'evaluation'")
     assert headline(rows)["value"].item() == pytest.approx(headline(own)["value"].item())
+
+
+def test_each_view_is_of_its_own_trigger_and_group():
+    """An example of each label and group. Trigger 0 fools one of group a, trigger 1 both of a and one of b."""
+    data = {"y": torch.tensor([0, 1, 0, 1]), "group": torch.tensor([0, 0, 1, 1])}
+    predicted = {-1: [0, 1, 0, 1], 0: [1, 1, 0, 1], 1: [1, 0, 1, 1]}
+    logits = {trigger: F.one_hot(torch.tensor(labels), 2).float() for trigger, labels in predicted.items()}
+    found = pd.concat(_under_triggers(logits, data, SimpleNamespace(groups=("a", "b")), "test"))
+    values = found.fillna({"group": "of both"}).set_index(["group", "trigger"])["value"].to_dict()
+    assert values == {
+        ("of both", "0"): 0.75, ("of both", "1"): 0.25, ("a", "0"): 0.5, ("a", "1"): 0.0, ("b", "0"): 1.0, ("b", "1"): 0.5
+    }  # fmt: skip
 
 
 def test_what_a_value_is_of_is_in_its_name_in_mlflow(trial, store):

@@ -73,6 +73,8 @@ def test_proxies_by_hand():
     other = torch.log(1 - sure)
     logits = torch.where(y[:, None] == 1, torch.stack([other, sure.log()], 1), torch.stack([sure.log(), other], 1))
     assert proxies(logits, y, 0.5).tolist() == [1, 0, 1, 0, 0, 1]
+    assert proxies(logits, y, 0.25).tolist() == [1, 0, 0, 0, 1, 1]  # the surest of four, and of two none
+    assert proxies(logits, y, 1.0).tolist() == [1, 1, 1, 1, 0, 0]
 
 
 def test_with_proxies_nobody_looks_at_groups(trial, store):
