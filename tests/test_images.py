@@ -121,7 +121,8 @@ def test_each_view_is_of_its_own_trigger_and_group():
     found = pd.concat(_under_triggers(logits, data, SimpleNamespace(groups=("a", "b")), "test"))
     values = found.fillna({"group": "of both"}).set_index(["group", "trigger"])["value"].to_dict()
     assert values == {
-        ("of both", "0"): 0.75, ("of both", "1"): 0.25, ("a", "0"): 0.5, ("a", "1"): 0.0, ("b", "0"): 1.0, ("b", "1"): 0.5
+        ("of both", "0"): 0.75, ("a", "0"): 0.5, ("b", "0"): 1.0,
+        ("of both", "1"): 0.25, ("a", "1"): 0.0, ("b", "1"): 0.5,
     }  # fmt: skip
 
 
