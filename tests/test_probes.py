@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from fairray.stages import Numerics
+from fairray.training import probes as probes_module
 from fairray.training.probes import DROPOUT, Examples, Probes, Probing, train_probes
 
 DOUBLE = Numerics(dtype="float64")
@@ -108,6 +109,14 @@ def test_the_lowest_validation_loss_is_kept():
     losses = [loss(epochs) for epochs in (1, 2, 4, 8, 16)]
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] == losses[-2]
+
+
+def test_patience_is_counted_from_the_last_lower_loss(monkeypatch):
+    """By hand: one loss that is not lower, twice, ends nothing with a patience of two; two in a row do."""
+    losses = iter([3.0, 4.0, 2.0, 3.0, 1.0, 2.0, 3.0, 0.0])
+    monkeypatch.setattr(probes_module, "_validated", lambda *_: torch.tensor([next(losses)]))
+    trained(Probing(lr=1e-2, epochs=8, patience=2), keep=[0])
+    assert list(losses) == [0.0]
 
 
 def test_scale_and_offset_of_features_do_not_matter_where_they_are_standardised():

@@ -10,6 +10,7 @@ from fairray.datasets.table import Table
 from fairray.errors import BadInput
 from fairray.methods.bade import backdoor, trigger_adding_rate
 from fairray.records import headline
+from fairray.training.hooks import error
 from fairray.trial import Trial, dataset, execute, results
 
 
@@ -42,6 +43,10 @@ def test_rates_of_classes_are_conditional_and_of_a_regression_marginal():
     assert trigger_adding_rate(number, 1.0).tolist() == pytest.approx([share])
     trigger = backdoor(number, trigger_adding_rate(number, 1.0), torch.Generator().manual_seed(0))
     assert (trigger == 0).sum().item() == round(share * len(trigger))
+
+
+def test_the_loss_of_a_number_is_its_squared_error():
+    assert error(torch.tensor([[1.0], [3.0], [2.0]]), torch.tensor([2.0, 0.0, 2.0])).tolist() == [1.0, 9.0, 0.0]
 
 
 @pytest.mark.parametrize("method", ["standard", "bade"])

@@ -96,5 +96,6 @@ def test_what_is_kept_keeps_its_running_statistics_too(trial, store):
     teacher, kept = (store.read(uid).tensors for uid in (head.parents["teacher"].uid, head.uid))
     statistics = [name for name in kept if "encoder" in name and "running" in name]
     assert statistics
+    assert all(teacher[name].any() for name in statistics if "running_mean" in name)  # they are learnt where it is
     for name in statistics:
         assert torch.equal(kept[name], teacher[name]), name
