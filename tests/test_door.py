@@ -175,6 +175,11 @@ def test_a_space_has_its_field_s_type(values, space):
     assert [type(end) for end in found.ends] == [type(end) for end in space.ends]
 
 
+def test_a_grid_has_every_value_of_one_number_with_every_value_of_the_others():
+    space = {"a": Grid(grid=(1, 2)), "b": Grid(grid=("x", "y", "z"))}
+    assert [(point["a"], point["b"]) for point in points(space)] == [(a, b) for a in (1, 2) for b in "xyz"]
+
+
 def test_whether_a_range_is_whole_is_said_by_the_field(study):
     """README's own command searched 0 and 1 only."""
     arms = study("search=tpe", "methods.bade_tuned.strength={low: 0, high: 1}", "training.epochs={low: 1.0, high: 5.0}")

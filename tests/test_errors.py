@@ -31,6 +31,7 @@ def refused(tmp_path, capsys):
         (["methods.bade.strength=1.5"], "methods.bade.strength", "less than or equal to 1"),
         (["methods.bade.strength={low: 0.5, high: 1.5}", "search=tpe"], "methods.bade.strength", "got 1.5"),
         (["methods.bade.strength={low: 0.9, high: 0.5}", "search=tpe"], "methods.bade.strength", "not below"),
+        (["methods.bade.strength={low: 0, high: 0.5, log: true}", "search=tpe"], "strength", "has no logarithm"),
         (["methods.bade.strength={low: 0.0, high: 0.5}"], "strength", "needs a grid"),
         (["methods.bade.strength={grid: []}"], "strength", "the grid is empty"),
         (["methods.bade.strength={gird: [1]}"], "strength", "did you mean 'grid'"),

@@ -119,6 +119,10 @@ def test_a_uid_depends_on_what_the_result_depends_on(trial):
     assert trial("bade", arm="another name", point={"method.strength": 1.0}).replicas[0].uid == uid
 
 
+def test_a_trial_s_uid_depends_on_all_of_its_seeds(trial):
+    assert len({trial(seeds=seeds).uid for seeds in ([0], [0, 1], [0, 2], [1])}) == 4
+
+
 def test_equal_prefixes_are_shared(trial):
     teachers = {trial({"name": "bade", "temperature": t}).replicas[0].stage.model.teacher for t in (0.5, 1.0, 20.0)}
     assert len(teachers) == 1
