@@ -222,6 +222,8 @@ def fail(tests: Sequence[str], folder: Path, seconds: int) -> bool:
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=seconds, check=False)
     except subprocess.TimeoutExpired:
         return True
+    if done.returncode < 0:  # which says nothing of the mutant
+        raise SystemExit(f"{' '.join(files)}: somebody ended the tests, by signal {-done.returncode}.")
     return done.returncode not in (0, 5)  # 5: every test there is slow
 
 

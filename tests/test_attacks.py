@@ -293,6 +293,20 @@ def test_perc_al_returns_the_nearest_adversarial_image_of_all_that_it_looked_at(
     assert (torch.stack(last) > least + 1e-3).any()
 
 
+def test_perc_al_s_fooling_steps_fall_by_a_cosine_to_a_hundredth():
+    """Steps of an image that is never adversarial enough, give or take the rounding of its 432 numbers to bytes."""
+    model, x, seen = linear(4), torch.full((1, 3, SIDE, SIDE), 0.5, dtype=torch.float64), []
+
+    def watched(x):
+        seen.append(x.detach())
+        return model(x)
+
+    PercAl(N=10, alpha_l=0.5, kappa=1e9)(watched, x, model(x).argmax(1))
+    lengths = [(after - before).norm().item() for before, after in pairwise(seen)]
+    expected = [0.005 + 0.495 * (1 + math.cos(math.pi * t / 10)) / 2 for t in range(10)]
+    assert lengths == pytest.approx(expected, abs=0.05)
+
+
 def test_perc_al_returns_the_original_of_what_it_cannot_change():
     x = images()
     model = nn.Sequential(nn.Flatten(), nn.Linear(3 * SIDE**2, 2, dtype=torch.float64))

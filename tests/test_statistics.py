@@ -7,7 +7,7 @@ from scipy import stats
 from fairray.records import DETAILS
 from fairray.selection import best_trials
 from fairray.statistics.correlation import correlation
-from fairray.statistics.intervals import mean_interval, share_interval
+from fairray.statistics.intervals import Interval, mean_interval, share_interval
 from fairray.statistics.pareto import pareto_front
 from fairray.training.selection import RULES, best_epoch, ended, z
 
@@ -32,6 +32,12 @@ def test_the_interval_of_a_share_is_scipys(ones, n):
     ours = share_interval([1] * ones + [0] * (n - ones))
     assert ours.mean == ones / n
     assert (ours.low, ours.high, ours.n) == (pytest.approx(expected.low), pytest.approx(expected.high), n)
+
+
+def test_an_interval_is_clear_of_zero_on_either_side_of_it():
+    ends = [(0.1, 0.3), (-0.3, -0.1), (-0.1, 0.3), (-0.3, 0.1), (0.0, 0.3), (-0.3, 0.0)]
+    clear = [Interval((low + high) / 2, low, high, 5).clear_of_zero for low, high in ends]
+    assert clear == [True, True, False, False, False, False]
 
 
 def test_one_value_has_no_interval():

@@ -83,7 +83,7 @@ SAID = [
     ("methods/bade.py", "give both of them, on a binary task", "on a binary task, give both"),
     ("metrics/eacc.py", '@measure("EAcc"', '@measure("Equal accuracy"'),
     ("measures.py", 'PERCENT = Unit(" (%)"', 'PERCENT = Unit(" (percent)"'),
-    ("report/grid.py", "def ", "_spare = 1\n\n\ndef "),
+    ("report/_grid.py", "def ", "_spare = 1\n\n\ndef "),
     ("launch/study.py", "def run(", "_spare = 1\n\n\ndef run("),
     ("selection.py", "def ", "_spare = 1\n\n\ndef "),
     ("store.py", "HEARTBEAT_S = 5.0", "HEARTBEAT_S = 6.0"),
