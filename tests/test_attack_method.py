@@ -439,6 +439,9 @@ class Silent:
     def show(self, trial, records):
         assert len(records)
 
+    def fail(self, pack, error):
+        assert error
+
 
 def computed(store):
     specs = [store.spec(path.parent.name) for path in Path(store.root).glob("??/*/spec.json")]

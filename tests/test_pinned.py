@@ -30,12 +30,12 @@ def test_fifty_seeds_share_one_parent_that_is_stored_and_read_once(trial, store)
     many, own = trial(CONTINUED, seeds=range(50), epochs=1), trial("standard", seeds=[7], epochs=1)
     with mock.patch.object(Store, "read", autospec=True, side_effect=Store.read) as read:
         execute([many], store)
-    found = Counter(r.stage.name for r in stages(many.replicas).values())
-    assert found == {"standard": 1, "continued": 50, "evaluation": 50}
+    found = Counter(r.stage.name for r in stages(many.ends).values())
+    assert found == {"standard": 1, "continued": 50, "evaluation": 51}
     uid = model(own).uid
     assert {parent.uid for i in range(50) for parent in model(many, i).parents.values()} == {uid}
     assert [call.args[1] for call in read.call_args_list].count(uid) == 1
-    assert len(list(Path(store.root).glob("??/*/spec.json"))) == 101
+    assert len(list(Path(store.root).glob("??/*/spec.json"))) == 102
     assert set(results(many, store).query("stage == 'standard'")["seed"]) == {7}
     alone = Store(f"{store.root}/alone")
     execute([own], alone)

@@ -111,7 +111,7 @@ def test_two_workers_compute_a_stage_once(tmp_path):
         worker.join(timeout=120)
     assert [worker.exitcode for worker in workers] == [0, 0]
     written = [uid for log in tmp_path.glob("*.log") for uid in log.read_text().split()]
-    needed = stages(make_trial.__wrapped__()("bade", epochs=20).replicas)
+    needed = stages(make_trial.__wrapped__()("bade", epochs=20).ends)
     assert sorted(written) == sorted(needed)
 
 

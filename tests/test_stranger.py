@@ -1,14 +1,11 @@
 """Somebody's own method, network and trigger, a file each outside the package; an edit recomputes what it decides."""
 
 import json
+import subprocess
+import sys
 from collections import Counter
-from multiprocessing import get_context
 
 import pytest
-
-from fairray import config
-from fairray.store import Store
-from fairray.trial import execute
 
 FILES = {
     "focal.py": """
@@ -100,10 +97,8 @@ def stranger(tmp_path, monkeypatch):
     seen = set()
 
     def run(*arguments):
-        process = get_context("fork").Process(target=compute, args=(tmp_path, arguments))
-        process.start()
-        process.join()
-        assert process.exitcode == 0
+        program = [sys.executable, "-c", COMPUTE, *arguments]
+        subprocess.run(program, cwd=tmp_path, check=True, capture_output=True, text=True)
         specs = {file.parent.name: json.loads(file.read_text()) for file in tmp_path.glob("store/??/*/spec.json")}
         new = Counter(spec["key"]["stage"].rsplit(".", 1)[-1] for uid, spec in specs.items() if uid not in seen)
         seen.update(specs)
@@ -112,27 +107,34 @@ def stranger(tmp_path, monkeypatch):
     return tmp_path, run
 
 
-def compute(folder, arguments):
-    """What `fairray run` computes, in a process of its own, since a module is loaded once."""
-    methods = "methods={standard: standard, focal: ./focal.py, bade: {name: bade, trigger: ./mark.py}}"
-    small = ["tasks={Toy: {name: toy, side: 8}}", "seeds=2", "network=./net.py", methods]
-    study = config.load("bade_benchmarks", "smoke", [*small, *arguments])
-    study.check()
-    execute([arm.corner for arm in study.arms()], Store(str(folder / "store")))
+# What `fairray run` computes, in a process of its own, since a module is loaded once.
+COMPUTE = """
+import sys
+
+from fairray import config
+from fairray.store import Store
+from fairray.trial import execute
+
+methods = "methods={standard: standard, focal: ./focal.py, bade: {name: bade, trigger: ./mark.py}}"
+small = ["tasks={Toy: {name: toy, side: 8}}", "seeds=2", "network=./net.py", methods]
+study = config.load("bade_benchmarks", "smoke", [*small, *sys.argv[1:]])
+study.check()
+execute([arm.corner for arm in study.arms()], Store("store"))
+"""
 
 
 def test_a_file_each_and_an_edit_recomputes_what_it_decides(stranger):
     folder, run = stranger
     trained = {"Standard": 2, "Focal": 2, "Teacher": 2, "Student": 2}
-    assert run() == {**trained, "Evaluation": 6}
+    assert run() == {**trained, "Evaluation": 8}
     assert run() == {}
     helper = folder / "shapes.py"
     helper.write_text(helper.read_text() + "\n\n# a comment\n")
     assert run() == {}
     helper.write_text(helper.read_text().replace("columns < size", "columns <= size"))
-    assert run() == {"Teacher": 2, "Student": 2, "Evaluation": 2}
+    assert run() == {"Teacher": 2, "Student": 2, "Evaluation": 4}
     assert run("methods.focal.memory=0.5") == {"Focal": 2, "Evaluation": 2}
     assert run("training.focal.epochs=2") == {"Focal": 2, "Evaluation": 2}
     net = folder / "net.py"
     net.write_text(net.read_text().replace("nn.Tanh()", "nn.ReLU()"))
-    assert run() == {**trained, "Evaluation": 6}
+    assert run() == {**trained, "Evaluation": 8}
