@@ -13,10 +13,11 @@ from fairray import identity
 from fairray.errors import BadInput
 from fairray.measures import Problem
 
-__all__ = ["SPLITS", "Dataset", "Problem", "Renderer", "Task", "Tensors", "cell_counts", "membership"]
+__all__ = ["EVALUATED", "SPLITS", "Dataset", "Problem", "Renderer", "Task", "Tensors", "cell_counts", "membership"]
 
 Tensors = dict[str, Tensor]
 SPLITS = ("train", "val", "test")
+EVALUATED = SPLITS[1:]
 
 
 class Renderer(Protocol):

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from fairray import members
-from fairray.data import SPLITS
+from fairray.data import EVALUATED
 from fairray.measures import Problem, find
 from fairray.metrics import Metric, Predictions
 from fairray.records import join, rows
@@ -25,7 +25,7 @@ class Evaluation(Step):
 
     def compute(self, setting, seed, before):
         tables = []
-        for name in SPLITS[1:]:
+        for name in EVALUATED:
             split, logits = setting.dataset.split(name), before["model"].tensors[f"{name}/logits"]
             seen = Predictions(logits[None], split["y"], split["group"], len(setting.dataset.groups))
             tables += measure_all(seen, self.metrics, setting.dataset.groups, split=name)

@@ -14,7 +14,10 @@ from typing import Any
 
 from fairray.errors import BadInput
 
-__all__ = ["INERT", "SCHEME", "USER_FILE", "closure", "content", "describe", "digest", "fingerprint", "modules"]
+__all__ = [
+    "INERT", "SCHEME", "USER_FILE", "closure", "content", "describe", "digest", "field_values", "fingerprint",
+    "modules",
+]  # fmt: skip
 
 SCHEME = 2  # how uids are made; results of another scheme cannot be told from their uids
 USER_FILE = "fairray_file_"  # with it begin the names of modules that are files of the user's (see members.py)
@@ -45,7 +48,7 @@ def describe(value: Any) -> Any:
     if isinstance(value, FunctionType) and "<" not in value.__qualname__:
         return f"{value.__module__}.{value.__qualname__}"
     if is_dataclass(value) and not isinstance(value, type):
-        inner = getattr(value, "key", None) or dict(_fields(value))
+        inner = getattr(value, "key", None) or field_values(value)
         return {"class": f"{type(value).__module__}.{type(value).__qualname__}", **describe(inner)}
     problem = f"{value!r} is a {type(value).__name__}"
     raise TypeError(f"{problem}; what decides a result is a number, a text, a dataclass, a function or a Path")
@@ -60,8 +63,13 @@ def modules(value: Any) -> set[str]:
     if isinstance(value, FunctionType):
         return {value.__module__}
     if is_dataclass(value) and not isinstance(value, type):
-        return {type(value).__module__, *modules(dict(_fields(value)))}
+        return {type(value).__module__, *modules(field_values(value))}
     return set()
+
+
+def field_values(value: Any) -> dict[str, Any]:
+    """Of a dataclass, as they are, by name."""
+    return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 def content(path: Path) -> str:
@@ -197,10 +205,6 @@ def _parts(node: ast.AST) -> Iterator[tuple[str, Any]]:
 def _declares_measure(node: ast.expr) -> bool:
     """Whether it says how a number is printed, which changes none."""
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "measure"
-
-
-def _fields(value: Any) -> Iterator[tuple[str, Any]]:
-    return ((field.name, getattr(value, field.name)) for field in fields(value))
 
 
 def _checked_key(key: Any) -> str:

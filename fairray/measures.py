@@ -59,6 +59,11 @@ class Measure:
             raise BadInput(f"measure {self.name}", problem, "give one of the two another name")
 
     @property
+    def sign(self) -> int:
+        """1 where high values are better, -1 where low ones are: a value times this is to be high."""
+        return 1 if self.best == "high" else -1
+
+    @property
     def better(self) -> str:
         """Which of two values is better, in a word."""
         return f"{self.best}er"

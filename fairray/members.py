@@ -22,6 +22,7 @@ from pydantic_core import core_schema
 from fairray import catalogue, identity
 from fairray.catalogue import FAMILIES, names
 from fairray.errors import BadInput, said_of, unknown
+from fairray.identity import field_values
 
 __all__ = [
     "FAMILIES", "Of", "arguments", "as_plain", "build", "checked", "families", "file", "label", "load", "module",
@@ -52,7 +53,7 @@ def build(family: str, value: Any) -> Any:
     """
     if is_dataclass(value) and not isinstance(value, type):
         _check_family(family, value)
-        return checked(type(value), _values(value))
+        return checked(type(value), field_values(value))
     spec = {"name": value} if isinstance(value, str) else value
     if not isinstance(spec, Mapping):
         raise BadInput("", f"got {value!r}", f"name one of fairray/{family}, or give its values")
@@ -65,7 +66,7 @@ def checked(cls: type[T], values: Mapping[str, Any] | T) -> T:
     """A dataclass from values for its fields: each is converted to its field's type, or refused with a BadInput."""
     if not is_dataclass(cls):
         raise BadInput("", f"{cls!r} is not a dataclass", "name a frozen dataclass in __all__")
-    given = values if isinstance(values, Mapping) else _values(values)
+    given = values if isinstance(values, Mapping) else field_values(values)
     for name in given:
         if name not in arguments(cls):  # pydantic passes over what a dataclass does not know
             raise unknown(str(name), "key", name, arguments(cls))
@@ -75,7 +76,7 @@ def checked(cls: type[T], values: Mapping[str, Any] | T) -> T:
         made = _adapter(cls).validate_python(dict(given))
     except ValidationError as error:
         raise _explained(cls, error) from error
-    for name, value in _values(made).items():
+    for name, value in field_values(made).items():
         if isinstance(value, Path):  # workers stand elsewhere
             object.__setattr__(made, name, value.resolve())
     return made
@@ -84,14 +85,23 @@ def checked(cls: type[T], values: Mapping[str, Any] | T) -> T:
 def replaced(member: Any, name: str, value: Any) -> Any:
     """The member, or mapping, with another value under a dotted name, checked."""
     head, _, rest = name.partition(".")
-    values = dict(member) if isinstance(member, Mapping) else _values(member)
+    values = dict(member) if isinstance(member, Mapping) else field_values(member)
     values[head] = replaced(values[head], rest, value) if rest else value
     return values if isinstance(member, Mapping) else checked(type(member), values)
 
 
 def plain(member: Any) -> dict[str, Any]:
     """A member as values that travel, and that `build` takes: its name and its fields, the members in it likewise."""
-    return {"name": _name(member.__class__), **{key: as_plain(value) for key, value in _values(member).items()}}
+    return {"name": _name(member.__class__), **{key: as_plain(value) for key, value in field_values(member).items()}}
+
+
+def as_plain(value: Any) -> Any:
+    """A value of a member as one that travels: members in it as `plain` has them, Paths as text."""
+    if is_dataclass(value):
+        return plain(value)
+    if isinstance(value, tuple | list):
+        return [as_plain(inner) for inner in value]
+    return str(value) if isinstance(value, Path) else value
 
 
 def label(member: Any) -> str:
@@ -204,14 +214,6 @@ def _explained(cls: Any, error: ValidationError) -> BadInput:
     return BadInput(name, f"got {first['input']!r}, expected {expected}", f"mend the value{hint}")
 
 
-def as_plain(value: Any) -> Any:
-    if is_dataclass(value):
-        return plain(value)
-    if isinstance(value, tuple | list):
-        return [as_plain(inner) for inner in value]
-    return str(value) if isinstance(value, Path) else value
-
-
 @cache
 def _name(cls: type) -> str:
     """By which `load` finds a class."""
@@ -256,7 +258,3 @@ def _families(hint: Any) -> Iterator[str]:
         if isinstance(part, Of):
             yield part.family
         yield from _families(part)
-
-
-def _values(member: Any) -> dict[str, Any]:
-    return {field.name: getattr(member, field.name) for field in fields(member)}

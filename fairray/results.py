@@ -57,7 +57,8 @@ class Results:
         """Test results of chosen trials under triggers, after defences and of probes, by what they are of, the view."""
         rows = self._of_chosen(_as_printed(self.records.query("split == 'test' and sample.isna() and epoch.isna()")))
         special = rows[rows[["trigger", "probed", "defence"]].notna().any(axis=1)]
-        clean = headline(rows)[headline(rows)["uid"].isin(special.loc[special["trigger"].notna(), "uid"])]
+        clean = headline(rows)
+        clean = clean[clean["uid"].isin(special.loc[special["trigger"].notna(), "uid"])]
         clean = clean[clean["metric"].isin(special["metric"])].assign(trigger="clean")
         both = pd.concat([clean, special])
         return both.assign(view=[self._view(row) for row in both.to_dict("records")])

@@ -25,7 +25,7 @@ def best_trials(records: pd.DataFrame, objectives: Sequence[str]) -> dict[tuple[
     """
     trials = headline(records)[["task", "arm", "trial"]].drop_duplicates(ignore_index=True)
     val = headline(records).query("split == 'val' and metric in @objectives")
-    signs = {metric: 1 if find(metric).best == "high" else -1 for metric in objectives}
+    signs = {metric: find(metric).sign for metric in objectives}
     means = val.groupby(["task", "arm", "trial", "metric"], sort=False)["value"].mean().reset_index()
     means["score"] = means["value"] * means["metric"].map(signs).astype(float)
     scores = trials.join(means.groupby(["task", "arm", "trial"])["score"].sum(), on=["task", "arm", "trial"])

@@ -3,7 +3,7 @@
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
@@ -135,7 +135,7 @@ class Stage(ABC):
     def parents(self) -> dict[str, "Stage | Pinned"]:
         """The stages before this one by field, and those of a tuple of stages by field and place."""
         found: dict[str, Stage | Pinned] = {}
-        for name, value in _fields(self).items():
+        for name, value in identity.field_values(self).items():
             if isinstance(value, Stage | Pinned):
                 found[name] = value
             elif _are_stages(value):
@@ -146,7 +146,7 @@ class Stage(ABC):
     def hyperparameters(self) -> dict[str, Any]:
         return {
             name: value
-            for name, value in _fields(self).items()
+            for name, value in identity.field_values(self).items()
             if not isinstance(value, Stage | Pinned) and not _are_stages(value)
         }
 
@@ -243,10 +243,6 @@ class Replica:
     def _before(self, parent: Stage | Pinned) -> "Replica":
         pinned = parent if isinstance(parent, Pinned) else Pinned(parent, self.seed)
         return Replica(pinned.stage, self.setting, pinned.seed)
-
-
-def _fields(value: Any) -> dict[str, Any]:
-    return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 def _are_stages(value: Any) -> bool:

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from silent import Silent
 
 from fairray import config, members
 from fairray.cli import main
@@ -431,16 +432,6 @@ def test_pretrained_needs_a_network_with_weights(photographs):
     with pytest.raises(BadInput, match=r"\(methods.pgd_l2.pretrained\) on .*: timm comes without weights") as error:
         study.check()
     assert "weights: FILE" in error.value.cure
-
-
-class Silent:
-    """A mirror that shows nothing."""
-
-    def show(self, trial, records):
-        assert len(records)
-
-    def fail(self, pack, error):
-        assert error
 
 
 def computed(store):

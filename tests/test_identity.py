@@ -162,6 +162,11 @@ def test_the_fingerprint_is_the_same_in_other_pythons():
     assert {cls.__name__ for cls in known} - deprecated - new <= {cls.__name__ for cls in nodes}
 
 
+def meaning(path, text):
+    path.write_text(text)
+    return identity._meaning(path)
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -174,10 +179,7 @@ def test_the_fingerprint_is_the_same_in_other_pythons():
     ],
 )
 def test_what_is_said_does_not_count(tmp_path, before, after):
-    paths = [tmp_path / "a.py", tmp_path / "b.py"]
-    for path, text in zip(paths, (before, after), strict=True):
-        path.write_text(text)
-    assert identity._meaning(paths[0]) == identity._meaning(paths[1])
+    assert meaning(tmp_path / "a.py", before) == meaning(tmp_path / "b.py", after)
 
 
 @pytest.mark.parametrize(
@@ -195,10 +197,7 @@ def test_what_is_said_does_not_count(tmp_path, before, after):
     ],
 )
 def test_what_computes_counts(tmp_path, before, after):
-    paths = [tmp_path / "a.py", tmp_path / "b.py"]
-    for path, text in zip(paths, (before, after), strict=True):
-        path.write_text(text)
-    assert identity._meaning(paths[0]) != identity._meaning(paths[1])
+    assert meaning(tmp_path / "a.py", before) != meaning(tmp_path / "b.py", after)
 
 
 HELPED = """

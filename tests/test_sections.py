@@ -17,6 +17,7 @@ from mlflow import MlflowClient
 
 from fairray import catalogue, config, members, report
 from fairray.errors import BadInput
+from fairray.records import join
 
 LABEL = r"""a_b <b>&"' 5% | _c_ \d *e* {f} ~g"""
 PIXEL = b"\x89PNG"
@@ -47,7 +48,7 @@ def write(tmp_path):
 
     def go(*sections):
         study = config.load(smoke.ARGUMENTS[0], "smoke", smoke.ARGUMENTS[3:])
-        results = report.Results(study, pd.DataFrame({"metric": []}), [], {})
+        results = report.Results(study, join([]), [], {})
         files, failures = report.write(results, sections, tmp_path)
         return files[0].read_text(), [file.name for file in files], failures
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from silent import Silent
 from smoke import ARGUMENTS
 
 from fairray import config
@@ -34,13 +35,6 @@ def study(tmp_path):
 @pytest.fixture
 def run(study):
     """Runs a study without a mirror; gives its outcome and which stages were computed, by name."""
-
-    class Silent:
-        def show(self, trial, records):
-            assert len(records)
-
-        def fail(self, pack, error):
-            assert error
 
     def go(*overrides):
         chosen = study(*overrides)

@@ -3,7 +3,7 @@
 import os
 import pickle
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.util import find_spec
 from itertools import islice
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from fairray.errors import BadInput
-from fairray.identity import content
+from fairray.identity import content, field_values
 
 __all__ = ["File", "Part", "find", "key", "load"]
 
@@ -124,12 +124,11 @@ def key(member: Any, parts: Sequence[Part]) -> dict[str, Any]:
     It is of the user's own files, given or in FAIRRAY_WEIGHTS; what packages ship is published. Raises BadInput where
     `weights` is given and has none of the parts.
     """
-    plain = {field.name: getattr(member, field.name) for field in fields(member)}
     given = None if member.weights is None else Path(member.weights)
     if given is not None and not any(_serves(given, part) for part in parts):
         raise _nowhere(parts, given)
     own = [content(path) for part in parts for path in islice(_users(part, given), 1)]
-    return {**plain, "weights": own or None}
+    return {**field_values(member), "weights": own or None}
 
 
 def _users(part: Part, given: Path | None) -> Iterator[Path]:

@@ -162,7 +162,8 @@ def _lock(uri: str) -> AbstractContextManager[Any]:
 def _parameters(trial: Trial) -> list[Param]:
     """Everything that a trial was run with, by dotted names."""
     parts = ("task", "dataset", "method", "network", "training", "numerics")
-    values = _dotted({part: trial.plain[part] for part in parts})
+    plain = trial.plain
+    values = _dotted({part: plain[part] for part in parts})
     return [Param(name, str(value)[:6000]) for name, value in values]
 
 

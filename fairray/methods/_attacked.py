@@ -8,14 +8,12 @@ import torch
 from torch import Tensor
 
 from fairray.attacks import AttackField, Model
-from fairray.data import Dataset, Tensors
+from fairray.data import EVALUATED, Dataset, Tensors
 from fairray.methods.standard import Standard
 from fairray.records import join, rows
 from fairray.stages import Artifact, Setting, Step
 from fairray.training.objective import trained
 from fairray.training.stage import TrainStage
-
-EVALUATED = ("val", "test")
 
 
 @dataclass(frozen=True, kw_only=True)

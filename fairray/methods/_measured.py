@@ -9,11 +9,10 @@ from torch import Tensor
 from fairray.attacks import Model
 from fairray.costs import CostField, between, measure_of
 from fairray.costs.ssim import Ssim
-from fairray.data import Tensors
+from fairray.data import EVALUATED, Tensors
 from fairray.defences import bit_depth, jpeg
 from fairray.measures import NUMBER, SUM, Measure
 from fairray.methods._attacked import (
-    EVALUATED,
     Attacked,
     Victim,
     as_bytes,

@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 from annotated_types import Ge, Gt, Lt
 
-from fairray.data import SPLITS, Dataset
+from fairray.data import EVALUATED, SPLITS, Dataset
 from fairray.errors import BadInput
 from fairray.measures import NUMBER, Measure
 from fairray.records import join, rows
@@ -84,7 +84,7 @@ class Probe(Step):
             numerics=setting.numerics,
         )
         tables = []
-        for split in SPLITS[1:]:
+        for split in EVALUATED:
             predicted = before["model"].tensors[f"{split}/logits"].argmax(-1)
             accuracy = (predicted == dataset.split(split)["y"]).double().mean()
             right = probes.predict(examples[split].features) == examples[split].labels

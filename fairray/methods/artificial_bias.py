@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from fairray.data import SPLITS, Tensors
+from fairray.data import EVALUATED, Tensors
 from fairray.measures import Measure
 from fairray.methods._triggered import check_trigger, logits_under, trigger_for
 from fairray.methods.bade import Teacher
@@ -46,7 +46,7 @@ class Biases(Step):
 
     def compute(self, setting, seed, before):
         tables = []
-        for split in SPLITS[1:]:
+        for split in EVALUATED:
             data = setting.dataset.split(split)
             seen = Predictions(before["standard"].tensors[f"{split}/logits"][None], data["y"], data["group"], 2)
             artificial = odds(under_triggers(self.teacher, setting, before["teacher"], data))

@@ -6,7 +6,7 @@ from typing import Annotated
 import torch
 from annotated_types import Ge, Gt, Le
 
-from fairray.data import SPLITS
+from fairray.data import EVALUATED
 from fairray.errors import BadInput
 from fairray.measures import Measure
 from fairray.methods._triggered import check_trigger, logits_under, trigger_for
@@ -78,7 +78,7 @@ class Gap(Step):
 
     def compute(self, setting, seed, before):
         tables = []
-        for split in SPLITS[1:]:
+        for split in EVALUATED:
             data = setting.dataset.split(split)
             clean, under = (
                 logits_under(which, self.model.trigger, self.model, setting, before["model"], data) for which in (-1, 0)

@@ -8,7 +8,7 @@ from typing import Literal
 import pandas as pd
 from torch import Tensor
 
-from fairray.data import SPLITS, Dataset, Tensors
+from fairray.data import EVALUATED, Dataset, Tensors
 from fairray.errors import BadInput
 from fairray.evaluation import measure_all, metrics
 from fairray.methods._triggered import check_trigger, logits_under, trigger_for
@@ -61,7 +61,7 @@ class Impact(Step):
 
     def compute(self, setting, seed, before):
         tables = []
-        for split in SPLITS[1:]:
+        for split in EVALUATED:
             data = setting.dataset.split(split)
             logits = {t: logits_under(t, self.trigger, self.model, setting, before["model"], data) for t in (-1, 0, 1)}
             tables += measure_all(_seen(logits[-1], data), self.metrics, setting.dataset.groups, split=split)

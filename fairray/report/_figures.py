@@ -11,7 +11,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 
 from fairray.results import Results
 
-__all__ = ["add_legend_above", "find_measured", "make_panels", "pick_colours", "scale_by_ratio"]
+__all__ = ["add_legend_above", "find_labels", "find_measured", "make_panels", "pick_colours", "scale_by_ratio"]
 
 mpl.use("agg")  # reports are written where there is no screen
 
@@ -33,8 +33,13 @@ def make_panels(number: int, size: tuple[float, float], margin: tuple[float, flo
 
 def add_legend_above(figure: Figure) -> None:
     """One legend for all panels, in which each label stands once."""
-    labelled = {k: v for axes in figure.axes for v, k in zip(*axes.get_legend_handles_labels(), strict=True)}
+    labelled = find_labels(figure)
     figure.legend(labelled.values(), labelled, loc="outside upper center", ncols=len(labelled), frameon=False)
+
+
+def find_labels(figure: Figure) -> dict[str, Any]:
+    """What is drawn in its panels, by label."""
+    return {k: v for axes in figure.axes for v, k in zip(*axes.get_legend_handles_labels(), strict=True)}
 
 
 def pick_colours(names: Sequence[str]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from fairray.measures import find
 from fairray.records import headline
 from fairray.results import Results
 
-__all__ = ["Cell", "Grid", "Mark", "find_best", "find_marks", "find_searches", "label_axis", "read_grids"]
+__all__ = ["Cell", "Grid", "Mark", "find_best", "find_marks", "find_searches", "read_grids"]
 
 Mark = tuple[float, float, float]  # the data's own x and y, and the rate that both have where there is no bias
 Cell = tuple[float, float]
@@ -39,10 +39,5 @@ def read_grids(results: Results, task: str, arm: str, x: str, y: str, metric: st
 
 def find_best(grid: Grid, metric: str) -> Cell:
     """The cell with the best mean over seeds."""
-    sign = 1 if find(metric).best == "low" else -1
-    return min(grid, key=lambda cell: sign * grid[cell].mean())
-
-
-def label_axis(key: str) -> str:
-    """The name of a searched number."""
-    return key.split(".")[-1].replace("_", " ")
+    sign = find(metric).sign
+    return max(grid, key=lambda cell: sign * grid[cell].mean())

@@ -114,11 +114,10 @@ def _settings(study: Study) -> dict[str, object]:
 
 def _tables(records: pd.DataFrame) -> dict[str, bytes]:
     """The files that hold the records."""
-    if "sample" not in records:
-        return {"records.csv": records.to_csv(index=False).encode()}
     single = records["sample"].notna()
     whole = records[~single].drop(columns="sample").to_csv(index=False)
-    return {"records.csv": whole.encode(), "samples.parquet": records[single].to_parquet(index=False)}
+    samples = {"samples.parquet": records[single].to_parquet(index=False)} if single.any() else {}
+    return {"records.csv": whole.encode(), **samples}
 
 
 def _cost(results: Results) -> dict[str, str]:

@@ -7,7 +7,7 @@ from fairray.costs import dists, lpips, neural, pieapp, ssim  # noqa: F401 (tabl
 from fairray.measures import find
 from fairray.statistics.intervals import Interval
 
-__all__ = ["describe_point", "directed", "named", "number", "shown", "with_unit"]
+__all__ = ["describe_point", "directed", "label_axis", "named", "number", "shown", "with_unit"]
 
 
 def named(metric: str) -> str:
@@ -42,3 +42,8 @@ def describe_point(point: Mapping[str, Any]) -> str:
     """A point of a search in words."""
     names = {key.split(".")[-1]: value for key, value in point.items()}
     return ", ".join(f"{k} = {v:g}" if isinstance(v, int | float) else f"{k} = {v}" for k, v in names.items())
+
+
+def label_axis(key: str) -> str:
+    """The name of a searched number."""
+    return key.split(".")[-1].replace("_", " ")

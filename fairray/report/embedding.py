@@ -37,8 +37,6 @@ class Embedding:
 def _read_map(results: Results, task: str, arm: str) -> pd.DataFrame:
     """The places of the examples, by their ids; empty where the method lays none out."""
     records = results.records
-    if "sample" not in records:
-        return pd.DataFrame()
     rows = records[(records["trial"] == results.chosen[task, arm].uid) & records["metric"].isin(["tsne_x", "tsne_y"])]
     rows = rows[(rows["task"] == task) & (rows["arm"] == arm) & (rows["seed"] == rows["seed"].min())]
     return rows.pivot(index="sample", columns="metric", values="value")

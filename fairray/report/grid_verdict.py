@@ -8,8 +8,8 @@ import numpy as np
 from fairray.data import Dataset
 from fairray.measures import find
 from fairray.report._blocks import Block, Items, Line, Strong, Text
-from fairray.report._grid import Cell, Grid, Mark, find_best, find_marks, find_searches, label_axis, read_grids
-from fairray.report._words import named, shown, with_unit
+from fairray.report._grid import Cell, Grid, Mark, find_best, find_marks, find_searches, read_grids
+from fairray.report._words import label_axis, named, shown, with_unit
 from fairray.results import Results
 from fairray.statistics.intervals import mean_interval
 
@@ -80,8 +80,8 @@ def _describe_noise(val: Grid, test: Grid, best: Cell, near: Cell, metric: str) 
 
 
 def _count_not_worse(test: Grid, best: Cell, metric: str) -> int:
-    sign = 1 if find(metric).best == "low" else -1
-    losses = [mean_interval(sign * (values - test[best])) for cell, values in test.items() if cell != best]
+    sign = find(metric).sign
+    losses = [mean_interval(sign * (test[best] - values)) for cell, values in test.items() if cell != best]
     return sum(loss.low <= 0 for loss in losses)
 
 

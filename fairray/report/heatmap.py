@@ -13,8 +13,8 @@ from fairray.data import Dataset
 from fairray.measures import find
 from fairray.report._blocks import Block, Picture, Text
 from fairray.report._figures import add_legend_above
-from fairray.report._grid import Grid, Mark, find_best, find_marks, find_searches, label_axis, read_grids
-from fairray.report._words import named, with_unit
+from fairray.report._grid import Grid, Mark, find_best, find_marks, find_searches, read_grids
+from fairray.report._words import label_axis, named, with_unit
 from fairray.results import Results
 
 __all__ = ["Heatmap"]
@@ -37,7 +37,7 @@ class Heatmap:
     title: str = "Grid"
 
     def __call__(self, results: Results) -> Iterator[Block]:
-        pairs, metrics = find_searches(results, self.x, self.y), self.metrics or tuple(results.study.objectives)
+        pairs, metrics = find_searches(results, self.x, self.y), self.metrics or results.study.objectives
         if not pairs:
             yield Text(f"{self.x} and {self.y} were not searched together.")
             return

@@ -33,7 +33,7 @@ class Pareto:
     title: str = "Pareto front"
 
     def __call__(self, results: Results) -> Iterator[Block]:
-        objectives = list(results.study.objectives)
+        objectives = results.study.objectives
         x, y = self.x or objectives[-1], self.y or objectives[0]
         points = _average(results, x, y)
         if points.empty:
@@ -62,8 +62,7 @@ def _average(results: Results, x: str, y: str) -> pd.DataFrame:
     for axis, metric in (("x", x), ("y", y)):
         table[f"interval {axis}"] = table[axis].map(lambda sample, metric=metric: _interval(sample, metric))
         table[axis] = table[f"interval {axis}"].map(lambda interval: interval.mean)
-        sign = -1 if find(metric).best == "low" else 1
-        table[f"val {axis}"] = sign * values["val"][metric].map(np.mean)
+        table[f"val {axis}"] = find(metric).sign * values["val"][metric].map(np.mean)
     scores = table.groupby("task", sort=False)[["val x", "val y"]]
     table["front"] = pd.concat([pd.Series(pareto_front(part.to_numpy()), index=part.index) for _, part in scores])
     return table.assign(place=[places[key] for key in table.index]).reset_index()

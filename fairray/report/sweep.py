@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from fairray.report._blocks import Block, Picture, Text
 from fairray.report._figures import add_legend_above, scale_by_ratio
-from fairray.report._words import describe_point, named, with_unit
+from fairray.report._words import describe_point, label_axis, named, with_unit
 from fairray.results import Results
 from fairray.statistics.intervals import mean_interval
 
@@ -33,7 +33,7 @@ class Sweep:
     title: str = "Search"
 
     def __call__(self, results: Results) -> Iterator[Block]:
-        metrics = self.metrics or tuple(results.study.objectives)
+        metrics = self.metrics or results.study.objectives
         searches = list(_find_searches(results, metrics))
         if not searches:
             yield Text("No number was searched.")
@@ -76,7 +76,7 @@ def _draw_panel(results: Results, axes: Axes, search: Search, metric: str) -> No
     baseline = results.study.baseline
     if baseline and results.has(task, baseline, metric):
         axes.axhline(results.interval(task, baseline, metric).mean, color="grey", ls="--", lw=1, label=baseline)
-    axes.set(title=f"{task}, {arm}", xlabel=key.split(".")[-1].replace("_", " "), ylabel=with_unit(metric))
+    axes.set(title=f"{task}, {arm}", xlabel=label_axis(key), ylabel=with_unit(metric))
     scale_by_ratio(axes, rows[key])
 
 

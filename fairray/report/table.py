@@ -27,7 +27,7 @@ class Table:
     title: str = "Table"
 
     def __call__(self, results: Results) -> Iterator[Block]:
-        metrics = self.metrics or tuple(results.study.objectives)
+        metrics = self.metrics or results.study.objectives
         entries = [*_measure(results, metrics), *_average_tasks(results, metrics)]
         cells = lay_out(entries, rows=("task", "method"), across="metric")
         _add_trials(results, cells)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fairray.report._blocks import Block, Picture, Text
-from fairray.report._figures import find_measured, make_panels, pick_colours
+from fairray.report._figures import find_labels, find_measured, make_panels, pick_colours
 from fairray.report._words import directed, named
 from fairray.results import Results
 from fairray.statistics.intervals import mean_interval
@@ -41,7 +41,7 @@ class Tradeoff:
                 for arm in [arm for arm in colours if (task, arm) in pairs]:
                     self._draw_point(results, axes, task, arm, colours[arm])
                 axes.set(title=task, xlabel=directed(self.x), ylabel=directed(self.y))
-            labelled = {k: v for axes in panels for v, k in zip(*axes.get_legend_handles_labels(), strict=True)}
+            labelled = find_labels(figure)
             order = sorted(labelled, key=[*colours, "printed"].index)
             figure.legend([labelled[k] for k in order], order, loc="outside right center", frameon=False)
         return figure

@@ -23,7 +23,7 @@ class Verdict:
     title: str = "Verdict"
 
     def __call__(self, results: Results) -> Iterator[Block]:
-        study, metrics = results.study, self.metrics or tuple(results.study.objectives)
+        study, metrics = results.study, self.metrics or results.study.objectives
         missing = [arm for arm in study.arms() if (arm.task, arm.name) not in results.chosen]
         yield Items(
             [
@@ -62,5 +62,4 @@ def _describe(metric: str, change: Interval) -> Line:
         return f"{text} (one seed: no verdict)"
     if not change.clear_of_zero:
         return f"{text}, not clear of zero"
-    better = (change.mean < 0) == (find(metric).best == "low")
-    return f"{text}, ", Good("better") if better else Bad("worse")
+    return f"{text}, ", Good("better") if find(metric).sign * change.mean > 0 else Bad("worse")

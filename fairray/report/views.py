@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
-import pandas as pd
-
 from fairray.report._blocks import Block, Items, Line, Strong, Text
-from fairray.report._tables import Entry, explain_printed, lay_out, tabulate
+from fairray.report._tables import explain_printed, lay_out, tabulate
+from fairray.report._views import measure_views, read_views
 from fairray.report._words import named, number, shown, with_unit
 from fairray.results import Results
 from fairray.statistics.intervals import mean_interval
@@ -26,31 +25,13 @@ class Views:
         return f"{named(self.metric)} under triggers"
 
     def __call__(self, results: Results) -> Iterator[Block]:
-        entries = list(_measure(results, self.metric))
+        entries = list(measure_views(results, self.metric, "view"))
         cells = lay_out(entries, rows=("task", "view"), across="method")
         caption = f"{with_unit(self.metric)} on the test set; mean over seeds [95 % t-interval]."
         yield tabulate("views", cells, entries, caption)
         yield from explain_printed(results)
         yield Text("The largest effect of a trigger on the same examples, by paired differences over seeds:")
         yield Items(list(_describe_effects(results, self.metric)))
-
-
-def _measure(results: Results, metric: str) -> Iterator[Entry]:
-    for task, arm in results.chosen:
-        for view, values in _read_views(results, task, arm, metric).items():
-            yield Entry(
-                key={"task": task, "view": view, "method": arm},
-                metric=metric,
-                interval=mean_interval(values),
-                printed=results.print_of(task, arm, metric, view=view),
-            )
-
-
-def _read_views(results: Results, task: str, arm: str, metric: str) -> dict[str, pd.Series]:
-    """The values of each view, by seed."""
-    rows = results.of(task, arm, results.views)
-    seen = rows[rows["metric"] == metric].set_index("seed").groupby("view", sort=False)["value"]
-    return {str(view): values for view, values in seen}
 
 
 def _describe_effects(results: Results, metric: str) -> Iterator[Line]:
@@ -63,7 +44,7 @@ def _describe_effects(results: Results, metric: str) -> Iterator[Line]:
 
 def _describe_effect(results: Results, task: str, arm: str, metric: str) -> str:
     """Views of other examples differ without any trigger, so only views of the same ones are compared."""
-    values = _read_views(results, task, arm, metric)
+    values = read_views(results, task, arm, metric)
     pairs = [(a, b) for a, b in combinations(values, 2) if a.split(",")[0] == b.split(",")[0]]
     changes = {(a, b): mean_interval((values[b] - values[a]).dropna()) for a, b in pairs}
     if not changes:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.optim.lr_scheduler import MultiStepLR
 
-from fairray.data import SPLITS, Tensors
+from fairray.data import EVALUATED, SPLITS, Tensors
 from fairray.errors import BadInput
 from fairray.measures import NUMBER, Measure, Unit
 from fairray.metrics import Predictions
@@ -85,7 +85,7 @@ class Pack:
         """Every split, on the device."""
         dataset = self.setting.dataset
         own = {name: tensor[: len(dataset.train["y"])] for name, tensor in self.examples.items()}
-        return {"train": own, **{name: cast(dataset.split(name), self.setting.numerics) for name in SPLITS[1:]}}
+        return {"train": own, **{name: cast(dataset.split(name), self.setting.numerics) for name in EVALUATED}}
 
     def evaluated(self, split: str) -> Tensors:
         """A split as the stage evaluates it, on the device."""

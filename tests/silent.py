@@ -1,0 +1,11 @@
+"""A mirror that shows nothing."""
+
+__all__ = ["Silent"]
+
+
+class Silent:
+    def show(self, trial, records):
+        assert len(records)
+
+    def fail(self, pack, error):
+        assert error
