@@ -45,6 +45,9 @@ class Dataset:
     target, protected: what ``y`` and ``group`` are called. others: further tasks, as the name of the column that has
         their labels and what its integers stand for.
     render: makes the inputs where ``x`` only describes them, with axes (example, number); see `shown`.
+    covariate: a number of each group on which its accuracy is regressed, such as a country's log GDP per capita, if
+        there is one; covariate_name: what it is, with its unit. groups_on: the images on which the groups' accuracies
+        are taken for that, those of a split alone ("split"), or of the splits before it too ("all").
     """
 
     name: str
@@ -59,6 +62,9 @@ class Dataset:
     protected: str = "group"
     others: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     render: Renderer | None = None
+    covariate: tuple[float, ...] = ()
+    covariate_name: str = ""
+    groups_on: Literal["split", "all"] = "split"
 
     @property
     def problem(self) -> Problem:
@@ -95,6 +101,7 @@ class Dataset:
     def fingerprint(self) -> str:
         """A hash of the content: equal data have equal fingerprints, wherever they came from."""
         said = [self.classes, self.groups, self.kind, [*self.tasks.items()], self.render]
+        said += [self.covariate, self.groups_on] if self.covariate else []
         code = identity.fingerprint(identity.modules(self.render))
         digest = hashlib.sha256(identity.digest([said, code]).encode())
         for name in SPLITS:
