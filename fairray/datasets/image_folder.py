@@ -44,7 +44,7 @@ class ImageFolder:
         if not names:
             problem = f"it has no folders with images ({', '.join(SUFFIXES)})"
             raise BadInput(str(folder), problem, "put the images of each class into a folder of its name")
-        classes = self._classes(sorted({name.split("/")[0] for name in names}))
+        classes = known_classes(self.classes, [*{name.split("/")[0] for name in names}], "data set image_folder")
         x, kept = images(folder, names, self.size, self.corrupt)
         y = np.array([classes.index(name.split("/")[0]) for name in names], np.int64)
         whole = {
@@ -53,7 +53,8 @@ class ImageFolder:
             "group": torch.zeros(len(y), dtype=torch.int64),
             "id": torch.arange(len(y)),
         }
-        val, test, train = (pick(whole, kept[rows]) for rows in self._parts(y[kept], str(folder)))
+        rows = parts(y[kept], self.validation, self.test, self.seed, str(folder))
+        val, test, train = (pick(whole, kept[part]) for part in rows)
         return Dataset(
             name="image_folder",
             task="class",
@@ -65,25 +66,29 @@ class ImageFolder:
             kind="image",
         )
 
-    def _parts(self, y: np.ndarray, where: str) -> list[np.ndarray]:
-        if self.validation + self.test == 1:
-            return [*stratified(y, (self.validation,), self.seed, where), np.arange(0)]
-        return stratified(y, (self.validation, self.test), self.seed, f"{where} (validation, test)")
 
-    def _classes(self, folders: list[str]) -> tuple[str, ...]:
-        if self.classes is None:
-            return tuple(folders)
-        where = f"data set image_folder (classes: {self.classes})"
-        if not Path(self.classes).is_file():
-            raise BadInput(where, "there is no such file", "give a text file")
-        try:
-            known = tuple(Path(self.classes).read_text(encoding="utf-8").rstrip().splitlines())
-        except UnicodeDecodeError as error:
-            raise BadInput(where, "it is no text in UTF-8", "give the name of a class on each line") from error
-        for name in folders:
-            if name not in known:
-                raise unknown(where, "class", name, known)
-            if known.count(name) > 1:
-                problem = f"{known.count(name)} classes are called {name!r}, so that the folder could be of either"
-                raise BadInput(where, problem, "tell them apart in the file and in the names of the folders")
-        return known
+def parts(strata: np.ndarray, validation: float, test: float, seed: int, where: str) -> list[np.ndarray]:
+    """Rows of validation, test and train, each with its share of every stratum; shares of sum 1 train on nothing."""
+    if validation + test == 1:
+        return [*stratified(strata, (validation,), seed, where), np.arange(0)]
+    return stratified(strata, (validation, test), seed, f"{where} (validation, test)")
+
+
+def known_classes(path: Path | None, found: list[str], where: str) -> tuple[str, ...]:
+    """The lines of a text file, of which those found must be some; without a file, those found, in sorted order."""
+    if path is None:
+        return tuple(sorted(found))
+    where = f"{where} (classes: {path})"
+    if not Path(path).is_file():
+        raise BadInput(where, "there is no such file", "give a text file")
+    try:
+        known = tuple(Path(path).read_text(encoding="utf-8").rstrip().splitlines())
+    except UnicodeDecodeError as error:
+        raise BadInput(where, "it is no text in UTF-8", "give the name of a class on each line") from error
+    for name in sorted(found):
+        if name not in known:
+            raise unknown(where, "class", name, known)
+        if known.count(name) > 1:
+            problem = f"{known.count(name)} classes are called {name!r}, so that the images could be of either"
+            raise BadInput(where, problem, "tell them apart in the file and where the images have their labels")
+    return known
