@@ -24,12 +24,26 @@ class View:
     made: further examples that a stage before made, by name (x, y, group as the data set has them), behind the split's
         own: row N + i is made example i. Columns of the split that it lacks, such as id, are not in `batch`. The very
         tensors of the artifact before are on the device once for all replicas that share them.
+    inputs: by split, what takes the place of x, such as features that a stage before made; behind those of the
+        training split are those of the made examples. They are shared like `made`.
     """
 
     rows: Tensor
     columns: Tensors = field(default_factory=dict)
     start: Tensors = field(default_factory=dict)
     made: Tensors = field(default_factory=dict)
+    inputs: Tensors = field(default_factory=dict)
+
+    def examples(self, split: Tensors) -> Tensors:
+        """What batches are cut from: the training split, and behind it what a stage before made."""
+        names = [name for name in self.made or split if not (name == "x" and self.inputs)]
+        inputs = {"x": self.inputs["train"]} if self.inputs else {}
+        return inputs | {name: self.joined(name, split) for name in names}
+
+    @property
+    def shared(self) -> tuple[int, ...]:
+        """What replicas that are trained together must have in common: the very tensors."""
+        return tuple(id(tensor) for tensor in (*self.made.values(), *self.inputs.values()))
 
     def joined(self, name: str, split: Tensors) -> Tensor:
         """A column of the split's own examples, and behind them those made."""
