@@ -9,7 +9,7 @@ def draw(size: int, originals: int, made: int, generator: torch.Generator) -> Te
 
     The originals, at places 0 to originals - 1, weigh 1 each; the example made as the j-th, at place
     originals + j - 1, weighs j. The cumulative weight of the first j made is the triangular number j (j + 1) / 2, whose
-    inverse is a square root: the draw is exact in integers up to 4e9 made examples, and needs no memory for weights.
+    inverse is a square root: the draw is exact in integers up to 3e9 made examples, and needs no memory for weights.
     `torch.multinomial` stops at 2^24 of them and is biased in float32 before that.
     """
     total = originals + made * (made + 1) // 2

@@ -4,7 +4,7 @@ Algorithm 4.1 moves a model and attacks images with it, once; Algorithm 4.2 fine
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from fairray.attacks import Attack, AttackField
 from fairray.attacks.perceptual import Perceptual
+from fairray.attacks.pgd_l2 import PgdL2
 from fairray.data import SPLITS, Dataset
 from fairray.errors import BadInput, said_of
 from fairray.measures import Measure
@@ -50,7 +51,7 @@ class Dro:
     head: train the last layer only, on features that theta_0 gives once.
     """
 
-    attack: AttackField | None
+    attack: AttackField | None = field(default_factory=PgdL2)
     starts: Annotated[int, Ge(1)] = 1
     T1: Annotated[int, Ge(1)] = 3
     alpha: Annotated[float, Gt(0)] = 0.01
@@ -190,7 +191,7 @@ def factors(P: Use, places: Tensor, originals: int, made: int) -> Tensor:
     """By what the step along the gradient of an example's loss is multiplied: P over its mean, or 1."""
     if P == "draw":
         return torch.ones(len(places))
-    return weights(places, originals) / mean_weight(originals, made)
+    return weights(places, originals).double() / mean_weight(originals, made)
 
 
 @dataclass(frozen=True, kw_only=True)
