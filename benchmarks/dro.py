@@ -1,4 +1,4 @@
-"""What does DRO training cost? Draws, many models from one start, and Algorithm 4.1 once against attacks in every model.
+"""What does DRO training cost? Draws, many models from one start, Algorithm 4.1 once against attacks in every model.
 
 sampler: draws in proportion to arrival in closed form, beside a search in a table of cumulative weights and
     `torch.multinomial`, at the most weights that this takes (2^24).

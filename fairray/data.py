@@ -97,6 +97,15 @@ class Dataset:
     def split(self, name: str) -> Tensors:
         return {"train": self.train, "val": self.val, "test": self.test}[name]
 
+    def counted(self, split: str) -> tuple[str, ...]:
+        """The splits on which accuracies of groups are taken where a split is evaluated (`groups_on`)."""
+        return SPLITS[: SPLITS.index(split) + 1] if self.groups_on == "all" else (split,)
+
+    def group_sizes(self, split: str) -> Tensor:
+        """How many examples of each group these are, with axis (group,)."""
+        group = torch.cat([self.split(name)["group"] for name in self.counted(split)])
+        return torch.bincount(group, minlength=len(self.groups))
+
     @cached_property
     def fingerprint(self) -> str:
         """A hash of the content: equal data have equal fingerprints, wherever they came from."""

@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 
 from fairray import members
-from fairray.data import EVALUATED, SPLITS, Dataset, Tensors
+from fairray.data import EVALUATED, Dataset, Tensors
 from fairray.measures import Problem, find
 from fairray.metrics import Metric, Predictions
 from fairray.records import join, rows
@@ -31,8 +31,7 @@ class Evaluation(Step):
         others = tuple(metric for metric in self.metrics if metric not in on_groups)
         for name in EVALUATED:
             tables += measure_all(predictions(data, tensors, (name,)), others, data.groups, split=name)
-            counted = SPLITS[: SPLITS.index(name) + 1] if data.groups_on == "all" else (name,)
-            tables += measure_all(predictions(data, tensors, counted), on_groups, data.groups, split=name)
+            tables += measure_all(predictions(data, tensors, data.counted(name)), on_groups, data.groups, split=name)
         return Artifact({}, join(tables))
 
 
