@@ -277,10 +277,10 @@ def models(studies, starts, apart):
 
 
 def test_seeds_of_one_start_reject_too_often_where_starts_differ():
-    """In 33 %, in closed form: a difference's variance is 1 + R apart^2 times what the seeds of one start show."""
+    """In 33 %: the variance of a mean difference is 1 + R apart^2 times what the seeds of one start show."""
     apart = 0.5
     found = np.mean([against(a - b, 0).p_greater <= 0.05 for a, b in models(4000, 2, apart)])
-    expected = stats.norm.sf(stats.t.ppf(0.95, SEEDS - 1) / np.sqrt(1 + SEEDS * apart**2))
+    expected = stats.t.sf(stats.t.ppf(0.95, SEEDS - 1) / np.sqrt(1 + SEEDS * apart**2), SEEDS - 1)
     assert found > 0.15
     assert found == pytest.approx(expected, abs=0.02)
 
