@@ -10,7 +10,7 @@ from fairray.records import headline
 from fairray.results import Results
 from fairray.statistics.comparison import Comparison, Mean, against, compare, holm, over_starts
 
-__all__ = ["MEASURES", "Betas", "Test", "find_betas", "test_betas"]
+__all__ = ["MEASURES", "Betas", "BetaTest", "find_betas", "compare_betas"]
 
 MEASURES = ("beta", "counted_accuracy")
 
@@ -38,7 +38,7 @@ class Betas:
         return self.begun.loc[models["start"]].set_axis(models.index)
 
 
-class Test(NamedTuple):
+class BetaTest(NamedTuple):
     """Whether an arm differs in a measure from what it started from, or from the baseline.
 
     seeds: over the models of one theta_0, as the paper tests. starts: over the theta_0. samples: further tests over the
@@ -68,7 +68,7 @@ def find_betas(results: Results) -> Iterator[Betas]:
             yield Betas(task, arm, values, _pivot(headline(of_start.astype({"model": "str"}))))
 
 
-def test_betas(results: Results) -> list[Test]:
+def compare_betas(results: Results) -> list[BetaTest]:
     """Each arm against its starts, and against the study's baseline, in each of `MEASURES`."""
     found = {(betas.task, betas.arm): betas for betas in find_betas(results)}
     tests = [test for betas in found.values() for test in _against_start(betas)]
@@ -76,7 +76,7 @@ def test_betas(results: Results) -> list[Test]:
         base = found.get((task, str(results.study.baseline)))
         if base is not None and base.arm != arm and len(base.begun) and betas.begun.index.equals(base.begun.index):
             tests += _against_arm(betas, base)
-    adjusted = holm([test.starts.p for test in tests]) if tests else []
+    adjusted = holm([test.starts.p for test in tests])
     return [test._replace(holm=float(p)) for test, p in zip(tests, adjusted, strict=True)]
 
 
@@ -85,23 +85,25 @@ def _pivot(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.pivot_table(index="seed", columns="metric", values="value", sort=False).sort_index()
 
 
-def _against_start(betas: Betas) -> Iterator[Test]:
+def _against_start(betas: Betas) -> Iterator[BetaTest]:
     if betas.begun.empty or len(betas.first) < 2:
         return
     for measure in MEASURES:
         models, first = betas.values, betas.first
-        seeds = against(first[measure] - betas.before(first)[measure], 0)
-        starts = over_starts(models[measure], betas.before(models)[measure], [*models["start"]])
-        yield Test(betas.task, betas.arm, "theta_0", measure, seeds, starts, None)
+        seeds = against((first[measure] - betas.before(first)[measure]).to_numpy(), 0)
+        begun = betas.before(models)[measure]
+        starts = over_starts(models[measure].to_numpy(), begun.to_numpy(), [*models["start"]])
+        yield BetaTest(betas.task, betas.arm, "theta_0", measure, seeds, starts, None)
 
 
-def _against_arm(betas: Betas, base: Betas) -> Iterator[Test]:
+def _against_arm(betas: Betas, base: Betas) -> Iterator[BetaTest]:
     seeds = betas.values.index.intersection(base.values.index)
     ours, theirs = betas.values.loc[seeds], base.values.loc[seeds]
-    one = ours["start"] == ours["start"].min()
+    one = (ours["start"] == ours["start"].min()).to_numpy()
     if one.sum() < 2:
         return
     for measure in MEASURES:
-        samples = compare(ours.loc[one, measure], theirs.loc[one, measure])
-        starts = over_starts(ours[measure], theirs[measure], [*ours["start"]])
-        yield Test(betas.task, betas.arm, base.arm, measure, samples.paired, starts, samples)
+        mine, other = ours[measure].to_numpy(), theirs[measure].to_numpy()
+        samples = compare(mine[one], other[one])
+        starts = over_starts(mine, other, [*ours["start"]])
+        yield BetaTest(betas.task, betas.arm, base.arm, measure, samples.paired, starts, samples)

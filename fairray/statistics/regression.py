@@ -12,10 +12,11 @@ from scipy import stats
 
 from fairray.errors import BadInput
 
-__all__ = ["Errors", "Line", "fit_line"]
+__all__ = ["ERRORS", "Errors", "Line", "fit_line"]
 
 Values = Sequence[float] | np.ndarray
 Errors = Literal["printed", "binomial", "clustered"]
+ERRORS: tuple[Errors, ...] = ("printed", "binomial", "clustered")
 
 
 class Line(NamedTuple):
