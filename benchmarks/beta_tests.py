@@ -133,7 +133,7 @@ def plot(power: pd.DataFrame, alarms: pd.DataFrame, file: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--studies", type=int, default=500, help="for each placement; 20 times as many of two arms")
+    parser.add_argument("--studies", type=int, default=500, help="a placement; a tenth with slopes, 20 times for arms")
     parser.add_argument("--figure", type=Path, default=Path("docs/dro_tests.png"))
     given = parser.parse_args()
     matplotlib.use("Agg")

@@ -11,11 +11,10 @@ import numpy as np
 from scipy import stats
 
 from fairray.errors import BadInput
+from fairray.statistics import Values
 from fairray.statistics.intervals import mean_interval
 
 __all__ = ["Comparison", "Mean", "Outcome", "against", "compare", "holm", "over_starts"]
-
-Values = Sequence[float] | np.ndarray
 
 FLIPS = 10_000
 UNDEFINED = float("nan")
@@ -36,7 +35,7 @@ class Outcome(NamedTuple):
 
 
 class Mean(NamedTuple):
-    """The mean of n values with its t interval, and the t-test of it. reason: why there is no test (nan), if so."""
+    """The mean of n values with its t interval and t-test. reason: why these are missing (nan), in words, or empty."""
 
     mean: float
     low: float
@@ -69,14 +68,15 @@ class Comparison(NamedTuple):
 def against(values: Values, reference: float, confidence: float = 0.95) -> Mean:
     """The mean of two values or more, axis (seed), and Student's test that it is the reference.
 
-    Without a test where all values are equal. Raises BadInput for fewer than two values, or one that is not finite.
+    Of values that are all equal there is a mean and nothing else (nan). Raises BadInput for fewer than two values, or
+    one that is not finite.
     """
     sample = _checked(values)
-    interval, deviation = mean_interval(sample, confidence), float(sample.std(ddof=1))
     if np.ptp(sample) == 0:
-        return Mean(*interval[:3], UNDEFINED, interval.n - 1, UNDEFINED, UNDEFINED, interval.n, NO_SPREAD)
-    student = _student((interval.mean - reference) / (deviation / np.sqrt(interval.n)), interval.n - 1)
-    return Mean(*interval[:3], *student, interval.n)
+        return _untested(float(sample[0]), len(sample), NO_SPREAD)
+    interval = mean_interval(sample, confidence)
+    error = sample.std(ddof=1) / np.sqrt(interval.n)
+    return Mean(*interval[:3], *_student((interval.mean - reference) / error, interval.n - 1), interval.n)
 
 
 def compare(a: Values, b: Values, confidence: float = 0.95, seed: int = 0) -> Comparison:
@@ -111,11 +111,11 @@ def over_starts(a: Values, b: Values, starts: Sequence[Hashable], confidence: fl
     means = np.bincount(index, weights=differences) / np.bincount(index)
     if len(means) > 1:
         return against(means, 0, confidence)
-    return Mean(float(means[0]), UNDEFINED, UNDEFINED, UNDEFINED, 0, UNDEFINED, UNDEFINED, 1, ONE_START)
+    return _untested(float(means[0]), 1, ONE_START)
 
 
 def holm(p_values: Values) -> np.ndarray:
-    """The p of tests adjusted for each other, in their order, so that p <= .05 falsely for any in 5 % (Holm, 1979).
+    """The p of several tests, in their order, adjusted so that any is <= .05 falsely in at most 5 % (Holm, 1979).
 
     A test that is not defined (nan) stays so, and counts as one.
     """
@@ -124,6 +124,10 @@ def holm(p_values: Values) -> np.ndarray:
     adjusted = np.empty_like(p)
     adjusted[order] = np.maximum.accumulate(np.minimum(p[order] * np.arange(len(p), 0, -1), 1))
     return adjusted
+
+
+def _untested(mean: float, n: int, reason: str) -> Mean:
+    return Mean(mean, UNDEFINED, UNDEFINED, UNDEFINED, n - 1, UNDEFINED, UNDEFINED, n, reason)
 
 
 def _student(t: float, df: float) -> Outcome:

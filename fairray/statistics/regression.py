@@ -11,10 +11,10 @@ import numpy as np
 from scipy import stats
 
 from fairray.errors import BadInput
+from fairray.statistics import Values
 
 __all__ = ["ERRORS", "Errors", "Line", "fit_line"]
 
-Values = Sequence[float] | np.ndarray
 Errors = Literal["printed", "binomial", "clustered"]
 ERRORS: tuple[Errors, ...] = ("printed", "binomial", "clustered")
 
