@@ -5,6 +5,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+import statsmodels.api as sm
 from scipy import optimize, stats
 from sklearn.linear_model import LinearRegression
 
@@ -299,3 +300,25 @@ def test_tests_over_starts_keep_their_level_where_starts_differ():
         arms = models(2000, 10, apart).reshape(2000, 2, -1)
         found = np.mean([over_starts(a, b, starts).p_greater <= 0.05 for a, b in arms])
         assert found == pytest.approx(0.05, abs=0.015)
+
+
+@pytest.mark.parametrize("errors", ["printed", "binomial", "clustered"])
+def test_the_line_is_that_of_statsmodels(errors):
+    """GLS with the covariance, weighted least squares, and single images with errors clustered by group."""
+    rng = np.random.default_rng(3)
+    size, covariate = rng.integers(10, 60, 9), rng.uniform(6, 11, 9)
+    hits = [rng.random(n) < 0.2 + 0.06 * g for n, g in zip(size, covariate)]
+    accuracy = np.array([hit.mean() for hit in hits])
+    X = sm.add_constant(covariate)
+    if errors == "printed":
+        fit = sm.GLS(accuracy, X, sigma=np.diag(1 / np.sqrt(size))).fit()
+    elif errors == "binomial":
+        fit = sm.WLS(accuracy, X, weights=size).fit()
+    else:
+        group = np.repeat(np.arange(9), size)
+        images = sm.OLS(np.concatenate(hits).astype(float), X[group])
+        fit = images.fit(cov_type="cluster", cov_kwds={"groups": group}, use_t=True)
+    line = fit_line(accuracy, size, covariate, errors)
+    found = [line.intercept, line.slope, line.low, line.high, line.p]
+    low, high = fit.conf_int()[1]
+    np.testing.assert_allclose(found, [*fit.params, low, high, fit.pvalues[1]], rtol=1e-9)
