@@ -77,16 +77,16 @@ class Pack:
     @cached_property
     def examples(self) -> Tensors:
         """What batches are cut from, on the device: the training split, and behind it what a stage before made."""
-        return cast(self.views[0].examples(self.setting.dataset.train), self.setting.numerics)
+        return self._examples("train")
 
     @cached_property
     def splits(self) -> dict[str, Tensors]:
         """Every split, on the device."""
-        dataset = self.setting.dataset
-        own = {name: tensor[: len(dataset.train["y"])] for name, tensor in self.examples.items()}
-        inputs = {name: {"x": tensor} for name, tensor in self.views[0].inputs.items()}
-        others = {name: dataset.split(name) | inputs.get(name, {}) for name in EVALUATED}
-        return {"train": own, **{name: cast(split, self.setting.numerics) for name, split in others.items()}}
+        own = {name: tensor[: len(self.setting.dataset.train["y"])] for name, tensor in self.examples.items()}
+        return {"train": own, **{name: self._examples(name) for name in EVALUATED}}
+
+    def _examples(self, split: str) -> Tensors:
+        return cast(self.views[0].examples(split, self.setting.dataset, self.stage.holds), self.setting.numerics)
 
     def evaluated(self, split: str) -> Tensors:
         """A split as the stage evaluates it, on the device."""

@@ -46,8 +46,9 @@ class Objective(nn.Module):
         super().__init__()
         self.stage, self.nets, self.numerics = stage, nets, numerics
         self.gather: Callable[[Tensors], Tensors] = lambda tensors: tensors
+        fixed = stage.fixed(nets)
         for name, parameter in nets.named_parameters():
-            parameter.requires_grad_(stage.rate(name) > 0)
+            parameter.requires_grad_(name not in fixed)
 
     def forward(
         self, batch: Tensors, floats: dict[str, Any], state: Tensors, predict: bool = False
