@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -97,10 +97,19 @@ class Dataset:
     def split(self, name: str) -> Tensors:
         return {"train": self.train, "val": self.val, "test": self.test}[name]
 
+    def counted(self, split: str) -> tuple[str, ...]:
+        """The splits on which accuracies of groups are taken where a split is evaluated (`groups_on`)."""
+        return SPLITS[: SPLITS.index(split) + 1] if self.groups_on == "all" else (split,)
+
+    def group_sizes(self, split: str) -> Tensor:
+        """How many examples of each group these are, with axis (group,)."""
+        group = torch.cat([self.split(name)["group"] for name in self.counted(split)])
+        return torch.bincount(group, minlength=len(self.groups))
+
     @cached_property
     def fingerprint(self) -> str:
         """A hash of the content: equal data have equal fingerprints, wherever they came from."""
-        said = [self.classes, self.groups, self.kind, [*self.tasks.items()], self.render]
+        said: list[Any] = [self.classes, self.groups, self.kind, [*self.tasks.items()], self.render]
         said += [self.covariate, self.groups_on] if self.covariate else []
         code = identity.fingerprint(identity.modules(self.render))
         digest = hashlib.sha256(identity.digest([said, code]).encode())

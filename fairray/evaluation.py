@@ -1,19 +1,20 @@
 """The last stage of a method that ends in a trained model: every metric on validation and test data."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+import torch
 
 from fairray import members
-from fairray.data import EVALUATED
+from fairray.data import EVALUATED, Dataset, Tensors
 from fairray.measures import Problem, find
 from fairray.metrics import Metric, Predictions
 from fairray.records import join, rows
 from fairray.stages import Artifact, Stage, Step
 
-__all__ = ["Evaluation", "measure_all", "metrics"]
+__all__ = ["Evaluation", "measure_all", "metrics", "predictions"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,20 +26,35 @@ class Evaluation(Step):
 
     def compute(self, setting, seed, before):
         tables = []
+        data, tensors = setting.dataset, before["model"].tensors
+        on_groups = tuple(metric for metric in self.metrics if find(metric.__name__).covariate)
+        others = tuple(metric for metric in self.metrics if metric not in on_groups)
         for name in EVALUATED:
-            split, logits = setting.dataset.split(name), before["model"].tensors[f"{name}/logits"]
-            seen = Predictions(logits[None], split["y"], split["group"], len(setting.dataset.groups))
-            tables += measure_all(seen, self.metrics, setting.dataset.groups, split=name)
+            tables += measure_all(predictions(data, tensors, (name,)), others, data.groups, split=name)
+            tables += measure_all(predictions(data, tensors, data.counted(name)), on_groups, data.groups, split=name)
         return Artifact({}, join(tables))
 
 
-def metrics(problem: Problem | None = None) -> dict[str, Metric]:
-    """Every registered metric, by name; only those that suit the problem, if one is given."""
+def predictions(dataset: Dataset, tensors: Tensors, splits: Sequence[str]) -> Predictions:
+    """Of one replica on some splits together. tensors: those of the trained stage, with its logits."""
+    y, group = (torch.cat([dataset.split(name)[key] for name in splits]) for key in ("y", "group"))
+    logits = torch.cat([tensors[f"{name}/logits"] for name in splits])
+    covariate = torch.tensor(dataset.covariate, dtype=torch.float64) if dataset.covariate else None
+    return Predictions(logits[None], y, group, len(dataset.groups), covariate)
+
+
+def metrics(problem: Problem | None = None, covariate: bool = False) -> dict[str, Metric]:
+    """Every registered metric, by name; only those that suit the problem, if one is given.
+
+    covariate: whether the groups have one, which some metrics need.
+    """
     found: dict[str, Metric] = {}
     for name in members.names("metrics"):
         module = members.module("metrics", name)
         found |= {metric: getattr(module, metric) for metric in module.__all__}
-    return {name: metric for name, metric in sorted(found.items()) if problem in (None, *find(name).problems)}
+    return {
+        name: metric for name, metric in sorted(found.items()) if not problem or find(name).suits(problem, covariate)
+    }
 
 
 def measure_all(

@@ -30,7 +30,9 @@ def _describe(hint: Any) -> str:
         if isinstance(mark, Of):
             return f"of {mark.family}"
     if marks:
-        bounds = [f"{sign} {getattr(mark, key)}" for mark in marks for key, sign in SIGNS.items() if hasattr(mark, key)]
+        bounds = [
+            f"{sign} {getattr(mark, key):g}" for mark in marks for key, sign in SIGNS.items() if hasattr(mark, key)
+        ]
         return " ".join([_describe(inner[0]), ", ".join(bounds)])
     if origin is Literal:
         return " | ".join(map(str, inner))

@@ -42,7 +42,8 @@ SUM = Unit(decimals=2)  # over all pixels: not small
 class Measure:
     """A number that stages make. name: in the records. title: in print; best: which values are better.
 
-    problems: that have it. Raises BadInput where another measure of this name is declared otherwise.
+    problems: that have it. covariate: whether only data have it whose groups have a covariate.
+    Raises BadInput where another measure of this name is declared otherwise.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Measure:
     unit: Unit = PERCENT
     best: Literal["high", "low"] = "high"
     problems: tuple[Problem, ...] = PROBLEMS
+    covariate: bool = False
 
     def __post_init__(self) -> None:
         if not self.title:
@@ -57,6 +59,10 @@ class Measure:
         if _known.setdefault(self.name, self) != self:
             problem = f"it is declared as {self} and as {_known[self.name]}"
             raise BadInput(f"measure {self.name}", problem, "give one of the two another name")
+
+    def suits(self, problem: Problem, covariate: bool) -> bool:
+        """Whether data have it. covariate: whether their groups have one."""
+        return problem in self.problems and (covariate or not self.covariate)
 
     @property
     def sign(self) -> int:

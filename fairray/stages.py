@@ -20,7 +20,7 @@ from fairray.records import join
 
 __all__ = [
     "Artifact", "Before", "Method", "NetworkSpec", "Numerics", "Pinned", "Progress", "Replica", "Setting",
-    "Stage", "Step", "Training",
+    "Shared", "Stage", "Step", "Training",
 ]  # fmt: skip
 
 
@@ -132,11 +132,11 @@ class Stage(ABC):
         return re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
 
     @property
-    def parents(self) -> dict[str, "Stage | Pinned"]:
+    def parents(self) -> dict[str, "Parent"]:
         """The stages before this one by field, and those of a tuple of stages by field and place."""
-        found: dict[str, Stage | Pinned] = {}
+        found: dict[str, Parent] = {}
         for name, value in identity.field_values(self).items():
-            if isinstance(value, Stage | Pinned):
+            if isinstance(value, Parent):
                 found[name] = value
             elif _are_stages(value):
                 found |= {f"{name}.{i}": stage for i, stage in enumerate(value)}
@@ -147,7 +147,7 @@ class Stage(ABC):
         return {
             name: value
             for name, value in identity.field_values(self).items()
-            if not isinstance(value, Stage | Pinned) and not _are_stages(value)
+            if not isinstance(value, Parent) and not _are_stages(value)
         }
 
 
@@ -157,6 +157,28 @@ class Pinned:
 
     stage: Stage
     seed: int
+
+    def seed_for(self, seed: int) -> int:
+        """The seed of the stage before one of this seed."""
+        return self.seed
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A stage before this one of which there are only so many: seed s goes on from that of seed s modulo `among`.
+
+    More seeds are then more models from each of the same starts.
+    """
+
+    stage: Stage
+    among: int
+
+    def seed_for(self, seed: int) -> int:
+        """The seed of the stage before one of this seed."""
+        return seed % self.among
+
+
+Parent = Stage | Pinned | Shared
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,10 +262,11 @@ class Replica:
     def depth(self) -> int:
         return 1 + max((parent.depth for parent in self.parents.values()), default=-1)
 
-    def _before(self, parent: Stage | Pinned) -> "Replica":
-        pinned = parent if isinstance(parent, Pinned) else Pinned(parent, self.seed)
-        return Replica(pinned.stage, self.setting, pinned.seed)
+    def _before(self, parent: Parent) -> "Replica":
+        if isinstance(parent, Stage):
+            return Replica(parent, self.setting, self.seed)
+        return Replica(parent.stage, self.setting, parent.seed_for(self.seed))
 
 
 def _are_stages(value: Any) -> bool:
-    return isinstance(value, tuple) and len(value) > 0 and all(isinstance(item, Stage | Pinned) for item in value)
+    return isinstance(value, tuple) and len(value) > 0 and all(isinstance(item, Parent) for item in value)

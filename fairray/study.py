@@ -158,8 +158,8 @@ class Study:
 
     def objectives_of(self, task: str) -> list[Measure]:
         """The objectives that suit a task."""
-        problem = dataset(self.tasks[task]).problem
-        return [measure for name in self.objectives if problem in (measure := find(name)).problems]
+        data = dataset(self.tasks[task])
+        return [m for name in self.objectives if (m := find(name)).suits(data.problem, bool(data.covariate))]
 
     def datasets(self) -> dict[str, Dataset]:
         """The data of every task; raises BadInput where one cannot be loaded."""
@@ -200,7 +200,7 @@ class Study:
                 raise unknown(self.where("objectives"), "measure of these methods", name, known)
         for task, data in self.datasets().items():
             if not self.objectives_of(task):
-                cure = f"name one of {', '.join(evaluation.metrics(data.problem))}"
+                cure = f"name one of {', '.join(evaluation.metrics(data.problem, bool(data.covariate)))}"
                 problem = f"none of them suits {task}, which is {data.problem}"
                 raise BadInput(self.where("objectives"), problem, cure)
 

@@ -81,7 +81,8 @@ class Trial:
         return self._evaluation(stage) if isinstance(stage, TrainStage) else stage
 
     def _evaluation(self, model: Stage) -> Evaluation:
-        return Evaluation(model=model, metrics=tuple(metrics(self.data.problem).values()))
+        suited = metrics(self.data.problem, bool(self.data.covariate))
+        return Evaluation(model=model, metrics=tuple(suited.values()))
 
     @cached_property
     def replicas(self) -> list[Replica]:

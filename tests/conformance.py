@@ -33,7 +33,8 @@ def served(method, kind):
 def varied(method, trial, seeds=(0, 1), kind="table"):
     """Trials of a method that differ in every float: hyperparameters and learning rate."""
     default = members.load("methods", method)()
-    few = {"probe_epochs": 2} if hasattr(default, "probe_epochs") else {}
+    quick = {"probe_epochs": 2, "attack": {"name": "pgd_l2", "N": 3}}
+    few = {name: value for name, value in quick.items() if hasattr(default, name)}
     floats = {name: value for name, value in vars(default).items() if isinstance(value, float)}
     return [
         trial(
@@ -69,6 +70,9 @@ def to_distribute(trial):
         varied("bade", trial, seeds=[0])[0],
         trial(projection, **keywords),
         trial({"name": "group_dro", "adjustment": 0.5}, **keywords),
+        trial("cvar_dro", **keywords),
+        trial({"name": "dro", "attack": {"name": "pgd_l2", "N": 3}, "T1": 1}, dataset={"side": 8}, **keywords),
+        trial("chi_square_dro", **keywords),
         trial(COUNTED, **keywords),
         trial("reweighing", **keywords, **ALL_SETTINGS),
         trial(projection, **keywords, **ALL_SETTINGS),

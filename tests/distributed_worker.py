@@ -14,6 +14,8 @@ folder, rank = Path(sys.argv[1]), int(sys.argv[2])
 dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2)
 with counted(Distributed) as steps:
     artifacts(to_distribute(trial.__wrapped__()), folder / "together", "auto")
-assert steps.call_count == (6 * 3 + 6) * 3  # six stages of three batches, one of six; epochs
+assert (
+    steps.call_count == (9 * 3 + 6) * 3 + 6 * 2
+)  # nine stages of three batches, one of six; epochs; and a fine-tuning of six
 dist.barrier()
 os._exit(0)  # gloo's threads abort now and then where one process tears down before the other

@@ -41,12 +41,15 @@ class Perceptual:
         able(self.cost, "prepare", "set cost to one of fairray/costs, such as lpips").prepare(x)
 
     @torch.no_grad()
-    def __call__(self, model: Model, x: Tensor, y: Tensor, seed: int = 0) -> Tensor:
-        """Images where the margin exceeds a, or those after N steps; nothing is drawn."""
+    def __call__(self, model: Model, x: Tensor, y: Tensor, seed: int = 0, reference: Tensor | None = None) -> Tensor:
+        """Images where the margin exceeds a, or those after N steps; nothing is drawn.
 
-        def direction(x: Tensor, g: Tensor, reference: Reference) -> Tensor:
-            delta = g - self.lam * gradient(self.cost, reference, x)
+        reference: images that the cost compares with, where they are others than x.
+        """
+
+        def direction(x: Tensor, g: Tensor, known: Reference) -> Tensor:
+            delta = g - self.lam * gradient(self.cost, known, x)
             return unit(delta) if self.normalised else delta
 
-        reference = self.cost.prepare(x)
-        return ascend(model, x, y, reference, direction, eps=self.eps, N=self.N, a=self.a, bits=self.bits)
+        known = self.cost.prepare(x if reference is None else reference)
+        return ascend(model, x, y, known, direction, eps=self.eps, N=self.N, a=self.a, bits=self.bits)

@@ -10,6 +10,7 @@ from torch import Tensor
 from fairray.attacks import AttackField, Model
 from fairray.data import EVALUATED, Dataset, Tensors
 from fairray.methods.standard import Standard
+from fairray.networks import Network
 from fairray.records import join, rows
 from fairray.stages import Artifact, Setting, Step
 from fairray.training.objective import trained
@@ -33,7 +34,10 @@ class Victim:
 
     def model(self, stage: TrainStage | None, setting: Setting, artifact: Artifact) -> Model:
         """The network of a stage as a callable on such images; without a stage, as the network is built."""
-        network = trained(stage or Standard(), setting, artifact).main.requires_grad_(False)
+        return self.sees(trained(stage or Standard(), setting, artifact).main.requires_grad_(False))
+
+    def sees(self, network: Network) -> Model:
+        """A network as a callable on such images."""
         return lambda x: network(2 * (x.expand(-1, 3, -1, -1) if self.grey else x) - 1)
 
 

@@ -18,29 +18,33 @@ __all__ = ["GroupDro"]
 class GroupDro(TrainStage):
     """Minimise sum_g q_g l_g over the (label, group) subgroups, whose weights q rise with their losses.
 
+    by_label: whether subgroups are of one label; otherwise they are the groups, as where there are too many for that.
     step_size: eta_q of the exponentiated ascent of q. adjustment: C; C / sqrt(n_g) is added to the loss of a subgroup
         of n_g training examples where q is updated (section 3.3).
     """
 
     weighs = False  # a class weight would cancel in the mean loss of a subgroup, whose examples have one label
 
+    by_label: bool = True
     step_size: Annotated[float, Gt(0)] = 0.01
     adjustment: Annotated[float, Ge(0)] = 0.0
 
     def check(self, dataset):
         if not dataset.classes:
             raise BadInput("", "it is a regression", "choose a task with classes")
-        dataset.checked(f"{dataset.name} ({dataset.task})")  # a subgroup without examples has no loss
+        if self.by_label:
+            dataset.checked(f"{dataset.name} ({dataset.task})")  # a subgroup without examples has no loss
 
     def view(self, setting, generator, before):
         train = setting.dataset.train
-        cell = train["y"] * len(setting.dataset.groups) + train["group"]
+        cell = train["y"] * len(setting.dataset.groups) * self.by_label + train["group"]
         return View(torch.arange(len(cell)), {"cell": cell})
 
     def state(self, setting):
-        """q and n_g of each cell, which is label x groups + group; uniform weights."""
+        """q and n_g of each cell, which is label x groups + group, or the group; uniform weights."""
         dataset = setting.dataset
-        counts = cell_counts(dataset.train, len(dataset.classes), len(dataset.groups)).flatten().double()
+        counts = cell_counts(dataset.train, len(dataset.classes), len(dataset.groups)).double()
+        counts = counts.flatten() if self.by_label else counts.sum(0)
         return {"q": torch.full_like(counts, 1 / len(counts)), "n": counts}
 
     def update_state(self, state, outputs, batch):

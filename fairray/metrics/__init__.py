@@ -21,13 +21,14 @@ class Predictions:
     """What a metric sees of several replicas on one split.
 
     logits: axes (replica, example, class), or (replica, example, 1) for the numbers of a regression.
-    y, group: axis (example,). groups: how many there are.
+    y, group: axis (example,). groups: how many there are. covariate: of each, where they have one, with axis (group,).
     """
 
     logits: Tensor
     y: Tensor
     group: Tensor
     groups: int
+    covariate: Tensor | None = None
 
     @cached_property
     def predicted(self) -> Tensor:

@@ -1,7 +1,11 @@
 """Networks, one file each: a frozen dataclass whose ``build(shape, outputs)`` gives a `Network`."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
+
+from fairray.errors import unknown
 
 __all__ = ["Network"]
 
@@ -18,10 +22,41 @@ class Network(nn.Module):
 
     def encode(self, x: Tensor) -> Tensor:
         """The feature layer, with axes (example, feature). x: floats, or bytes of an image."""
-        if x.dtype == torch.uint8:
-            x = x.to(next(self.parameters()).dtype) / 127.5 - 1
-        return self.encoder(x)
+        return self.encoder(self._as_floats(x))
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits with axes (example, class)."""
         return self.head(self.encode(x))
+
+    @property
+    def blocks(self) -> dict[str, nn.Module]:
+        """The encoder's modules in the order in which they are applied, by name: layers at which it can be cut."""
+        return dict(_in_order(self.encoder, ""))
+
+    def front(self, x: Tensor, layer: str) -> Tensor:
+        """What a layer gives, with axis 0 the example. x: floats, or bytes of an image."""
+        x = self._as_floats(x)
+        for name, block in self.blocks.items():
+            x = block(x)
+            if name == layer:
+                return x
+        raise unknown("layer", "layer of the network", layer, self.blocks)
+
+    def back(self, a: Tensor, layer: str) -> Tensor:
+        """Logits from what a layer gives."""
+        names = [*self.blocks]
+        a = a.clone()  # the next module may write into it
+        for name in names[names.index(layer) + 1 :]:
+            a = self.blocks[name](a)
+        return self.head(a)
+
+    def _as_floats(self, x: Tensor) -> Tensor:
+        return x.to(next(self.parameters()).dtype) / 127.5 - 1 if x.dtype == torch.uint8 else x
+
+
+def _in_order(module: nn.Module, prefix: str) -> Iterator[tuple[str, nn.Module]]:
+    if not isinstance(module, nn.Sequential):
+        yield prefix.removesuffix(".") or "encoder", module
+        return
+    for name, child in module.named_children():
+        yield from _in_order(child, f"{prefix}{name}.")

@@ -77,15 +77,16 @@ class Pack:
     @cached_property
     def examples(self) -> Tensors:
         """What batches are cut from, on the device: the training split, and behind it what a stage before made."""
-        view, train = self.views[0], self.setting.dataset.train
-        return cast({name: view.joined(name, train) for name in view.made or train}, self.setting.numerics)
+        return self._examples("train")
 
     @cached_property
     def splits(self) -> dict[str, Tensors]:
         """Every split, on the device."""
-        dataset = self.setting.dataset
-        own = {name: tensor[: len(dataset.train["y"])] for name, tensor in self.examples.items()}
-        return {"train": own, **{name: cast(dataset.split(name), self.setting.numerics) for name in EVALUATED}}
+        own = {name: tensor[: len(self.setting.dataset.train["y"])] for name, tensor in self.examples.items()}
+        return {"train": own, **{name: self._examples(name) for name in EVALUATED}}
+
+    def _examples(self, split: str) -> Tensors:
+        return cast(self.views[0].examples(split, self.setting.dataset, self.stage.holds), self.setting.numerics)
 
     def evaluated(self, split: str) -> Tensors:
         """A split as the stage evaluates it, on the device."""
@@ -134,7 +135,7 @@ def fit(
     groups: dict[tuple[Any, ...], list[Replica]] = {}
     for replica in replicas:  # they take their steps together only if they have equally many, of the same made examples
         view = views[replica.uid]
-        groups.setdefault((*stack_key(replica), len(view.rows), *map(id, view.made.values())), []).append(replica)
+        groups.setdefault((*stack_key(replica), len(view.rows), view.shared), []).append(replica)
     for group in groups.values():
         whole = Pack(group, [views[replica.uid] for replica in group])
         build = _engine(whole, engine)

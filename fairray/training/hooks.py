@@ -1,5 +1,6 @@
 """What a stage that trains a network can say of it, and what plain training says."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
@@ -24,12 +25,32 @@ class View:
     made: further examples that a stage before made, by name (x, y, group as the data set has them), behind the split's
         own: row N + i is made example i. Columns of the split that it lacks, such as id, are not in `batch`. The very
         tensors of the artifact before are on the device once for all replicas that share them.
+    inputs: by split, what takes the place of x, such as features that a stage before made; behind those of the
+        training split are those of the made examples. They are shared like `made`.
     """
 
     rows: Tensor
     columns: Tensors = field(default_factory=dict)
     start: Tensors = field(default_factory=dict)
     made: Tensors = field(default_factory=dict)
+    inputs: Tensors = field(default_factory=dict)
+
+    def examples(self, split: str, dataset: Dataset, holds: Collection[str] = ()) -> Tensors:
+        """What batches are cut from: a split, behind the training split what a stage before made.
+
+        holds: the columns with more than a number for each example that are among it, besides x.
+        """
+        own, inputs = dataset.split(split), {"x": self.inputs[split]} if self.inputs else {}
+        wide = [*holds] if inputs else ["x", *holds]
+        names = [name for name in own if name in wide or own[name].ndim == 1]
+        if split != "train" or not self.made:
+            return {name: own[name] for name in names} | inputs
+        return {name: self.joined(name, own) for name in names if name in self.made} | inputs
+
+    @property
+    def shared(self) -> tuple[int, ...]:
+        """What replicas that are trained together must have in common: the very tensors."""
+        return tuple(id(tensor) for tensor in (*self.made.values(), *self.inputs.values()))
 
     def joined(self, name: str, split: Tensors) -> Tensor:
         """A column of the split's own examples, and behind them those made."""
@@ -47,9 +68,11 @@ class Hooks(Stage):
     Each hook is pure. `outputs` is per example and `loss` per batch, so that a batch can be divided
     among devices; every float field may differ between the replicas of a stack.
     weighs: whether the loss heeds the column `weight`; where it does not, class weights are refused.
+    holds: columns of the data set with more than a number for each example, besides x, that batches are to hold.
     """
 
     weighs: ClassVar[bool] = True
+    holds: ClassVar[tuple[str, ...]] = ()
 
     @property
     def losses(self) -> int:
@@ -101,6 +124,10 @@ class Hooks(Stage):
         With 0 it stays as it starts, and so do the running statistics of a module of which all parameters do.
         """
         return 1.0
+
+    def fixed(self, nets: nn.ModuleDict) -> set[str]:
+        """The parameters, by name, that stay as they start."""
+        return {name for name, _ in nets.named_parameters() if self.rate(name) == 0}
 
     def outputs(self, nets: nn.ModuleDict, batch: Tensors) -> Tensors:
         """Of each example on its own; `logits` is what predictions are made of."""

@@ -20,6 +20,7 @@ __all__ = [
     "build_optimizer",
     "cast",
     "chunks",
+    "encode",
     "encoded",
     "generator",
     "initial_state",
@@ -45,8 +46,9 @@ class Objective(nn.Module):
         super().__init__()
         self.stage, self.nets, self.numerics = stage, nets, numerics
         self.gather: Callable[[Tensors], Tensors] = lambda tensors: tensors
+        fixed = stage.fixed(nets)
         for name, parameter in nets.named_parameters():
-            parameter.requires_grad_(stage.rate(name) > 0)
+            parameter.requires_grad_(name not in fixed)
 
     def forward(
         self, batch: Tensors, floats: dict[str, Any], state: Tensors, predict: bool = False
@@ -100,12 +102,17 @@ def trained(stage: Hooks, setting: Setting, artifact: Artifact) -> Objective:
     return objective(Replica(stage, setting, 0), parameters(artifact)).eval()
 
 
-@torch.no_grad()
 def encoded(stage: Hooks, setting: Setting, artifact: Artifact, split: str) -> Tensor:
     """The feature layer of a trained stage on a split, with axes (example, feature)."""
+    return encode(stage, setting, artifact, setting.dataset.split(split)["x"])
+
+
+@torch.no_grad()
+def encode(stage: Hooks, setting: Setting, artifact: Artifact, x: Tensor) -> Tensor:
+    """The feature layer of a trained stage on inputs as the data set has them, with axes (example, feature)."""
     numerics = setting.numerics
     model = trained(stage, setting, artifact).main.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    examples = cast({"x": setting.dataset.split(split)["x"]}, numerics)
+    examples = cast({"x": x}, numerics)
     with autocast(numerics):
         parts = [model.encode(laid_out(part["x"])).cpu() for part in chunks(setting.dataset, examples)]
     return cast({"features": torch.cat(parts)}, numerics)["features"].cpu()

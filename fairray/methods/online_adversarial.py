@@ -1,0 +1,91 @@
+"""Adversarial training as it is done without Algorithm 4.1: every model attacks its own images (Volpi et al., 2018;
+Sinha et al., 2018), so that R models cost R times the attacks."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar
+
+import torch
+from annotated_types import Ge
+
+from fairray.attacks import AttackField
+from fairray.attacks.pgd_l2 import PgdL2
+from fairray.data import SPLITS
+from fairray.methods._attacked import Victim
+from fairray.methods.dro import check_images
+from fairray.methods.standard import Standard
+from fairray.records import rows
+from fairray.stages import Artifact, Before, Replica, Shared
+from fairray.training.objective import chunks, generator, kept, trained
+from fairray.training.stage import TrainStage, error
+
+__all__ = ["OnlineAdversarial"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnlineAdversarial:
+    """Fine-tune theta_0 on images that the model attacks as it goes, for as many draws as `dro` takes.
+
+    attack, starts, T1, grey: as `dro` has them; T2 is the epochs of training.online.
+    """
+
+    attack: AttackField = field(default_factory=PgdL2)
+    starts: Annotated[int, Ge(1)] = 1
+    T1: Annotated[int, Ge(1)] = 3
+    grey: bool = False
+
+    def chain(self, dataset):
+        theta_0 = Shared(Standard(), self.starts)
+        return Online(theta_0=theta_0, attack=self.attack, T1=self.T1, victim=Victim(grey=self.grey))
+
+    def check(self, dataset):
+        check_images(dataset, self.attack, self.grey)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Online(TrainStage):
+    """Steps along the gradient of the cross-entropy at images that the model is attacked with just before.
+
+    It trains model by model, with SGD at a constant rate; statistics of batches stay as theta_0 has them.
+    """
+
+    own: ClassVar = {"epochs": 2, "lr": 0.01, "optimizer": "sgd", "momentum": 0.0, "selection": "last"}
+
+    theta_0: Shared
+    attack: AttackField
+    T1: int
+    victim: Victim
+
+    def run(self, replicas, before, engine, progress):
+        for i, replica in enumerate(replicas):
+            assert isinstance(replica.stage, Online)
+            yield replica, replica.stage.train(replica, before[replica.uid])
+            progress(f"{self.name} x{len(replicas)}", (i + 1) / len(replicas))
+
+    def train(self, replica: Replica, before: Before) -> Artifact:
+        """The parameters after the last epoch and their logits, as the loop of other stages leaves them."""
+        setting, training = replica.setting, replica.training
+        train, draws = setting.dataset.train, generator(replica, "draws")
+        bound = trained(self, setting, before["theta_0"])
+        theta = self.victim.sees(bound.main)
+        optimizer = torch.optim.SGD(bound.parameters(), training.lr, training.momentum, 0.0, training.weight_decay)
+        losses = []
+        for _ in range(training.epochs):
+            drawn = torch.randint(len(train["y"]), (len(train["y"]) * (1 + self.T1),), generator=draws)
+            each = []
+            for part in drawn.split(training.batch):
+                x = self.victim.images(setting.dataset.shown({"x": train["x"][part]})["x"], setting)
+                y = train["y"][part].to(x.device)
+                optimizer.zero_grad()
+                loss = error(theta(self.attack(theta, x, y, replica.seed)), y).mean()
+                loss.backward()
+                optimizer.step()
+                each.append(loss.detach())
+            losses.append(torch.stack(each).mean().cpu())
+        logits = {f"{name}/logits": self._logits(bound.main, replica, name) for name in SPLITS}
+        records = rows({"loss": torch.stack(losses)}, split="train", epoch=range(len(losses)))
+        return Artifact(kept(bound.nets.state_dict(), {}) | logits, records)
+
+    @torch.no_grad()
+    def _logits(self, network, replica, name):
+        dataset, device = replica.setting.dataset, replica.setting.numerics.device
+        return torch.cat([network(p["x"].to(device)).cpu() for p in chunks(dataset, {"x": dataset.split(name)["x"]})])
