@@ -122,6 +122,9 @@ class Stage(ABC):
         before: by uid, the artifacts of the stages before, by field name. engine: which trains, "auto" for the faster.
         """
 
+    def fits(self, setting: Setting) -> None:
+        """Raise BadInput where it cannot run in a setting, such as with its network; `where` is the field."""
+
     @property
     def shards(self) -> tuple["Stage", ...]:
         """Stages before this one that other workers can compute, each on its own; then this one has little to do."""

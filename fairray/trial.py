@@ -138,6 +138,8 @@ class Trial:
             if name not in self.stage_names:
                 raise unknown(f"training.{name}", "stage", name, self.stage_names)
         for replica in stages(self.replicas[:1]).values():
+            with said_of("method"):
+                replica.stage.fits(replica.setting)
             if isinstance(replica.stage, TrainStage):
                 check_training(replica)
 

@@ -1,0 +1,267 @@
+"""What the ClArC family shares: a biased model, a layer of it, the concept's vector there, and training behind it ("From
+Hope to Safety: Unlearning Biases of Deep Models via Gradient Penalization in Latent Space", AAAI 2024)."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from fairray.artefacts import ArtefactField
+from fairray.concepts.pooling import Pooling, pool
+from fairray.concepts.vectors import Kind, align, auroc, fit_cav, separability
+from fairray.data import EVALUATED, Dataset, Tensors
+from fairray.errors import BadInput, said_of
+from fairray.measures import NUMBER, Measure
+from fairray.methods.standard import Standard
+from fairray.networks import Network
+from fairray.records import rows
+from fairray.stages import Artifact, Setting, Step
+from fairray.training.objective import cast, chunks, parameters, trained
+from fairray.training.stage import TrainStage, View
+
+Layer = str | None
+Trained = Literal["linear", "after"]
+PAIRED = ("clean", "attacked")
+
+
+def check_concept(dataset: Dataset) -> None:
+    """Raise BadInput where a data set has no artefact to be unlearnt."""
+    if not dataset.classes:
+        raise BadInput("", "it is a regression", "choose a task with classes")
+    if len(dataset.groups) != 2:
+        problem = f"the concept is the second of two groups, and it has {len(dataset.groups)}"
+        raise BadInput("", problem, "choose data with an artefact, such as stamped_digits, or two groups")
+
+
+def attacked_class(dataset: Dataset) -> int:
+    """The label with which the concept is found most often in training."""
+    train = dataset.train
+    return int(torch.bincount(train["y"][train["group"] == 1], minlength=len(dataset.classes)).argmax())
+
+
+def cut(network: Network, layer: Layer, x: Tensor) -> str:
+    """The layer, or where none is named the last one that gives maps of more than a pixel (else the last of all).
+
+    x: an input. Raises BadInput for a layer that the network lacks.
+    """
+    if layer is not None:
+        network.front(x, layer)
+        return layer
+    found = [*network.blocks]
+    a, last = network._as_floats(x), found[-1]
+    for name, block in network.blocks.items():
+        a = block(a)
+        last = name if a.ndim == 4 and a.shape[-2:].numel() > 1 else last
+    return last
+
+
+@torch.no_grad()
+def see(network: Network, layer: str, setting: Setting, x: Tensor) -> Tensor:
+    """What a layer gives for inputs as the data set has them, on the host; axis 0 the example."""
+    parts = chunks(setting.dataset, cast({"x": x}, setting.numerics))
+    return torch.cat([network.front(part["x"], layer).cpu() for part in parts])
+
+
+@dataclass(frozen=True, kw_only=True)
+class AtLayer(Step):
+    """A step that looks at a layer of the biased model."""
+
+    model: Standard
+    layer: Layer
+
+    def fits(self, setting):
+        check_layer(self.layer, setting)
+
+    def network(self, setting: Setting, artifact: Artifact) -> tuple[Network, str]:
+        """The biased model, and the name of the layer."""
+        main = trained(self.model, setting, artifact).main.requires_grad_(False)
+        one = cast({"x": setting.dataset.train["x"][:2]}, setting.numerics)["x"]
+        return main, cut(main, self.layer, one)
+
+
+def check_layer(layer: Layer, setting: Setting) -> None:
+    """Raise BadInput for a layer that a network lacks; nothing is computed."""
+    dataset = setting.dataset
+    with torch.device("meta"), said_of(""):
+        network = setting.network.build(dataset.shape, dataset.outputs).eval()
+        cut(network, layer, torch.empty(2, *dataset.shape))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Activations(AtLayer):
+    """What the layer gives for every image, computed once for all corrections that leave it as it is.
+
+    Tensors: train, val and test, and where the data have pairs val/clean, val/attacked, test/clean, test/attacked.
+    """
+
+    def compute(self, setting, seed, before):
+        network, layer = self.network(setting, before["model"])
+        found = {name: see(network, layer, setting, x) for name, x in all_inputs(setting.dataset).items()}
+        return Artifact(found)
+
+
+def all_inputs(dataset: Dataset) -> Tensors:
+    """The inputs of every split, and of the evaluated splits those without and with the artefact."""
+    splits = {name: dataset.split(name) for name in ("train", *EVALUATED)}
+    pairs = {f"{name}/{kind}": splits[name][kind] for name in EVALUATED for kind in PAIRED if kind in splits[name]}
+    return {name: split["x"] for name, split in splits.items()} | pairs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cav(AtLayer):
+    """The concept activation vector: of the data's own artefact among the training images of the attacked class that
+    the model reads correctly, or of another artefact, between these images without it and with it.
+
+    Tensors: h (channel,), of unit length; clean and artefact (channel,), the mean pooled activations without and with
+    the concept. Records, where the data have pairs: how h lies to what the artefact truly changes (on average over
+    images, and overall), and how well it tells images with the artefact from those without.
+    """
+
+    measures = (
+        Measure("alignment", "alignment of the CAV", NUMBER),
+        Measure("alignment_overall", "alignment of the CAV with the mean change", NUMBER),
+        Measure("cav_auroc", "AUROC of the CAV"),
+        Measure("separability", "separability by the CAV", NUMBER),
+    )
+
+    kind: Kind
+    pooling: Pooling
+    artefact: ArtefactField | None = None
+
+    def compute(self, setting, seed, before):
+        network, layer = self.network(setting, before["model"])
+        train, label = setting.dataset.train, attacked_class(setting.dataset)
+        own = (train["y"] == label) & (before["model"].tensors["train/logits"].argmax(-1) == label)
+
+        def look(x: Tensor) -> Tensor:
+            return pool(see(network, layer, setting, x), self.pooling)
+
+        pairs = self._pairs(train, own)
+        if self.artefact is None:
+            a, concept = look(train["x"][own]), train["group"][own] == 1
+        else:
+            a, concept = torch.cat([look(x) for x in pairs]), torch.arange(2).repeat_interleave(int(own.sum())) == 1
+        h = fit_cav(a, concept, self.kind)
+        tensors = {"h": h, "clean": a[~concept].mean(0), "artefact": a[concept].mean(0)}
+        if not pairs:
+            return Artifact(tensors, rows({"cav_auroc": auroc(h, a, concept)}, split="train"))
+        without, with_it = (look(x) for x in pairs)
+        each, overall = align(h, without, with_it)
+        truth = torch.cat([without, with_it]), torch.arange(2).repeat_interleave(len(without)) == 1
+        values = {
+            "alignment": each,
+            "alignment_overall": overall,
+            "cav_auroc": auroc(h, *truth),
+            "separability": separability(h, without, with_it),
+        }
+        return Artifact(tensors, rows(values, split="train"))
+
+    def _pairs(self, train: Tensors, own: Tensor) -> tuple[Tensor, ...]:
+        """The images without the artefact and with it, where they are known."""
+        if self.artefact is not None:
+            clean = train.get("clean", train["x"])[own]
+            return clean, self.artefact(clean, train["id"][own])[0]
+        return tuple(train[kind][own] for kind in PAIRED) if "clean" in train else ()
+
+
+class Concept(nn.Module):
+    """What a correction knows of k artefacts. h, detectors: axes (artefact, channel); clean, artefact: (channel,).
+
+    label: the attacked class. They are parameters that stay, so that the replicas of a stack have each their own.
+    """
+
+    def __init__(self, artefacts: int, channels: int):
+        super().__init__()
+        self.h, self.detectors = (nn.Parameter(torch.zeros(artefacts, channels)) for _ in range(2))
+        self.clean, self.artefact = (nn.Parameter(torch.zeros(channels)) for _ in range(2))
+        self.thresholds, self.label = nn.Parameter(torch.zeros(artefacts)), nn.Parameter(torch.zeros(()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Continued(TrainStage):
+    """Training that goes on from the biased model, of what lies behind a layer.
+
+    activations: of that layer, so that what lies before it is not computed again; without them images are seen anew.
+    trained: "linear" for the linear layers alone, as the paper does, or "after" for all.
+    """
+
+    model: Standard
+    layer: Layer
+    trained: Trained
+    activations: Activations | None
+
+    def fits(self, setting):
+        check_layer(self.layer, setting)
+
+    def place(self, main: Network, x: Tensor) -> str:
+        """The name of the layer."""
+        return cut(main, self.layer, x) if self.layer is None else self.layer
+
+    def build(self, setting):
+        nets = super().build(setting)
+        main: Any = nets["main"]
+        one = setting.dataset.shown({"x": setting.dataset.train["x"][:2]})["x"].to(setting.numerics.precision)
+        with torch.no_grad():
+            main.eval()
+            main.cut_at = self.place(main, one)
+        main.train()
+        return nets
+
+    def fixed(self, nets):
+        main: Any = nets["main"]
+        names = [*main.blocks]
+        behind = {*names[names.index(main.cut_at) + 1 :]}
+        moved = [main.head, *(main.blocks[name] for name in behind)]
+        if self.trained == "linear":
+            moved = [module for block in moved for module in block.modules() if isinstance(module, nn.Linear)]
+        moving = {id(parameter) for module in moved for parameter in module.parameters()}
+        return {name for name, parameter in nets.named_parameters() if id(parameter) not in moving}
+
+    def view(self, setting, generator, before):
+        inputs = before["activations"].tensors if self.activations else {}
+        every = torch.arange(len(setting.dataset.train["y"]))
+        return View(every, start=parameters(before["model"]), inputs=inputs)
+
+    def look(self, nets: nn.ModuleDict, batch: Tensors) -> Tensor:
+        """The activations of a batch at the layer."""
+        main: Any = nets["main"]
+        return batch["x"] if self.activations else main.front(batch["x"], main.cut_at)
+
+    def outputs(self, nets, batch):
+        main: Any = nets["main"]
+        a = self.look(nets, batch)
+        return {"a": a, "logits": main.back(self.correct(nets, a), main.cut_at)}
+
+    def correct(self, nets: nn.ModuleDict, a: Tensor) -> Tensor:
+        """The activations that the layers behind are given."""
+        return a
+
+
+@dataclass(frozen=True, kw_only=True)
+class Corrected(Continued):
+    """What goes on from the biased model and knows concepts of it."""
+
+    cavs: tuple[Cav, ...]
+
+    def build(self, setting):
+        nets = super().build(setting)
+        main: Any = nets["main"]
+        one = setting.dataset.shown({"x": setting.dataset.train["x"][:2]})["x"].to(setting.numerics.precision)
+        with torch.no_grad():
+            channels = main.eval().front(one, main.cut_at).shape[1]
+        main.train()
+        nets["concept"] = Concept(len(self.cavs), channels)
+        return nets
+
+    def view(self, setting, generator, before):
+        view = super().view(setting, generator, before)
+        found = [before[f"cavs.{i}"].tensors for i in range(len(self.cavs))]
+        known = {
+            "h": torch.stack([one["h"] for one in found]),
+            "clean": found[0]["clean"],
+            "artefact": found[0]["artefact"],
+            "label": torch.tensor(float(attacked_class(setting.dataset))),
+        }
+        view.start.update({f"concept.{name}": tensor for name, tensor in known.items()})
+        return view

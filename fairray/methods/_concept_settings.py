@@ -1,0 +1,47 @@
+"""How methods of the ClArC family are set, and the chain that they end in."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from fairray.concepts.pooling import Pooling
+from fairray.concepts.vectors import Kind
+from fairray.methods._clarc import Activations, Cav, Continued, Layer, Trained, check_concept
+from fairray.methods._unlearned import Unlearned
+from fairray.methods.standard import Standard
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConceptSettings:
+    """Fields of methods that correct a biased model, the standard one of the same seed.
+
+    layer: of the network, by its name, where the concept is looked for; without one the last that gives maps.
+    cav: how the concept's vector is found. pooling: of the maps that it is found in.
+    trained: what learns behind the layer, the linear layers alone (as the paper does) or all.
+    cached: keep what the layer gives for every image, instead of computing it for every step.
+    lrp: measure the relevance inside the artefact's mask too, which takes images.
+    """
+
+    layer: Layer = None
+    cav: Kind = "signal"
+    pooling: Pooling = "max"
+    trained: Trained = "linear"
+    cached: bool = True
+    lrp: bool = True
+
+    def check(self, dataset):
+        check_concept(dataset)
+
+    def vector(self, **more: Any) -> Cav:
+        """The stage of the concept's vector."""
+        own = {"kind": self.cav, "pooling": self.pooling, **more}
+        return Cav(model=Standard(), layer=self.layer, **own)
+
+    def places(self) -> dict[str, Any]:
+        """The fields of the stage that corrects, but for its own."""
+        activations = Activations(model=Standard(), layer=self.layer) if self.cached else None
+        return {"model": Standard(), "layer": self.layer, "trained": self.trained, "activations": activations}
+
+    def measured(self, model: Continued) -> Unlearned:
+        """The last stage of the chain."""
+        activations = Activations(model=Standard(), layer=self.layer)
+        return Unlearned(biased=Standard(), model=model, activations=activations, cav=self.vector(), lrp=self.lrp)

@@ -1,0 +1,201 @@
+"""How much a corrected model still heeds a concept, and what the correction cost."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from sklearn.metrics import f1_score, roc_auc_score
+from torch import Tensor, nn
+
+from fairray.concepts.pooling import pool
+from fairray.concepts.probe import probe_auroc
+from fairray.concepts.relevance import relevance_inside
+from fairray.concepts.sensitivity import sensitivity, tcav
+from fairray.data import EVALUATED
+from fairray.measures import NUMBER, Measure
+from fairray.methods._clarc import PAIRED, Activations, Cav, Continued, all_inputs, attacked_class
+from fairray.methods.standard import Standard
+from fairray.records import join, rows
+from fairray.stages import Artifact, Setting, Step
+from fairray.training.objective import Objective, cast, chunks, trained
+
+COLLAPSED = 0.95  # share of the predictions that are of one class, from which on a model has collapsed
+RELEVANCE_IMAGES = 64  # LRP is slow, and a mean over so many is near enough
+
+TITLES = {"clean": "without the artefact", "attacked": "with the artefact everywhere"}
+SCORES = {"accuracy": "accuracy", "macro_f1": "macro F1", "auc": "AUC", "class_accuracy": "accuracy by class"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unlearned(Step):
+    """What a corrected model makes of images without the artefact, and with it in every image.
+
+    Records, where the data have such pairs: clean_ and attacked_ accuracy, macro_f1, auc (each class against the
+    others) and class_accuracy by label; tcav, the share of images with the artefact for which the attacked class's
+    logit rises along the concept (.5 is ideal), and tcav_sensitivity, how steeply; relevance, the share of LRP's
+    relevance that lies in the artefact's mask; lost, by how much the clean accuracy is below the biased model's.
+    And: probe_activations and probe_logits, the AUROC of a linear probe that reads the artefact from what the layers
+    behind are given, and from the logits; collapsed, whether nearly all predictions are of one class.
+    """
+
+    measures = (
+        *(
+            Measure(f"{kind}_{name}", f"{said} {title}")
+            for kind, title in TITLES.items()
+            for name, said in SCORES.items()
+        ),
+        Measure("tcav", "TCAV", NUMBER, "low"),
+        Measure("tcav_sensitivity", "TCAV sensitivity", NUMBER, "low"),
+        Measure("relevance", "relevance inside the mask", best="low"),
+        Measure("probe_activations", "probe of the artefact on activations", best="low"),
+        Measure("probe_logits", "probe of the artefact on logits", best="low"),
+        Measure("collapsed", best="low"),
+        Measure("lost", "accuracy lost without the artefact", best="low"),
+    )
+
+    biased: Standard
+    model: Continued
+    activations: Activations
+    cav: Cav
+    lrp: bool
+
+    def compute(self, setting, seed, before):
+        bound = trained(self.model, setting, before["model"])
+        tables = []
+        for split in EVALUATED:
+            view = Seen(self, setting, split, bound, before)
+            values = {**view.judge(), **view.probe(), **view.heed()}
+            tables += [rows(values, split=split), *view.by_class()]
+        return Artifact({}, join(tables))
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One split, as a corrected model sees it."""
+
+    step: Unlearned
+    setting: Setting
+    split: str
+    bound: Objective
+    before: dict[str, Artifact]
+
+    @property
+    def y(self) -> Tensor:
+        return self.setting.dataset.split(self.split)["y"]
+
+    @property
+    def paired(self) -> bool:
+        return PAIRED[0] in self.setting.dataset.split(self.split)
+
+    def inputs(self, kind: str) -> Tensor:
+        """What the model is given of the images of a kind: activations where it goes on from them."""
+        found = self.before["activations"].tensors if self.step.model.activations else all_inputs(self.setting.dataset)
+        return found[f"{self.split}/{kind}"]
+
+    def apply(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        """A function of parts of the inputs, on the host."""
+        parts = chunks(self.setting.dataset, cast({"x": x}, self.setting.numerics))
+        return torch.cat([function(part["x"]).detach().cpu() for part in parts])
+
+    @torch.no_grad()
+    def logits(self, kind: str) -> Tensor:
+        return self.apply(lambda x: self.bound({"x": x}, {}, {}, predict=True)[0], self.inputs(kind))
+
+    def judge(self) -> dict[str, float]:
+        """Scores of both kinds, whether the model has collapsed, and what it lost."""
+        if not self.paired:
+            return {"collapsed": collapse(self.before["model"].tensors[f"{self.split}/logits"])}
+        found: dict[str, float] = {}
+        for kind in PAIRED:
+            found |= {f"{kind}_{name}": value for name, value in score(self.logits(kind), self.y).items()}
+        biased = trained(self.step.biased, self.setting, self.before["biased"])
+        with torch.no_grad():
+            clean = self.apply(biased.main, self.setting.dataset.split(self.split)["clean"])
+        lost = float((clean.argmax(-1) == self.y).double().mean()) - found["clean_accuracy"]
+        return {**found, "collapsed": collapse(self.logits("clean")), "lost": lost}
+
+    def by_class(self):
+        """Records of the accuracy on each class."""
+        classes = self.setting.dataset.classes
+        for kind in PAIRED if self.paired else ():
+            hit = (self.logits(kind).argmax(-1) == self.y).double()
+            each = torch.stack([hit[self.y == label].mean() for label in range(len(classes))])
+            yield rows({f"{kind}_class_accuracy": each}, split=self.split, label=[*classes])
+
+    def corrected(self, x: Tensor) -> Tensor:
+        """What the layers behind are given, pooled by the maximum."""
+        model, nets = self.step.model, self.bound.nets
+        return pool(model.correct(nets, model.look(nets, {"x": x})), "max")
+
+    @torch.no_grad()
+    def probe(self) -> dict[str, float]:
+        """Probes that learn from every second image, and read the others; from both kinds of each."""
+        if not self.paired:
+            return {}
+        activations = [self.apply(self.corrected, self.inputs(kind)) for kind in PAIRED]
+        logits = [self.logits(kind) for kind in PAIRED]
+        return {"probe_activations": read(activations), "probe_logits": read(logits)}
+
+    def heed(self) -> dict[str, float]:
+        """How far the attacked class's logit, and LRP's relevance, follow the artefact."""
+        if not self.paired:
+            return {}
+        label, h = attacked_class(self.setting.dataset), self.before["cav"].tensors["h"]
+        gradients = self.apply(lambda x: self.differentiate(x, label), self.inputs("attacked"))
+        values = {"tcav": tcav(gradients, h), "tcav_sensitivity": sensitivity(gradients, h)}
+        data = self.setting.dataset.split(self.split)
+        if self.step.lrp and "mask" in data:
+            x = cast({"x": data["attacked"][:RELEVANCE_IMAGES]}, self.setting.numerics)["x"]
+            classes = self.logits("attacked")[:RELEVANCE_IMAGES].argmax(-1)
+            values["relevance"] = relevance_inside(
+                Whole(self.step.model, self.bound.nets), x, data["mask"][:RELEVANCE_IMAGES], classes
+            ).mean()
+        return {name: float(value) for name, value in values.items()}
+
+    def differentiate(self, x: Tensor, label: int) -> Tensor:
+        """The gradient of a class's logit with respect to the activations."""
+        model, nets = self.step.model, self.bound.nets
+        main: Any = nets["main"]
+        with torch.no_grad():
+            a = model.look(nets, {"x": x})
+        a = a.detach().requires_grad_()
+        logits = main.back(model.correct(nets, a), main.cut_at)
+        return torch.autograd.grad(logits[:, label].sum(), a)[0]
+
+
+class Whole(nn.Module):
+    """A corrected model from images to logits. Relevance passes what the correction adds as if it were constant."""
+
+    def __init__(self, stage: Continued, nets: nn.ModuleDict):
+        super().__init__()
+        self.stage, self.nets = stage, nets
+
+    def forward(self, x: Tensor) -> Tensor:
+        main: Any = self.nets["main"]
+        a = main.front(x, main.cut_at)
+        return main.back(a + (self.stage.correct(self.nets, a) - a).detach(), main.cut_at)
+
+
+def score(logits: Tensor, y: Tensor) -> dict[str, float]:
+    """Accuracy, macro F1, and the AUC of each class against the others on average, if every class is there."""
+    predicted, p = logits.argmax(-1), logits.double().softmax(-1).numpy()
+    found = {
+        "accuracy": float((predicted == y).double().mean()),
+        "macro_f1": float(f1_score(y, predicted, average="macro", zero_division=0)),
+    }
+    if len(y.unique()) == p.shape[1]:
+        found["auc"] = float(roc_auc_score(y, p[:, 1] if p.shape[1] == 2 else p, multi_class="ovr"))
+    return found
+
+
+def collapse(logits: Tensor) -> float:
+    """1 where nearly all predictions are of one class."""
+    return float(logits.argmax(-1).bincount().max() >= COLLAPSED * len(logits))
+
+
+def read(pairs: list[Tensor]) -> float:
+    """The AUROC of a probe for the second of two kinds of the same images, learnt from every second image."""
+    learnt, tested = (torch.cat([kind[first::2] for kind in pairs]) for first in (0, 1))
+    kinds = [torch.arange(2).repeat_interleave(len(of) // 2) == 1 for of in (learnt, tested)]
+    return probe_auroc(learnt, kinds[0], tested, kinds[1])

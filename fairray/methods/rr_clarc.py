@@ -1,0 +1,112 @@
+"""RR-ClArC: penalise the gradient along the concept's vector (Dreyer et al., AAAI 2024)."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import torch
+from annotated_types import Ge
+from torch import Tensor
+
+from fairray.concepts.penalty import Aggregation, Criterion, penalise, select
+from fairray.data import Tensors
+from fairray.errors import BadInput
+from fairray.methods._clarc import Corrected
+from fairray.methods._concept_settings import ConceptSettings
+from fairray.stages import Replica
+from fairray.training.objective import cast, objective
+from fairray.training.stage import error, weighted_mean
+
+__all__ = ["RrClarc"]
+
+FIRST = 256  # examples on which the gradients are compared
+
+
+@dataclass(frozen=True, kw_only=True)
+class RrClarc(ConceptSettings):
+    """Cross-entropy + lam (grad_a [m . f(a)] . h)^2, with a the layer's activations and h the concept's vector.
+
+    lam: as printed; where `relative`, in units of the ratio of the two gradients' norms at the start, as the printed
+        one cannot be carried from one data set to another (10 here, 10^6 there).
+    criterion: m, which logits: all, random_signs (drawn anew for each example and step), target (the label's, or
+        `only`), max, or the mean log probability. aggregate: over positions of the maps, and examples.
+    only: the name of the one class that is corrected, for criterion: target.
+    """
+
+    lam: Annotated[float, Ge(0)] = 1.0
+    relative: bool = True
+    criterion: Criterion = "random_signs"
+    aggregate: Aggregation = "l2_mean"
+    only: str | None = None
+
+    def chain(self, dataset):
+        model = Penalised(
+            **self.places(),
+            cavs=(self.vector(),),
+            lam=self.lam,
+            relative=self.relative,
+            criterion=self.criterion,
+            aggregate=self.aggregate,
+            only=None if self.only is None else dataset.classes.index(self.only),
+        )
+        return self.measured(model)
+
+    def check(self, dataset):
+        super().check(dataset)
+        if self.only is not None and self.criterion != "target":
+            raise BadInput("only", f"criterion {self.criterion} looks at no class alone", "set criterion: target")
+        if self.only is not None and self.only not in dataset.classes:
+            problem = f"{self.only} is none of its classes: {', '.join(dataset.classes)}"
+            raise BadInput("only", problem, "name one of them")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Penalised(Corrected):
+    """The cross-entropy, and the penalty times lam and, where lam is relative, the column `unit`."""
+
+    lam: float
+    relative: bool
+    criterion: Criterion
+    aggregate: Aggregation
+    only: int | None
+
+    def view(self, setting, generator, before):
+        view = super().view(setting, generator, before)
+        unit = 1.0
+        if self.relative:
+            unit = self.compare_gradients(setting, generator, view.start, view.examples("train", setting.dataset))
+        view.columns["unit"] = torch.full((len(view.rows),), unit, dtype=torch.float64)
+        return view
+
+    def fresh_columns(self, size, dataset, generator):
+        if self.criterion != "random_signs":
+            return {}
+        return {"signs": 2.0 * torch.randint(2, (size, dataset.outputs), generator=generator) - 1}
+
+    def loss(self, nets, outputs, batch):
+        plain = weighted_mean(error(outputs["logits"], batch["y"]), batch)
+        return plain + self.lam * batch["unit"].mean() * self.penalty(nets, outputs, batch)
+
+    def penalty(self, nets: Any, outputs: Tensors, batch: Tensors) -> Tensor:
+        """The squared gradient along the concept, over the batch."""
+        main = nets["main"]
+        y = batch["y"] if self.only is None else torch.full_like(batch["y"], self.only)
+        m = select(self.criterion, outputs["logits"].detach(), y, batch.get("signs"))
+        h = nets["concept"].h[0]
+        return penalise(lambda a: main.back(a, main.cut_at), outputs["a"], h, m, self.aggregate)
+
+    def compare_gradients(self, setting, generator, start: Tensors, train: Tensors) -> float:
+        """The norm of the cross-entropy's gradient over the penalty's, where training starts, on the first examples."""
+        nets = objective(Replica(self, setting, 0), start).nets
+        size = min(FIRST, len(train["y"]))
+        batch = setting.dataset.shown({name: tensor[:size] for name, tensor in train.items()})
+        batch = cast(batch | self.fresh_columns(size, setting.dataset, generator), setting.numerics)
+        outputs = self.outputs(nets, batch)
+        moving = [parameter for parameter in nets.parameters() if parameter.requires_grad]
+        norms = [
+            torch.stack(
+                [g.norm() for g in torch.autograd.grad(loss, moving, retain_graph=True, materialize_grads=True)]
+            )
+            for loss in (error(outputs["logits"], batch["y"]).mean(), self.penalty(nets, outputs, batch))
+        ]
+        plain, penalty = (float(norm.norm()) for norm in norms)
+        return plain / penalty if penalty else 1.0
