@@ -1,0 +1,1 @@
+"""Directions of concepts in a network's activations: found, measured, removed, penalised. Pure functions of tensors."""
