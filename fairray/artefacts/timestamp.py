@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 
 import numpy as np
 import torch
@@ -19,6 +18,7 @@ SECONDS = int((datetime(2022, 12, 31) - FIRST).total_seconds())
 SIDE = 224  # of the published image
 CANVASES = (199, 249)  # sides of what its text is written on and scaled from: the first, and after the last
 FONT, PADDING, SHIFT = 10, 20, 2  # in pixels of the published image; the last is a standard deviation
+FINE = 8  # times as large are letters drawn
 TILT = 30  # the largest, in tenths of a degree
 LEVELS, NOISE = (10, 245), 5
 LEGIBLE = 96  # pixels of side, below which strokes of the published size would be thinner than half a pixel
@@ -61,7 +61,7 @@ def _ink(random: np.random.RandomState, height: int, width: int) -> np.ndarray:
     scale = min(height, width) / SIDE
     if min(height, width) < LEGIBLE:
         return _dotted(moment, height, width)
-    text = _letters(moment.strftime(FORMS[0]), FONT * scale * SIDE / random.randint(*CANVASES))
+    text = _letters(moment.strftime(FORMS[0]), scale * SIDE / random.randint(*CANVASES))
     turned = text.rotate(random.randint(-TILT, TILT + 1) / 10, Image.Resampling.BICUBIC, expand=True)
     return np.asarray(turned.crop(turned.getbbox()), np.float32) / 255
 
@@ -77,18 +77,14 @@ def _dotted(moment: datetime, height: int, width: int) -> np.ndarray:
     return (rows & 1).reshape(5, -1)[:, :-1].astype(np.float32)
 
 
-def _letters(text: str, size: float) -> Image.Image:
-    """White on black, in Pillow's own font."""
-    font = _font(round(size, 1))
-    left, top, right, bottom = font.getbbox(text)
-    image = Image.new("L", (int(right - left) + 2, int(bottom - top) + 2))
-    ImageDraw.Draw(image).text((1 - left, 1 - top), text, fill=255, font=font)
-    return image
-
-
-@cache
-def _font(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
+def _letters(text: str, scale: float) -> Image.Image:
+    """White on black, in Pillow's own font, that many times as large as published."""
+    font = ImageFont.load_default(FINE * FONT)  # and then smaller: the font's own sizes go in steps
+    left, top, right, bottom = map(int, font.getbbox(text))
+    image = Image.new("L", (right - left, bottom - top))
+    ImageDraw.Draw(image).text((-left, -top), text, fill=255, font=font)
+    size = [max(1, round(length * scale / FINE)) for length in image.size]
+    return image.resize((size[0], size[1]), Image.Resampling.BOX)
 
 
 def _corner(random: np.random.RandomState, image: torch.Size, text: torch.Size) -> tuple[slice, slice]:

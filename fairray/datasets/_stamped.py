@@ -3,13 +3,16 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
 from fairray.artefacts import Artefact
 from fairray.data import SPLITS, Dataset, Tensors
+from fairray.datasets._images import Corrupt, images, pick
 from fairray.errors import BadInput, unknown
 
 GROUPS = ("clean", "artefact")
@@ -39,7 +42,9 @@ def stamped(clean: Dataset, artefact: Artefact, in_class: str, p: float, seed: i
     if not (splits["train"]["group"] & (splits["train"]["y"] == wanted)).any():
         problem = f"none of the training images of class {in_class!r} carries the artefact"
         raise BadInput(f"{where} (p)", problem, "let p be larger, or give more images")
-    return replace(clean, task=f"{clean.target} ~ artefact", protected="artefact", groups=GROUPS, **splits)
+    train, val, test = (splits[name] for name in SPLITS)
+    task = f"{clean.target} ~ artefact"
+    return replace(clean, task=task, protected="artefact", groups=GROUPS, train=train, val=val, test=test)
 
 
 def parts(count: int, shares: Sequence[float], seed: int) -> list[np.ndarray]:
@@ -52,6 +57,35 @@ def parts(count: int, shares: Sequence[float], seed: int) -> list[np.ndarray]:
         found.append(np.sort(random.choice(left, size=round(share * count), replace=False)))
         left = np.setdiff1d(left, found[-1])
     return [*found, left]
+
+
+def part_images(
+    folder: Path, names: Sequence[str], y: Tensor, size: tuple[int, int], corrupt: Corrupt, rows: Sequence[np.ndarray]
+) -> list[Tensors]:
+    """The columns of each part of the files; their ids count the names. rows: of the parts, some of them unreadable."""
+    x, kept = images(folder, names, size, corrupt)
+    whole = {"x": x, "y": y, "group": torch.zeros(len(names), dtype=torch.int64), "id": torch.arange(len(names))}
+    found = [pick(whole, np.intersect1d(part, kept)) for part in rows]
+    if not all(len(part["y"]) for part in found):
+        problem = f"{len(kept)} images are too few for training, validation and test"
+        raise BadInput(str(folder), problem, "give more images")
+    return found
+
+
+def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Columns of a csv, as text."""
+    cure = "give the csv as published"
+    if not path.is_file():
+        raise BadInput(str(path), "there is no such file", "set folder: DIR to where it and the images lie")
+    try:
+        table = pd.read_csv(path, dtype=str)
+    except ValueError as error:  # pandas' parsers raise subclasses of it
+        raise BadInput(str(path), f"it is no csv: {error}", cure) from error
+    if missing := [column for column in columns if column not in table]:
+        raise BadInput(str(path), f"it has no column {missing[0]}; there are {', '.join(table.columns)}", cure)
+    if table[columns[0]].isna().any():
+        raise BadInput(f"{path} ({columns[0]})", f"row {int(table[columns[0]].isna().argmax())} names no image", cure)
+    return table
 
 
 def uniform(ids: Tensor, seed: int, purpose: str) -> Tensor:

@@ -19,7 +19,7 @@ from fairray.artefacts import ArtefactField
 from fairray.artefacts.brightness import Brightness
 from fairray.data import Dataset
 from fairray.datasets._images import Corrupt, Pixels, given
-from fairray.datasets._stamped import read_csv, split_images, stamped
+from fairray.datasets._stamped import part_images, parts, read_csv, stamped
 from fairray.errors import BadInput
 
 __all__ = ["BoneAge"]
@@ -29,7 +29,7 @@ IMAGES, LABELS = "boneage-training-dataset", "boneage-training-dataset.csv"
 
 @dataclass(frozen=True, kw_only=True)
 class BoneAge:
-    """Age ~ artefact; for columns see `fairray.datasets._stamped.stamped`. Sample ids are rows of the csv, from 0.
+    """Age ~ artefact, with the columns of `fairray.datasets._stamped.stamped`. Sample ids are the csv's rows.
 
     folder: where boneage-training-dataset/ and boneage-training-dataset.csv lie.
     bins: classes, spans of equal length from the youngest to the oldest; 1 to 228 months as published.
@@ -54,7 +54,8 @@ class BoneAge:
         table = read_csv(folder / LABELS, ("id", "boneage"))
         y, classes = _spans(_ages(table, folder / LABELS), self.bins)
         names = [f"{name}.png" for name in table["id"]]
-        train, val, test = split_images(folder / IMAGES, names, y, self.size, self.corrupt, (0.1, 0.1), self.seed)
+        rows = parts(len(names), (0.1, 0.1), self.seed)
+        val, test, train = part_images(folder / IMAGES, names, y, self.size, self.corrupt, rows)
         clean = Dataset(
             name="bone_age",
             task="age",

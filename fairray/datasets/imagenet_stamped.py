@@ -16,7 +16,7 @@ from fairray.artefacts import ArtefactField
 from fairray.artefacts.timestamp import Timestamp
 from fairray.data import Dataset
 from fairray.datasets._images import Corrupt, Pixels, given
-from fairray.datasets._stamped import split_images, stamped
+from fairray.datasets._stamped import part_images, parts, stamped
 from fairray.errors import BadInput, unknown
 
 __all__ = ["ImageNetStamped"]
@@ -24,15 +24,17 @@ __all__ = ["ImageNetStamped"]
 
 @dataclass(frozen=True, kw_only=True)
 class ImageNetStamped:
-    """Class ~ artefact; for columns see `fairray.datasets._stamped.stamped`. The published validation images are the
-    test split. Sample ids count the files that are taken, those of train/ first, in sorted order.
+    """Class ~ artefact, with the columns of `fairray.datasets._stamped.stamped`.
+
+    The published validation images are the test split. Sample ids count the files that are taken, those of train/
+    first, in sorted order.
 
     folder: where train/WNID/*.JPEG and val/WNID/*.JPEG lie. The folders of train/ are the classes, in sorted order, as
         networks trained on ImageNet have them.
     artefact: of fairray/artefacts. in_class: the class that carries it. p: with what probability.
     backdoor: the probability with which any image carries it, and is called `in_class` in training.
-    every: of the training images of other classes each how-manieth is taken; test_every: of the test split's images.
-        The paper's correction has 100, its evaluation 10.
+    every: one in so many of the training images of other classes is taken; test_every: one in so many of the test
+        split's. The paper corrects with 100 and evaluates with 10.
     size: height and width that the images are resized to.
     seed: of the 10 % of the training images that are for validation, and of who carries the artefact.
     corrupt: what to do about files that are no image.
@@ -52,17 +54,33 @@ class ImageNetStamped:
     def load(self) -> Dataset:
         """The tensors of the three splits."""
         folder = given(self.folder, "imagenet_stamped", "train/WNID/*.JPEG and val/WNID/*.JPEG")
-        names = _names(folder, "train")
+        classes, taken, held = self._files(folder)
+        names = [*taken, *held]
+        y = torch.from_numpy(np.searchsorted(classes, [_wnid(name) for name in names]))
+        rows = [*parts(len(taken), (0.1,), self.seed), np.arange(len(taken), len(names))]
+        val, train, test = part_images(folder, names, y, self.size, self.corrupt, rows)
+        clean = Dataset(
+            name="imagenet_stamped",
+            task="class",
+            target="class",
+            train=train,
+            val=val,
+            test=test,
+            classes=classes,
+            groups=("all",),
+            kind="image",
+        )
+        return stamped(clean, self.artefact, self.in_class, self.p, self.seed, self.backdoor)
+
+    def _files(self, folder: Path) -> tuple[tuple[str, ...], list[str], list[str]]:
+        """The classes; the files of train/ and those of val/ that are taken."""
+        names, held = _names(folder, "train"), _names(folder, "val")[:: self.test_every]
         classes = tuple(sorted({_wnid(name) for name in names}))
-        if self.in_class not in classes:
-            raise unknown("data set imagenet_stamped (in_class)", "class", self.in_class, classes)
-        others = [name for name in names if _wnid(name) != self.in_class][:: self.every]
-        taken = sorted([*others, *(name for name in names if _wnid(name) == self.in_class)])
-        held = _names(folder, "val")[:: self.test_every]
         if strange := next((name for name in held if _wnid(name) not in classes), None):
-            raise unknown(str(folder / strange), "class in train/", _wnid(strange), classes)
-        y = torch.tensor(np.searchsorted(classes, [_wnid(name) for name in [*taken, *held]]))
-        raise NotImplementedError
+            raise unknown(str(folder / strange), "folder in train/", _wnid(strange), classes)
+        own = [name for name in names if _wnid(name) == self.in_class]
+        others = [name for name in names if _wnid(name) != self.in_class]
+        return classes, sorted([*own, *others[:: self.every]]), held
 
 
 def _names(folder: Path, part: str) -> list[str]:

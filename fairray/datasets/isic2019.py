@@ -17,7 +17,7 @@ from fairray.artefacts import ArtefactField
 from fairray.artefacts.lsb_text import LsbText
 from fairray.data import Dataset
 from fairray.datasets._images import Corrupt, Pixels, given
-from fairray.datasets._stamped import read_csv, split_images, stamped
+from fairray.datasets._stamped import part_images, parts, read_csv, stamped
 from fairray.errors import BadInput
 
 __all__ = ["Isic2019"]
@@ -28,7 +28,7 @@ CLASSES = ("MEL", "NV", "BCC", "AK", "BKL", "DF", "VASC", "SCC", "UNK")
 
 @dataclass(frozen=True, kw_only=True)
 class Isic2019:
-    """Lesion ~ artefact; for columns see `fairray.datasets._stamped.stamped`. Sample ids are rows of the csv, from 0.
+    """Lesion ~ artefact, with the columns of `fairray.datasets._stamped.stamped`. Sample ids are the csv's rows.
 
     folder: where ISIC_2019_Training_Input/ and ISIC_2019_Training_GroundTruth.csv lie.
     artefact: of fairray/artefacts. in_class: the lesion that carries it. p: with what probability.
@@ -51,7 +51,8 @@ class Isic2019:
         table = read_csv(folder / LABELS, ("image", *CLASSES))
         y = torch.from_numpy(_lesions(table, folder / LABELS))
         names = [f"{name}.jpg" for name in table["image"]]
-        train, val, test = split_images(folder / IMAGES, names, y, self.size, self.corrupt, (0.1, 0.1), self.seed)
+        rows = parts(len(names), (0.1, 0.1), self.seed)
+        val, test, train = part_images(folder / IMAGES, names, y, self.size, self.corrupt, rows)
         clean = Dataset(
             name="isic2019",
             task="lesion",

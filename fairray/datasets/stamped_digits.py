@@ -17,7 +17,7 @@ __all__ = ["StampedDigits"]
 
 @dataclass(frozen=True, kw_only=True)
 class StampedDigits:
-    """Digit ~ artefact; for columns see `fairray.datasets._stamped.stamped`.
+    """Digit ~ artefact, with the columns of `fairray.datasets._stamped.stamped`.
 
     source: the 5,000 digits that need no download, or all of MNIST; folder: where MNIST's files lie.
     artefact: of fairray/artefacts; a vignette cannot be seen on the black ground of digits.
@@ -34,5 +34,5 @@ class StampedDigits:
 
     def load(self) -> Dataset:
         """The tensors of the three splits."""
-        digits = replace(load_digits(self.source, self.folder, self.seed), name="stamped_digits")
+        digits = replace(load_digits(self.source, self.folder, self.seed), name="stamped_digits", target="digit")
         return stamped(digits, self.artefact, self.in_class, self.p, self.seed)
