@@ -87,4 +87,4 @@ def _spans(ages: pd.Series, bins: int) -> tuple[torch.Tensor, tuple[str, ...]]:
     """The class of each age, and what the classes are called. A span has its upper end, and the first its lower too."""
     codes, edges = pd.cut(ages, bins, labels=False, retbins=True)
     classes = tuple(f"{floor(low) + 1}-{floor(high)} months" for low, high in pairwise(edges))
-    return torch.from_numpy(codes.to_numpy(np.int64)), classes
+    return torch.tensor(codes.to_numpy(np.int64)), classes
