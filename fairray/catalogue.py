@@ -16,7 +16,9 @@ __all__ = [
     "script", "studies", "study_keys", "summarize",
 ]  # fmt: skip
 
-FAMILIES = ("methods", "datasets", "networks", "triggers", "attacks", "costs", "saliency", "metrics", "report")
+FAMILIES = (
+    "methods", "datasets", "networks", "triggers", "artefacts", "attacks", "costs", "saliency", "metrics", "report"
+)  # fmt: skip
 PACKAGE = Path(__file__).parent
 ROOTS = (Path.cwd(), PACKAGE.parent, PACKAGE)
 

@@ -29,7 +29,7 @@ Tree = dict[str, Any]
 
 SINGLE = ("network", "training", "search", "launch")
 MANY = {"tasks": "dataset", "methods": "method", "networks": "network", "searches": "search"}
-FAMILIES = {group: f"{group}s" for group in ("attack", "cost", "dataset", "method", "network", "trigger")}
+FAMILIES = {group: f"{group}s" for group in ("artefact", "attack", "cost", "dataset", "method", "network", "trigger")}
 FAMILIES |= {"saliency": "saliency"}
 GROUPS = {family: group for group, family in FAMILIES.items()}
 COMMAND_LINE = "command line"

@@ -31,7 +31,7 @@ def file(tmp_path):
 
 def test_there_is_one_for_each_family():
     assert set(EXAMPLES) == {
-        "Focal", "Coins", "Linear", "Stripe", "Sign", "Blur", "Centre", "gap_of_accuracy", "Best"
+        "Focal", "Coins", "Linear", "Stripe", "Speck", "Sign", "Blur", "Centre", "gap_of_accuracy", "Best"
     }  # fmt: skip
 
 
@@ -65,6 +65,10 @@ def test_what_the_examples_compute(file):
     assert stripe[0, :, 0].max() == 0
     assert stripe[1, :, 0].min() == 1
     assert torch.equal(stripe[2], x[2])
+    stamped = members.build("datasets", {"name": "stamped_digits", "artefact": file("Speck"), "p": 1.0}).load()
+    assert (stamped.test["mask"].flatten(1).sum(1) == 9).all()
+    assert (stamped.test["attacked"][stamped.test["mask"][:, None].expand(-1, 3, -1, -1)] == 255).all()
+    assert torch.equal(stamped.test["group"] == 1, stamped.test["y"] == 0)
     gap = members.load("metrics", file("gap_of_accuracy"))
     logits = torch.tensor([[[0.0, 1], [1, 0], [0, 1], [1, 0]]])
     assert gap(Predictions(logits, torch.tensor([1, 0, 0, 1]), torch.tensor([0, 0, 1, 1]), 2)).item() == 1.0

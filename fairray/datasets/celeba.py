@@ -12,12 +12,14 @@ import pandas as pd
 import torch
 
 from fairray.data import Dataset
+from fairray.datasets._celeba import ATTRIBUTES, IMAGES, read
+from fairray.datasets._celeba import attributes as read_attributes
 from fairray.datasets._images import Corrupt, Pixels, given, images, pick
 from fairray.errors import BadInput, unknown
 
 __all__ = ["CelebA"]
 
-IMAGES, ATTRIBUTES, PARTITION = "img_align_celeba", "list_attr_celeba.txt", "list_eval_partition.txt"
+PARTITION = "list_eval_partition.txt"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +40,7 @@ class CelebA:
     def load(self) -> Dataset:
         """The tensors of the three splits, as published."""
         folder = given(self.folder, "celeba", f"{IMAGES}/, {ATTRIBUTES} and {PARTITION}")
-        attributes = _attributes(folder / ATTRIBUTES)
+        attributes = read_attributes(folder / ATTRIBUTES)
         for key in ("target", "protected"):
             if getattr(self, key) not in attributes:
                 raise unknown(f"data set celeba ({key})", "attribute", getattr(self, key), attributes.columns)
@@ -65,32 +67,11 @@ class CelebA:
         ).checked(f"data set celeba in {folder}")
 
 
-def _attributes(path: Path) -> pd.DataFrame:
-    """Zeros and ones with axes (file, attribute)."""
-    table = _read(path, skiprows=1, header=0, index_col=0)
-    if not table.isin([-1, 1]).all(axis=None):
-        raise BadInput(str(path), "it has values other than -1 and 1", "give the file as published")
-    with path.open() as file:
-        count = file.readline().strip()
-    if count != str(len(table)):
-        raise BadInput(str(path), f"it has {len(table)} rows, its first line says {count}", "give the whole file")
-    return (table > 0).astype(np.int64)
-
-
 def _partition(path: Path, files: pd.Index) -> np.ndarray:
     """The split of each file: 0 train, 1 validation, 2 test."""
-    table = _read(path, header=None, index_col=0)
+    table = read(path, header=None, index_col=0)
     if not table.index.equals(files):
         raise BadInput(str(path), f"it does not list the files of {ATTRIBUTES} in order", "give the file as published")
     if table.shape[1] != 1 or not table[1].isin([0, 1, 2]).all():
         raise BadInput(str(path), "it has splits other than 0, 1 and 2", "give the file as published")
     return table[1].to_numpy(np.int64)
-
-
-def _read(path: Path, **layout: int | None) -> pd.DataFrame:
-    if not path.is_file():
-        raise BadInput(str(path), "there is no such file", "set folder: DIR to the published data set")
-    try:
-        return pd.read_csv(path, sep=r"\s+", **layout)  # type: ignore[call-overload]
-    except ValueError as error:  # pandas' parsers raise subclasses of it
-        raise BadInput(str(path), f"it cannot be read: {error}", "give the file as published") from error

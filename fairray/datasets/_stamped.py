@@ -1,0 +1,117 @@
+"""Data in which images of one class carry an artefact more often than others: with it, without it, and where it is."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from fairray.artefacts import Artefact
+from fairray.data import SPLITS, Dataset, Tensors
+from fairray.datasets._images import Corrupt, images, pick
+from fairray.errors import BadInput, unknown
+
+GROUPS = ("clean", "artefact")
+BLOCK = 256  # images at a time, so that no set is in memory as floats
+
+
+def stamped(clean: Dataset, artefact: Artefact, in_class: str, p: float, seed: int, backdoor: float = 0.0) -> Dataset:
+    """The data set with an artefact in each image of a class with probability p. clean: of images, as bytes.
+
+    backdoor: the probability with which any image carries it too, and is then labelled as `in_class` in training.
+        In validation and test it keeps its label: what is wrong there is wrong.
+    Columns beside those of `clean`: `group`, whether ``x`` has the artefact; `clean` and `attacked`, the images without
+    it and with it in every one; `mask`, booleans with axes (image, height, width): where it is or would be. What
+    becomes of an image is drawn from its id and the seed, so a larger p only adds to those that carry it.
+    """
+    where = f"data set {clean.name}"
+    if in_class not in clean.classes:
+        raise unknown(f"{where} (in_class)", "class", in_class, clean.classes)
+    wanted = clean.classes.index(in_class)
+    splits = {}
+    for name in SPLITS:
+        split = clean.split(name)
+        behind = uniform(split["id"], seed, "backdoor") < backdoor
+        chosen = (uniform(split["id"], seed, "class") < p) & (split["y"] == wanted) | behind
+        y = split["y"].masked_fill(behind, wanted) if name == "train" else split["y"]
+        splits[name] = split | {"y": y, **_columns(split, artefact, chosen, where)}
+    if not (splits["train"]["group"] & (splits["train"]["y"] == wanted)).any():
+        problem = f"none of the training images of class {in_class!r} carries the artefact"
+        raise BadInput(f"{where} (p)", problem, "let p be larger, or give more images")
+    train, val, test = (splits[name] for name in SPLITS)
+    task = f"{clean.target} ~ artefact"
+    return replace(clean, task=task, protected="artefact", groups=GROUPS, train=train, val=val, test=test)
+
+
+def parts(count: int, shares: Sequence[float], seed: int) -> list[np.ndarray]:
+    """Random rows in rising order: a part for each share of `count`, and what is left.
+
+    Drawn as the authors of RR-ClArC draw theirs, whose seed is 0.
+    """
+    random, left, found = np.random.default_rng(seed), np.arange(count), []
+    for share in shares:
+        found.append(np.sort(random.choice(left, size=round(share * count), replace=False)))
+        left = np.setdiff1d(left, found[-1])
+    return [*found, left]
+
+
+def part_images(
+    folder: Path, names: Sequence[str], y: Tensor, size: tuple[int, int], corrupt: Corrupt, rows: Sequence[np.ndarray]
+) -> list[Tensors]:
+    """The columns of each part of the files; their ids count the names. rows: of the parts, some of them unreadable."""
+    x, kept = images(folder, names, size, corrupt)
+    whole = {"x": x, "y": y, "group": torch.zeros(len(names), dtype=torch.int64), "id": torch.arange(len(names))}
+    found = [pick(whole, np.intersect1d(part, kept)) for part in rows]
+    if not all(len(part["y"]) for part in found):
+        problem = f"{len(kept)} images are too few for training, validation and test"
+        raise BadInput(str(folder), problem, "give more images")
+    return found
+
+
+def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Columns of a csv, as text."""
+    cure = "give the csv as published"
+    if not path.is_file():
+        raise BadInput(str(path), "there is no such file", "set folder: DIR to where it and the images lie")
+    try:
+        table = pd.read_csv(path, dtype=str)
+    except ValueError as error:  # pandas' parsers raise subclasses of it
+        raise BadInput(str(path), f"it is no csv: {error}", cure) from error
+    if missing := [column for column in columns if column not in table]:
+        raise BadInput(str(path), f"it has no column {missing[0]}; there are {', '.join(table.columns)}", cure)
+    if table[columns[0]].isna().any():
+        raise BadInput(f"{path} ({columns[0]})", f"row {int(table[columns[0]].isna().argmax())} names no image", cure)
+    return table
+
+
+def uniform(ids: Tensor, seed: int, purpose: str) -> Tensor:
+    """A number in [0, 1) for each id, which does not depend on the other ids."""
+    hashes = [hashlib.sha256(f"{purpose} {seed} {number}".encode()).digest() for number in ids.tolist()]
+    return torch.tensor([int.from_bytes(found[:6]) / 2**48 for found in hashes], dtype=torch.float64)
+
+
+def _columns(split: Tensors, artefact: Artefact, chosen: Tensor, where: str) -> Tensors:
+    attacked, mask = _inserted(artefact, split["x"], split["id"], where)
+    x = split["x"].clone()
+    x[chosen] = attacked[chosen]
+    return {"x": x, "group": chosen.long(), "clean": split["x"], "attacked": attacked, "mask": mask}
+
+
+def _inserted(artefact: Artefact, x: Tensor, ids: Tensor, where: str) -> tuple[Tensor, Tensor]:
+    """All images with the artefact, and the masks."""
+    attacked, mask = torch.empty_like(x), torch.empty(len(x), *x.shape[2:], dtype=torch.bool)
+    for rows in torch.arange(len(x)).split(BLOCK):
+        block = slice(int(rows[0]), int(rows[-1]) + 1)
+        seen, area = artefact(x[block], ids[block])
+        expected = ("images", seen, x[block]), ("masks", area, mask[block])
+        for what, found, like in expected:
+            if found.shape != like.shape or found.dtype != like.dtype:
+                problem = f"its {what} are {found.dtype} of axes {tuple(found.shape)}"
+                cure = f"let them be {like.dtype} of axes {tuple(like.shape)}"
+                raise BadInput(f"{where} (artefact)", problem, cure)
+        attacked[block], mask[block] = seen, area
+    return attacked, mask
