@@ -14,6 +14,7 @@ __all__ = ["COLUMNS", "DETAILS", "headline", "join", "rows"]
 # what a value is of besides its split; null where that does not apply: over all groups, after training, of no image
 DETAILS = {
     "group": "str",  # of the protected attribute
+    "label": "str",  # the class of the examples
     "epoch": "float64",  # of training
     "sample": "float64",  # the id of one example
     "trigger": "str",  # that inputs carry

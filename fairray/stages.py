@@ -122,7 +122,7 @@ class Stage(ABC):
         before: by uid, the artifacts of the stages before, by field name. engine: which trains, "auto" for the faster.
         """
 
-    def fits(self, setting: Setting) -> None:
+    def fits(self, setting: Setting) -> None:  # noqa: B027 (most do)
         """Raise BadInput where it cannot run in a setting, such as with its network; `where` is the field."""
 
     @property

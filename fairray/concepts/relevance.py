@@ -32,8 +32,9 @@ def relevance(model: nn.Module, x: Tensor, classes: Tensor) -> Tensor:
     model: of convolutions, dense layers, activations, poolings and batch normalisation right behind a convolution, in
     sequences or in the residual blocks of torchvision's ResNets; in evaluation mode whatever it was in, and left as it
     is. Raises BadInput for others: transformers, DenseNets, Inceptions and EfficientNets have sums, products or
-    normalisation that no rule is known for here. x: images (n, channel, h, w), in floats as the model reads them, bytes / 127.5 - 1.
-    classes: (n,), whose logit it is.
+    normalisation that no rule is known for here; a module of one's own says that it only calls such ones by
+    `passes_relevance`. x: images (n, channel, h, w), in floats as the model reads them, bytes / 127.5 - 1. classes:
+    (n,), whose logit it is.
     """
     zennit = imported("zennit.torchvision")  # imports torchvision
     from zennit.attribution import Gradient
@@ -57,6 +58,7 @@ def _check(model: nn.Module) -> None:
     ruled = (types.Linear, types.Activation, types.BatchNorm, types.AvgPool, types.MaxPool, nn.Dropout)
     for module in model.modules():
         sequence = type(module).forward is nn.Sequential.forward
-        if not (sequence or isinstance(module, known + ruled)) or isinstance(module, nn.MultiheadAttention):
+        known_as_is = sequence or getattr(module, "passes_relevance", False) or isinstance(module, known + ruled)
+        if not known_as_is or isinstance(module, nn.MultiheadAttention):
             problem = f"relevance cannot be propagated through {type(module).__name__}"
             raise BadInput("network", problem, "choose a network such as resnet18, vgg16 or small_cnn")

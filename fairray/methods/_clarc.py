@@ -1,5 +1,7 @@
-"""What the ClArC family shares: a biased model, a layer of it, the concept's vector there, and training behind it ("From
-Hope to Safety: Unlearning Biases of Deep Models via Gradient Penalization in Latent Space", AAAI 2024)."""
+"""What the ClArC family shares: a biased model, a layer of it, the concept's vector there, and training behind it.
+
+From Hope to Safety: Unlearning Biases of Deep Models via Gradient Penalization in Latent Space (Dreyer et al., AAAI 2024).
+"""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -49,7 +51,7 @@ def cut(network: Network, layer: Layer, x: Tensor) -> str:
         network.front(x, layer)
         return layer
     found = [*network.blocks]
-    a, last = network._as_floats(x), found[-1]
+    a, last = network.as_floats(x), found[-1]
     for name, block in network.blocks.items():
         a = block(a)
         last = name if a.ndim == 4 and a.shape[-2:].numel() > 1 else last

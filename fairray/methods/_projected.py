@@ -70,5 +70,5 @@ class Projected(Corrected):
         if "class" in self.condition:
             chosen = chosen & (main.back(a, main.cut_at).argmax(-1) == concept.label)[:, None]
         if "artefact" in self.condition:
-            chosen = chosen & carries(pool(a, "max"), concept.detectors, concept.thresholds)
+            chosen = chosen & carries(pool(a, "max"), concept.detectors.T, concept.thresholds)
         return chosen

@@ -146,7 +146,7 @@ class Seen:
         values = {"tcav": tcav(gradients, h), "tcav_sensitivity": sensitivity(gradients, h)}
         data = self.setting.dataset.split(self.split)
         if self.step.lrp and "mask" in data:
-            x = cast({"x": data["attacked"][:RELEVANCE_IMAGES]}, self.setting.numerics)["x"]
+            x = self.bound.main.as_floats(cast({"x": data["attacked"][:RELEVANCE_IMAGES]}, self.setting.numerics)["x"])
             classes = self.logits("attacked")[:RELEVANCE_IMAGES].argmax(-1)
             values["relevance"] = relevance_inside(
                 Whole(self.step.model, self.bound.nets), x, data["mask"][:RELEVANCE_IMAGES], classes
@@ -167,14 +167,16 @@ class Seen:
 class Whole(nn.Module):
     """A corrected model from images to logits. Relevance passes what the correction adds as if it were constant."""
 
+    passes_relevance = True
+
     def __init__(self, stage: Continued, nets: nn.ModuleDict):
         super().__init__()
-        self.stage, self.nets = stage, nets
+        self.main: Any = nets["main"]
+        self.corrected = lambda a: stage.correct(nets, a)
 
     def forward(self, x: Tensor) -> Tensor:
-        main: Any = self.nets["main"]
-        a = main.front(x, main.cut_at)
-        return main.back(a + (self.stage.correct(self.nets, a) - a).detach(), main.cut_at)
+        a = self.main.front(x, self.main.cut_at)
+        return self.main.back(a + (self.corrected(a) - a).detach(), self.main.cut_at)
 
 
 def score(logits: Tensor, y: Tensor) -> dict[str, float]:

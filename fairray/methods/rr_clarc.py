@@ -7,7 +7,7 @@ import torch
 from annotated_types import Ge
 from torch import Tensor
 
-from fairray.concepts.penalty import Aggregation, Criterion, penalise, select
+from fairray.concepts.penalty import Aggregate, Criterion, penalise, select
 from fairray.data import Tensors
 from fairray.errors import BadInput
 from fairray.methods._clarc import Corrected
@@ -35,7 +35,7 @@ class RrClarc(ConceptSettings):
     lam: Annotated[float, Ge(0)] = 1.0
     relative: bool = True
     criterion: Criterion = "random_signs"
-    aggregate: Aggregation = "l2_mean"
+    aggregate: Aggregate = "l2_mean"
     only: str | None = None
 
     def chain(self, dataset):
@@ -66,7 +66,7 @@ class Penalised(Corrected):
     lam: float
     relative: bool
     criterion: Criterion
-    aggregate: Aggregation
+    aggregate: Aggregate
     only: int | None
 
     def view(self, setting, generator, before):
@@ -89,10 +89,9 @@ class Penalised(Corrected):
     def penalty(self, nets: Any, outputs: Tensors, batch: Tensors) -> Tensor:
         """The squared gradient along the concept, over the batch."""
         main = nets["main"]
-        y = batch["y"] if self.only is None else torch.full_like(batch["y"], self.only)
-        m = select(self.criterion, outputs["logits"].detach(), y, batch.get("signs"))
+        m = select(self.criterion, outputs["logits"].detach(), batch["y"], self.only, batch.get("signs"))
         h = nets["concept"].h[0]
-        return penalise(lambda a: main.back(a, main.cut_at), outputs["a"], h, m, self.aggregate)
+        return penalise(lambda a: main.back(a, main.cut_at), outputs["a"], h, m, self.aggregate).mean()
 
     def compare_gradients(self, setting, generator, start: Tensors, train: Tensors) -> float:
         """The norm of the cross-entropy's gradient over the penalty's, where training starts, on the first examples."""

@@ -50,7 +50,7 @@ class Reasoned(Continued):
 
     def outputs(self, nets, batch):
         main: Any = nets["main"]
-        x = main._as_floats(batch["x"])
+        x = main.as_floats(batch["x"])
         return {"x": x, "logits": main(x)}
 
     def loss(self, nets, outputs, batch):
@@ -72,5 +72,5 @@ class Reasoned(Continued):
                 return logits.log_softmax(-1).sum()
             return (logits.softmax(-1) + SMALL).log().mean(-1).sum()
 
-        value, back = vjp(total, x)
+        value, back = vjp(total, x)  # type: ignore[misc]  # there are three with has_aux
         return back(torch.ones_like(value))[0]

@@ -22,7 +22,7 @@ class Network(nn.Module):
 
     def encode(self, x: Tensor) -> Tensor:
         """The feature layer, with axes (example, feature). x: floats, or bytes of an image."""
-        return self.encoder(self._as_floats(x))
+        return self.encoder(self.as_floats(x))
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits with axes (example, class)."""
@@ -35,7 +35,7 @@ class Network(nn.Module):
 
     def front(self, x: Tensor, layer: str) -> Tensor:
         """What a layer gives, with axis 0 the example. x: floats, or bytes of an image."""
-        x = self._as_floats(x)
+        x = self.as_floats(x)
         for name, block in self.blocks.items():
             x = block(x)
             if name == layer:
@@ -50,7 +50,8 @@ class Network(nn.Module):
             a = self.blocks[name](a)
         return self.head(a)
 
-    def _as_floats(self, x: Tensor) -> Tensor:
+    def as_floats(self, x: Tensor) -> Tensor:
+        """Inputs as the encoder takes them: bytes of an image become numbers from -1 to 1."""
         return x.to(next(self.parameters()).dtype) / 127.5 - 1 if x.dtype == torch.uint8 else x
 
 
