@@ -1,8 +1,7 @@
 """Artefacts that images of one class carry more often than others, one file each: a frozen dataclass that inserts it.
 
-Bareeva, Dreyer, Pahde et al. (2024), Reactive Model Correction, and Dreyer, M., Pahde, F., Anders, C. J., Samek, W. &
-Lapuschkin, S. (2024), From Hope to Safety: Unlearning Biases of Deep Models via Gradient Penalization in Latent Space
-(RR-ClArC), AAAI.
+Dreyer, M., Pahde, F., Anders, C. J., Samek, W. & Lapuschkin, S. (2024), From Hope to Safety: Unlearning Biases of Deep
+Models via Gradient Penalization in Latent Space (RR-ClArC), AAAI; some are of code that its authors published later.
 """
 
 from typing import Annotated, Protocol

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
 import numpy as np
 import torch
@@ -72,19 +73,24 @@ def _dotted(moment: datetime, height: int, width: int) -> np.ndarray:
     text = next((text for text in texts if 4 * len(text) + 1 <= width), texts[-1])
     if 4 * len(text) + 1 > width or height < 7:
         problem = f"a time of 19 x 5 pixels does not fit into images of {height} x {width} pixels"
-        raise BadInput("artefact timestamp", problem, "make the images larger, or take another artefact")
+        raise BadInput("", problem, "make the images larger, or take another artefact")
     rows = np.array([GLYPHS[letter] for letter in text]).T[..., None] >> np.array([2, 1, 0, 8])  # 8: what is between
     return (rows & 1).reshape(5, -1)[:, :-1].astype(np.float32)
 
 
 def _letters(text: str, scale: float) -> Image.Image:
     """White on black, in Pillow's own font, that many times as large as published."""
-    font = ImageFont.load_default(FINE * FONT)  # and then smaller: the font's own sizes go in steps
+    font = _font()
     left, top, right, bottom = map(int, font.getbbox(text))
     image = Image.new("L", (right - left, bottom - top))
     ImageDraw.Draw(image).text((-left, -top), text, fill=255, font=font)
     size = [max(1, round(length * scale / FINE)) for length in image.size]
     return image.resize((size[0], size[1]), Image.Resampling.BOX)
+
+
+@cache
+def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(FINE * FONT)  # it is made smaller later: the font's own sizes go in steps
 
 
 def _corner(random: np.random.RandomState, image: torch.Size, text: torch.Size) -> tuple[slice, slice]:

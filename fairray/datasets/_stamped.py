@@ -13,7 +13,7 @@ from torch import Tensor
 from fairray.artefacts import Artefact
 from fairray.data import SPLITS, Dataset, Tensors
 from fairray.datasets._images import Corrupt, images, pick
-from fairray.errors import BadInput, unknown
+from fairray.errors import BadInput, said_of, unknown
 
 GROUPS = ("clean", "artefact")
 BLOCK = 256  # images at a time, so that no set is in memory as floats
@@ -28,10 +28,7 @@ def stamped(clean: Dataset, artefact: Artefact, in_class: str, p: float, seed: i
     it and with it in every one; `mask`, booleans with axes (image, height, width): where it is or would be. What
     becomes of an image is drawn from its id and the seed, so a larger p only adds to those that carry it.
     """
-    where = f"data set {clean.name}"
-    if in_class not in clean.classes:
-        raise unknown(f"{where} (in_class)", "class", in_class, clean.classes)
-    wanted = clean.classes.index(in_class)
+    where, wanted = f"data set {clean.name}", class_number(clean.name, clean.classes, in_class)
     splits = {}
     for name in SPLITS:
         split = clean.split(name)
@@ -45,6 +42,13 @@ def stamped(clean: Dataset, artefact: Artefact, in_class: str, p: float, seed: i
     train, val, test = (splits[name] for name in SPLITS)
     task = f"{clean.target} ~ artefact"
     return replace(clean, task=task, protected="artefact", groups=GROUPS, train=train, val=val, test=test)
+
+
+def class_number(name: str, classes: Sequence[str], in_class: str) -> int:
+    """Of the class that carries the artefact; BadInput where there is none, best asked for before images are read."""
+    if in_class not in classes:
+        raise unknown(f"data set {name} (in_class)", "class", in_class, classes)
+    return classes.index(in_class)
 
 
 def parts(count: int, shares: Sequence[float], seed: int) -> list[np.ndarray]:
@@ -106,7 +110,7 @@ def _inserted(artefact: Artefact, x: Tensor, ids: Tensor, where: str) -> tuple[T
     attacked, mask = torch.empty_like(x), torch.empty(len(x), *x.shape[2:], dtype=torch.bool)
     for rows in torch.arange(len(x)).split(BLOCK):
         block = slice(int(rows[0]), int(rows[-1]) + 1)
-        seen, area = artefact(x[block], ids[block])
+        seen, area = _called(artefact, x[block], ids[block], where)
         expected = ("images", seen, x[block]), ("masks", area, mask[block])
         for what, found, like in expected:
             if found.shape != like.shape or found.dtype != like.dtype:
@@ -115,3 +119,13 @@ def _inserted(artefact: Artefact, x: Tensor, ids: Tensor, where: str) -> tuple[T
                 raise BadInput(f"{where} (artefact)", problem, cure)
         attacked[block], mask[block] = seen, area
     return attacked, mask
+
+
+def _called(artefact: Artefact, x: Tensor, ids: Tensor, where: str) -> tuple[Tensor, Tensor]:
+    try:
+        with said_of("artefact"):
+            return artefact(x, ids)
+    except BadInput as error:
+        if not error.names_field:
+            raise
+        raise BadInput(f"{where} ({error.where})", error.problem, error.cure) from error

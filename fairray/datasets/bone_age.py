@@ -19,7 +19,7 @@ from fairray.artefacts import ArtefactField
 from fairray.artefacts.brightness import Brightness
 from fairray.data import Dataset
 from fairray.datasets._images import Corrupt, Pixels, given
-from fairray.datasets._stamped import part_images, parts, read_csv, stamped
+from fairray.datasets._stamped import class_number, part_images, parts, read_csv, stamped
 from fairray.errors import BadInput
 
 __all__ = ["BoneAge"]
@@ -53,6 +53,7 @@ class BoneAge:
         folder = given(self.folder, "bone_age", f"{IMAGES}/ and {LABELS}")
         table = read_csv(folder / LABELS, ("id", "boneage"))
         y, classes = _spans(_ages(table, folder / LABELS), self.bins)
+        class_number("bone_age", classes, self.in_class)
         names = [f"{name}.png" for name in table["id"]]
         rows = parts(len(names), (0.1, 0.1), self.seed)
         val, test, train = part_images(folder / IMAGES, names, y, self.size, self.corrupt, rows)

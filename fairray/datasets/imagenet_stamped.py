@@ -16,7 +16,7 @@ from fairray.artefacts import ArtefactField
 from fairray.artefacts.timestamp import Timestamp
 from fairray.data import Dataset
 from fairray.datasets._images import Corrupt, Pixels, given
-from fairray.datasets._stamped import part_images, parts, stamped
+from fairray.datasets._stamped import class_number, part_images, parts, stamped
 from fairray.errors import BadInput, unknown
 
 __all__ = ["ImageNetStamped"]
@@ -55,6 +55,7 @@ class ImageNetStamped:
         """The tensors of the three splits."""
         folder = given(self.folder, "imagenet_stamped", "train/WNID/*.JPEG and val/WNID/*.JPEG")
         classes, taken, held = self._files(folder)
+        class_number("imagenet_stamped", classes, self.in_class)
         names = [*taken, *held]
         y = torch.from_numpy(np.searchsorted(classes, [_wnid(name) for name in names]))
         rows = [*parts(len(taken), (0.1,), self.seed), np.arange(len(taken), len(names))]
