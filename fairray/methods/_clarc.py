@@ -1,8 +1,10 @@
 """What the ClArC family shares: a biased model, a layer of it, the concept's vector there, and training behind it.
 
-From Hope to Safety: Unlearning Biases of Deep Models via Gradient Penalization in Latent Space (Dreyer et al., AAAI 2024).
+From Hope to Safety: Unlearning Biases of Deep Models via Gradient Penalization in Latent Space (Dreyer et al., AAAI
+2024).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,12 +19,13 @@ from fairray.errors import BadInput, said_of
 from fairray.measures import NUMBER, Measure
 from fairray.methods.standard import Standard
 from fairray.networks import Network
-from fairray.records import rows
+from fairray.records import join, rows
 from fairray.stages import Artifact, Setting, Step
 from fairray.training.objective import cast, chunks, parameters, trained
 from fairray.training.stage import TrainStage, View
 
 Layer = str | None
+Look = Callable[[Tensor], Tensor]
 Trained = Literal["linear", "after"]
 PAIRED = ("clean", "attacked")
 
@@ -116,15 +119,16 @@ class Cav(AtLayer):
     the model reads correctly, or of another artefact, between these images without it and with it.
 
     Tensors: h (channel,), of unit length; clean and artefact (channel,), the mean pooled activations without and with
-    the concept. Records, where the data have pairs: how h lies to what the artefact truly changes (on average over
-    images, and overall), and how well it tells images with the artefact from those without.
+    the concept. Records, of images of the attacked class that were not trained on: cav_auroc, how well it tells those
+    with the concept from those without; and where the same images are known without and with it, how it lies to what
+    the artefact truly changes, on average over images (alignment) and overall, and separability between them.
     """
 
     measures = (
-        Measure("alignment", "alignment of the CAV", NUMBER),
-        Measure("alignment_overall", "alignment of the CAV with the mean change", NUMBER),
+        Measure("alignment", "alignment with each change", NUMBER),
+        Measure("alignment_overall", "alignment with the mean change", NUMBER),
         Measure("cav_auroc", "AUROC of the CAV"),
-        Measure("separability", "separability by the CAV", NUMBER),
+        Measure("separability", "separability of pairs"),
     )
 
     kind: Kind
@@ -133,38 +137,49 @@ class Cav(AtLayer):
 
     def compute(self, setting, seed, before):
         network, layer = self.network(setting, before["model"])
-        train, label = setting.dataset.train, attacked_class(setting.dataset)
-        own = (train["y"] == label) & (before["model"].tensors["train/logits"].argmax(-1) == label)
 
         def look(x: Tensor) -> Tensor:
             return pool(see(network, layer, setting, x), self.pooling)
 
-        pairs = self._pairs(train, own)
-        if self.artefact is None:
-            a, concept = look(train["x"][own]), train["group"][own] == 1
-        else:
-            a, concept = torch.cat([look(x) for x in pairs]), torch.arange(2).repeat_interleave(int(own.sum())) == 1
+        label, train = attacked_class(setting.dataset), setting.dataset.train
+        right = before["model"].tensors["train/logits"].argmax(-1) == label
+        a, concept = self.examples(train, (train["y"] == label) & right, look)
         h = fit_cav(a, concept, self.kind)
-        tensors = {"h": h, "clean": a[~concept].mean(0), "artefact": a[concept].mean(0)}
-        if not pairs:
-            return Artifact(tensors, rows({"cav_auroc": auroc(h, a, concept)}, split="train"))
-        without, with_it = (look(x) for x in pairs)
-        each, overall = align(h, without, with_it)
-        truth = torch.cat([without, with_it]), torch.arange(2).repeat_interleave(len(without)) == 1
-        values = {
-            "alignment": each,
-            "alignment_overall": overall,
-            "cav_auroc": auroc(h, *truth),
-            "separability": separability(h, without, with_it),
-        }
-        return Artifact(tensors, rows(values, split="train"))
+        tables = []
+        for split in EVALUATED:
+            data = setting.dataset.split(split)
+            values = self.judge(h, data, data["y"] == label, look)
+            tables.append(rows(values, split=split))
+        return Artifact({"h": h, "clean": a[~concept].mean(0), "artefact": a[concept].mean(0)}, join(tables))
 
-    def _pairs(self, train: Tensors, own: Tensor) -> tuple[Tensor, ...]:
-        """The images without the artefact and with it, where they are known."""
+    def examples(self, data: Tensors, own: Tensor, look: Look) -> tuple[Tensor, Tensor]:
+        """Pooled activations of the chosen images, and which of them have the concept."""
+        if self.artefact is None:
+            return look(data["x"][own]), data["group"][own] == 1
+        return _side_by_side([look(x) for x in self.pairs(data, own)])
+
+    def pairs(self, data: Tensors, own: Tensor) -> tuple[Tensor, ...]:
+        """The chosen images without the artefact and with it, where both are known."""
         if self.artefact is not None:
-            clean = train.get("clean", train["x"])[own]
-            return clean, self.artefact(clean, train["id"][own])[0]
-        return tuple(train[kind][own] for kind in PAIRED) if "clean" in train else ()
+            clean = data.get("clean", data["x"])[own]
+            return clean, self.artefact(clean, data["id"][own])[0]
+        return tuple(data[kind][own] for kind in PAIRED) if PAIRED[0] in data else ()
+
+    def judge(self, h: Tensor, data: Tensors, own: Tensor, look: Look) -> dict[str, float]:
+        """How good the vector is on these images."""
+        a, concept = self.examples(data, own, look)
+        values = {"cav_auroc": auroc(h, a, concept)} if len(concept.unique()) == 2 else {}
+        if pairs := self.pairs(data, own):
+            without, with_it = (look(x) for x in pairs)
+            each, overall = align(h, without, with_it)
+            values |= {"alignment": float(each), "alignment_overall": float(overall)}
+            values["separability"] = separability(h, without, with_it)
+        return values
+
+
+def _side_by_side(pair: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """Two tensors one after the other, and which rows are of the second."""
+    return torch.cat(pair), torch.arange(2).repeat_interleave(torch.tensor([len(of) for of in pair])) == 1
 
 
 class Concept(nn.Module):
