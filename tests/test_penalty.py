@@ -140,14 +140,18 @@ def test_an_example_is_penalised_as_if_it_were_alone():
     assert torch.allclose(penalise(back, A, H, m), torch.cat(alone), rtol=1e-12)
 
 
+@pytest.mark.parametrize("how", ["no unit is active", "no unit is read"])
 @pytest.mark.parametrize("aggregate", AGGREGATES)
-def test_a_dead_network_has_no_penalty_and_a_gradient_that_is_a_number(aggregate):
+def test_where_no_logit_changes_there_is_no_penalty_and_its_gradient_is_zero(aggregate, how):
     back = nn.Sequential(nn.Conv2d(4, 5, 1), nn.ReLU(), nn.Flatten(), nn.Linear(30, 3)).double()
-    nn.init.constant_(back[0].bias, -1e3)
+    if how == "no unit is active":
+        nn.init.constant_(back[0].bias, -1e3)
+    else:
+        nn.init.zeros_(back[3].weight)
     each = penalise(back, A, H, torch.ones(6, 3).double(), aggregate)
     each.mean().backward()
     assert each.tolist() == [0] * 6
-    assert all(torch.isfinite(p.grad).all() for p in back.parameters() if p.grad is not None)
+    assert all((p.grad == 0).all() for p in back.parameters() if p.grad is not None)
 
 
 def test_a_first_layer_in_place_leaves_the_activations_as_they_are():

@@ -1,13 +1,14 @@
 """The loss of RR-ClArC: how much the logits change along a concept's direction, to be trained away.
 
-Source: Dreyer et al. (AAAI 2024), section 3, and A.2 for the aggregations. All of it can be differentiated with respect
-to the parameters that `back` holds, by autograd and by torch.func, and mapped by vmap.
+Source: Dreyer et al. (AAAI 2024), section 3; selectors and aggregations are those of its code. All of it can be
+differentiated with respect to the parameters that `back` holds, by autograd and by torch.func, and mapped by vmap.
 """
 
 from collections.abc import Callable
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from fairray.concepts.pooling import pool
@@ -97,8 +98,7 @@ def _absolute(G: Tensor, h: Tensor) -> Tensor:
 
 def _cosine(G: Tensor, h: Tensor) -> Tensor:
     """|cos(G, h)| at every position."""
-    # the bound is on the square: the derivative of a root at zero would be no number
-    return along(G, h).abs() / (G.square().sum(1).clamp(min=SHORTEST**2) * (h @ h)).sqrt()
+    return F.cosine_similarity(G.movedim(1, -1), h, dim=-1, eps=SHORTEST).abs()
 
 
 MEASURES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"l2": _squared, "l1": _absolute, "cosine": _cosine}

@@ -33,8 +33,8 @@ def relevance(model: nn.Module, x: Tensor, classes: Tensor) -> Tensor:
     sequences or in the residual blocks of torchvision's ResNets; in evaluation mode whatever it was in, and left as it
     is. Raises BadInput for others: transformers, DenseNets, Inceptions and EfficientNets have sums, products or
     normalisation that no rule is known for here; a module of one's own says that it only calls such ones by
-    `passes_relevance`. x: images (n, channel, h, w), in floats as the model reads them, bytes / 127.5 - 1. classes:
-    (n,), whose logit it is.
+    `passes_relevance`. x: images (n, channel, h, w), in floats as the model reads them, which for
+    a `Network` are bytes / 127.5 - 1. classes: (n,), whose logit it is.
     """
     zennit = imported("zennit.torchvision")  # imports torchvision
     from zennit.attribution import Gradient

@@ -156,7 +156,8 @@ class Cav(AtLayer):
         """Pooled activations of the chosen images, and which of them have the concept."""
         if self.artefact is None:
             return look(data["x"][own]), data["group"][own] == 1
-        return _side_by_side([look(x) for x in self.pairs(data, own)])
+        without, with_it = (look(x) for x in self.pairs(data, own))
+        return _take_turns(without, with_it)
 
     def pairs(self, data: Tensors, own: Tensor) -> tuple[Tensor, ...]:
         """The chosen images without the artefact and with it, where both are known."""
@@ -177,9 +178,10 @@ class Cav(AtLayer):
         return values
 
 
-def _side_by_side(pair: list[Tensor]) -> tuple[Tensor, Tensor]:
-    """Two tensors one after the other, and which rows are of the second."""
-    return torch.cat(pair), torch.arange(2).repeat_interleave(torch.tensor([len(of) for of in pair])) == 1
+def _take_turns(without: Tensor, with_it: Tensor) -> tuple[Tensor, Tensor]:
+    """The rows of two tensors by turns, as folds that are cut from them need both; and which are of the second."""
+    both = torch.stack([without, with_it], 1).flatten(0, 1)
+    return both, torch.arange(2).repeat(len(without)) == 1
 
 
 class Concept(nn.Module):
