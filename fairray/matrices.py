@@ -56,7 +56,7 @@ def find_matrices(results: Results) -> Iterator[Matrix]:
     rows = rows[suppressed.isna() | (rows["view"] == suppressed) | (rows["view"] == rows["preserved"])]
     for (family, arm), part in rows.groupby(["family", "arm"], sort=False):
         tasks = _tasks(results, str(family))
-        means = part.groupby(["seed", "preserved", "view"])["value"].mean() / 100
+        means = part.groupby(["seed", "preserved", "view"])["value"].mean()
         seeds = sorted(part["seed"].unique())
         cells = pd.MultiIndex.from_product([seeds, tasks, tasks])
         if cells.isin(means.index).all():

@@ -8,7 +8,6 @@ from typing import Any
 import pandas as pd
 
 from fairray.data import Tensors
-from fairray.measures import find
 from fairray.members import label
 from fairray.records import headline
 from fairray.selection import best_trials
@@ -24,6 +23,8 @@ __all__ = ["Results"]
 class Results:
     """A study, the tidy records of its trials, and what they cost.
 
+    Values are as measured, as in the records. Only the paper's, `printed`, are in the units of print, and stay so: the
+    report turns ours into those where it prints them (`measures.Unit`).
     made: by uid, how each stored stage came to be (its spec's "made"). read: gives what is stored, by uid.
     """
 
@@ -42,8 +43,8 @@ class Results:
 
     @cached_property
     def test(self) -> pd.DataFrame:
-        """Test results of every trial: task, arm, trial, searched values, seed, and a column per metric, as printed."""
-        rows = _as_printed(headline(self.records).query("split == 'test'"))
+        """Test results of every trial: task, arm, trial, searched values, seed, and a column per metric."""
+        rows = headline(self.records).query("split == 'test'")
         keys = ["task", "arm", "trial", *self.searched, "seed"]
         return rows.set_index([*keys, "metric"])["value"].unstack("metric").reset_index()
 
@@ -55,7 +56,7 @@ class Results:
     @cached_property
     def views(self) -> pd.DataFrame:
         """Test results of chosen trials under triggers, after defences and of probes, by what they are of, the view."""
-        rows = self._of_chosen(_as_printed(self.records.query("split == 'test' and sample.isna() and epoch.isna()")))
+        rows = self._of_chosen(self.records.query("split == 'test' and sample.isna() and epoch.isna()"))
         special = rows[rows[["trigger", "probed", "defence"]].notna().any(axis=1)]
         clean = headline(rows)
         clean = clean[clean["uid"].isin(special.loc[special["trigger"].notna(), "uid"])]
@@ -67,7 +68,7 @@ class Results:
     def per_image(self) -> pd.DataFrame:
         """Test results of chosen trials, a row for each image and measure, where a method measures single images."""
         rows = self.records.query("split == 'test' and sample.notna()")
-        return self._of_chosen(_as_printed(rows)).assign(view=rows["defence"])
+        return self._of_chosen(rows).assign(view=rows["defence"])
 
     def tensors(self, task: str, arm: str) -> Tensors:
         """What the chosen trial's last stage leaves besides records, of its first seed."""
@@ -77,7 +78,7 @@ class Results:
     def by_group(self) -> pd.DataFrame:
         """Test results of chosen trials by group."""
         rows = self.records.query("split == 'test' and group.notna() and trigger.isna() and model.isna()")
-        return self._of_chosen(_as_printed(rows))
+        return self._of_chosen(rows)
 
     def of(self, task: str, arm: str, rows: pd.DataFrame | None = None) -> pd.DataFrame:
         """The rows of `test`, or of the given ones, that belong to a method on a task."""
@@ -94,7 +95,7 @@ class Results:
         return metric in self.test and bool(self.of(task, arm, self.best)[metric].notna().any())
 
     def values(self, task: str, arm: str, metric: str) -> pd.Series:
-        """The chosen trial's test values as printed, by seed."""
+        """The chosen trial's test values, by seed."""
         return self.of(task, arm, self.best).set_index("seed")[metric]
 
     def interval(self, task: str, arm: str, metric: str) -> Interval:
@@ -138,8 +139,3 @@ class Results:
     def _of_chosen(self, rows: pd.DataFrame) -> pd.DataFrame:
         pairs = {(task, arm, trial.uid) for (task, arm), trial in self.chosen.items()}
         return rows[[key in pairs for key in zip(rows["task"], rows["arm"], rows["trial"], strict=True)]]
-
-
-def _as_printed(rows: pd.DataFrame) -> pd.DataFrame:
-    units = {metric: find(metric).unit.factor for metric in rows["metric"].unique()}
-    return rows.assign(value=rows["value"] * rows["metric"].map(units))

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import pandas as pd
 
 from fairray.matrices import find_matrices
-from fairray.measures import find
 from fairray.results import Results
 from fairray.statistics.intervals import mean_interval
 
@@ -32,7 +31,7 @@ def _objectives(results: Results) -> Iterator[tuple[str, str, pd.Series]]:
     for task, arm in results.chosen:
         for metric in results.study.objectives:
             if results.has(task, arm, metric):
-                yield f"{task}/test_{metric}", arm, results.values(task, arm, metric) / find(metric).unit.factor
+                yield f"{task}/test_{metric}", arm, results.values(task, arm, metric)
 
 
 def _trust(results: Results) -> Iterator[tuple[str, str, pd.Series]]:

@@ -86,8 +86,7 @@ def test_differences_to_the_baseline_are_on_the_arm_s_run(shown):
         name = f"{task}/test_{metric}_minus_{study.baseline}"
         own, base = (results.values(task, one, metric) for one in (arm, study.baseline))
         change = mean_interval((own - base).dropna())
-        factor = 100 if metric in (*metrics(), "success") else 1
-        assert arms[arm][name] == pytest.approx(change.mean / factor, abs=1e-12)
+        assert arms[arm][name] == pytest.approx(change.mean, abs=1e-12)
         assert arms[arm][f"{name}/n"] == change.n
     for matrix in find_matrices(results):
         assert arms[matrix.arm][f"{matrix.family}/test_trust_matrix"] == pytest.approx(matrix.score.mean)

@@ -67,7 +67,7 @@ def run(study: Study, mirror: "tracking.Mirror | None" = None) -> Outcome:
             mirror.show(trial, records)
         means = val_means(records)
         return "  ".join(
-            f"val {m.name} {m.unit.factor * means[m.name]:.4g}"
+            f"val {m.name} {m.unit.express(means[m.name]):.4g}"
             for m in study.objectives_of(trial.task)
             if m.name in means
         )

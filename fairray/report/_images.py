@@ -22,18 +22,15 @@ def find_attacked(results: Results) -> dict[str, list[str]]:
 
 
 def read_images(results: Results, task: str, arm: str, metric: str, view: str | None = None) -> pd.Series:
-    """A metric as printed, by the id of the image; the mean over seeds. view: the defence that images went through."""
+    """A metric by the id of the image; the mean over seeds. view: the defence that images went through."""
     rows = results.of(task, arm, results.per_image)
     rows = rows[(rows["metric"] == metric) & (rows["view"].isna() if view is None else rows["view"] == view)]
     return rows.groupby("sample")["value"].mean()
 
 
 def average_images(metric: str, values: pd.Series) -> Interval:
-    """The mean over images of values as printed, with the interval that suits them."""
-    if metric not in SHARES:
-        return mean_interval(values)
-    mean, low, high, n = share_interval(values / 100)
-    return Interval(100 * mean, 100 * low, 100 * high, n)
+    """The mean over images, with the interval that suits a metric's values."""
+    return share_interval(values) if metric in SHARES else mean_interval(values)
 
 
 def count_images(results: Results, arms: Mapping[str, Sequence[str]]) -> str:
