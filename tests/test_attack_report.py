@@ -65,9 +65,8 @@ def test_distances_are_printed_as_in_the_papers():
         "LPIPS (×1000)", "L∞", "success (%)", "1 - SSIM"
     ]  # fmt: skip
     assert name_metric("saliency_l1") == "saliency L1"
-    assert [write_value(m, v) for m, v in (("lpips", 0.0073), ("l1", 783.86), ("linf", 0.006), ("success", 0.9978))] == [
-        "7.30", "783.86", "0.0060", "99.78"
-    ]  # fmt: skip
+    values = (("lpips", 0.0073), ("l1", 783.86), ("linf", 0.006), ("success", 0.9978))
+    assert [write_value(m, v) for m, v in values] == ["7.30", "783.86", "0.0060", "99.78"]
     small = (("lpips", 5.23e-5), ("lpips", -1e-4), ("saliency_ssim", 4.23e-5), ("success", 0.0005), ("l1", 0.0))
     assert [write_value(m, v, "+") for m, v in small] == ["+0.052", "-0.10", "+4.2e-05", "+0.05", "+0.00"]
 

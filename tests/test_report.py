@@ -232,6 +232,13 @@ def test_the_verdict_is_of_what_both_methods_have():
     assert "percentage points" not in text_of(report.Verdict(("mse",))(results))
 
 
+def test_without_a_baseline_there_is_no_verdict():
+    text = text_of(report.Verdict()(results_of(ran("t", "m", odds=[0.1]), left_out={"u": "no such file"})))
+    assert "None" not in text
+    assert "The study has no baseline" in text
+    assert "u was left out: no such file" in text
+
+
 def test_without_metrics_it_is_the_study_s_objectives():
     results = results_of(ran("t", "m", odds=[0.1], mse=[0.1], eacc=[0.5]))
     assert table_of(report.Table()(results))[0] == ["task", "method", "seeds", "Odds", "MSE"]

@@ -47,7 +47,7 @@ def asked(study: Study, store: Store) -> Ledger:
 
 
 def plan(study: Study) -> Plan:
-    """What a run would compute, what is stored, and what is shared. Raises BadInput as a run would."""
+    """What a run would compute, what is stored, and what is shared. Raises BadInput as `Study.check` does."""
     study.check()
     store = Store(study.launch.store_root)
     ledger = asked(study, store)

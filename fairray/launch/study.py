@@ -16,6 +16,7 @@ from fairray.store import Store
 from fairray.study import Study
 from fairray.summary import summarize
 from fairray.trial import Trial, results
+from fairray.words import write_count
 
 if TYPE_CHECKING:
     from fairray.launch import tracking
@@ -41,7 +42,10 @@ def run_study(study: Study) -> Outcome:
 
     Raises BadInput before anything runs.
     """
+    from fairray.report import load_sections, write_report  # plotting takes its time to import
+
     study.check()
+    sections = load_sections(study)
     for task, reason in study.left_out.items():
         print(f"left out: {task} ({reason})", file=sys.stderr)
     mirror = _mirror(study)
@@ -49,9 +53,7 @@ def run_study(study: Study) -> Outcome:
     found = open_results(study)
     if found is None:
         return outcome
-    from fairray.report import write_report  # plotting takes its time to import
-
-    files, broken = write_report(found)
+    files, broken = write_report(found, sections)
     if mirror is not None:
         mirror.finish(summarize(found), files)
     return replace(outcome, files=files, broken=broken)
@@ -77,11 +79,11 @@ def run(study: Study, mirror: "tracking.Mirror | None" = None) -> Outcome:
     first = next(todo, None)
     total = len(ledger.unique)
     print(
-        f"{study.name}, scale {study.scale}, {study.seeds} seeds: "
+        f"{study.name}, scale {study.scale}, {write_count(study.seeds, 'seed')}: "
         + (
-            f"{ledger.stored} of {total} trials are stored, {total - ledger.stored} to run"
+            f"{ledger.stored} of {write_count(total, 'trial')} are stored, {total - ledger.stored} to run"
             if first
-            else f"everything is stored: {total} trials, 0 to run"
+            else f"everything is stored: {write_count(total, 'trial')}, 0 to run"
         ),
         file=sys.stderr,
         flush=True,

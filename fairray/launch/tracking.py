@@ -7,8 +7,8 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from fairray.statistics.intervals import mean_interval
 from fairray.study import Study
 from fairray.trial import Trial
 
-__all__ = ["Mirror"]
+__all__ = ["Mirror", "connect"]
 
 BATCH = 1000  # the most metrics MLflow takes at once
 
@@ -55,12 +55,9 @@ class Mirror:
     """
 
     def __init__(self, study: Study, uri: str):
-        logging.getLogger("alembic").setLevel(logging.WARNING)
-        logging.getLogger("mlflow").setLevel(logging.WARNING)
         self.study = study
         try:
-            with _lock(uri):
-                self.client = MlflowClient(tracking_uri=uri)
+            with connect(uri) as self.client:
                 self.experiment = self._experiment(uri)
         except MlflowException as error:
             cure = "start it, or set launch.tracking to a URI that answers"
@@ -150,8 +147,18 @@ class Mirror:
         return self.shown[value]
 
 
+@contextmanager
+def connect(uri: str) -> Iterator[MlflowClient]:
+    """A client of MLflow; nobody else opens the same database until the block ends."""
+    for name in ("alembic", "mlflow"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    with _lock(uri):
+        yield MlflowClient(tracking_uri=uri)
+
+
 def _lock(uri: str) -> AbstractContextManager[Any]:
-    """Of a database in a file: MLflow makes its tables step by step, and trips over another that does so too."""
+    """What keeps others from a database in a file: MLflow makes its tables step by step, and trips over another that
+    does so too."""
     if not uri.startswith("sqlite:///"):
         return nullcontext()
     path = Path(uri.removeprefix("sqlite:///"))

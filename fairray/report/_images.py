@@ -6,6 +6,7 @@ import pandas as pd
 
 from fairray.results import Results
 from fairray.statistics.intervals import Interval, mean_interval, share_interval
+from fairray.words import write_count
 
 __all__ = ["average_images", "count_images", "find_attacked", "read_images"]
 
@@ -36,8 +37,9 @@ def average_images(metric: str, values: pd.Series) -> Interval:
 def count_images(results: Results, arms: Mapping[str, Sequence[str]]) -> str:
     """How many images the methods of each task attacked, in words. arms: as of `find_attacked`."""
     counts = {task: {len(read_images(results, task, arm, "success")) for arm in of} for task, of in arms.items()}
-    return "; ".join(f"{task}: {' to '.join(map(str, _ends(of)))} images" for task, of in counts.items())
+    return "; ".join(f"{task}: {_count_range(of)}" for task, of in counts.items())
 
 
-def _ends(numbers: set[int]) -> list[int]:
-    return sorted({min(numbers), max(numbers)})
+def _count_range(numbers: set[int]) -> str:
+    least, most = min(numbers), write_count(max(numbers), "image")
+    return most if len(numbers) == 1 else f"{least} to {most}"

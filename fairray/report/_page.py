@@ -19,6 +19,7 @@ from fairray.report import Section
 from fairray.results import Results
 from fairray.study import Study
 from fairray.trial import stages
+from fairray.words import write_count
 
 __all__ = ["Report", "write"]
 
@@ -93,6 +94,7 @@ def _render(results: Results, shown: Sequence[Shown]) -> str:
     template = jinja2.Template(Path(__file__).with_name("page.html").read_text(), autoescape=True)
     return template.render(
         study=results.study,
+        seeds=write_count(results.study.seeds, "seed"),
         sections=shown,
         settings=json.dumps(_settings(results.study), indent=1),
         ran=_cost(results) | provenance(),

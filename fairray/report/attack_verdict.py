@@ -11,6 +11,7 @@ from fairray.report._images import find_attacked, read_images
 from fairray.report._words import express, name_metric, write_interval, write_value
 from fairray.results import Results
 from fairray.statistics.intervals import Interval, mean_interval
+from fairray.words import write_count
 
 __all__ = ["AttackVerdict"]
 
@@ -94,7 +95,7 @@ def _list(arms: Sequence[str]) -> str:
 
 def _list_changes(metric: str, changes: Mapping[str, Interval]) -> Iterator[str]:
     for arm, change in changes.items():
-        yield f"{write_interval(metric, change, '+')} against {arm} on {change.n} images"
+        yield f"{write_interval(metric, change, '+')} against {arm} on {write_count(change.n, 'image')}"
 
 
 def _rate(rates: Mapping[str, float]) -> str:

@@ -32,6 +32,9 @@ class Verdict:
                 *(f"{task} was left out: {why}" for task, why in study.left_out.items()),
             ]
         )
+        if study.baseline is None:
+            yield Text("The study has no baseline to compare its methods with.")
+            return
         points = ", ".join(name_metric(metric) for metric in metrics if find(metric).unit == PERCENT)
         yield Text(
             f"Against {study.baseline}, seed by seed [95 % t-interval of the difference]"
