@@ -27,8 +27,8 @@ class Evaluation(Step):
         tables = []
         for name in EVALUATED:
             split, logits = setting.dataset.split(name), before["model"].tensors[f"{name}/logits"]
-            seen = Predictions(logits[None], split["y"], split["group"], len(setting.dataset.groups))
-            tables += measure_all(seen, self.metrics, setting.dataset.groups, split=name)
+            predictions = Predictions(logits[None], split["y"], split["group"], len(setting.dataset.groups))
+            tables += measure_all(predictions, self.metrics, setting.dataset.groups, split=name)
         return Artifact({}, join(tables))
 
 
@@ -42,10 +42,10 @@ def metrics(problem: Problem | None = None) -> dict[str, Metric]:
 
 
 def measure_all(
-    seen: Predictions, functions: Iterable[Metric], groups: tuple[str, ...], **place: Any
+    predictions: Predictions, functions: Iterable[Metric], groups: tuple[str, ...], **place: Any
 ) -> list[pd.DataFrame]:
     """The records of metrics of one replica's predictions. place: what they are of, besides a group."""
-    values = {function.__name__: function(seen)[0] for function in functions}
+    values = {function.__name__: function(predictions)[0] for function in functions}
     whole = {name: value for name, value in values.items() if not value.ndim}
     by_group = {name: value for name, value in values.items() if value.ndim}
     return [rows(whole, **place), rows(by_group, group=[*groups], **place)]

@@ -201,7 +201,7 @@ def test_results_are_as_measured_and_only_the_paper_s_as_printed(tmp_path):
     results = results_of(ran("t", "m", odds=[0.3], parts=parts), printed=printed_file(tmp_path, "t,m,odds,25.5,"))
     assert results.values("t", "m", "odds").tolist() == [0.3]
     assert results.by_group["value"].tolist() == [0.7]
-    assert results.print_of("t", "m", "odds") == 25.5
+    assert results.find_printed("t", "m", "odds") == 25.5
     (table, *_) = report.Table(("odds",))(results)
     assert table.cells[["Odds", "Odds printed"]].to_numpy().tolist() == [["30.00", "25.50"]]
     assert table.numbers[["mean", "printed"]].to_numpy().tolist() == [[30.0, 25.5]]

@@ -9,7 +9,7 @@ import torch
 from annotated_types import Ge, Le
 
 from fairray.data import Dataset
-from fairray.datasets._images import Corrupt, Pixels, given, images, pick, stratified
+from fairray.datasets._images import Corrupt, Pixels, check_folder, images, pick, split_by_stratum
 from fairray.errors import BadInput, unknown
 
 __all__ = ["ImageFolder"]
@@ -39,7 +39,7 @@ class ImageFolder:
 
     def load(self) -> Dataset:
         """The tensors of the three splits."""
-        folder = given(self.folder, "image_folder", "folders of images, one for each class,")
+        folder = check_folder(self.folder, "image_folder", "folders of images, one for each class,")
         names = sorted(str(path.relative_to(folder)) for path in folder.glob("*/*") if path.suffix.lower() in SUFFIXES)
         if not names:
             problem = f"it has no folders with images ({', '.join(SUFFIXES)})"
@@ -67,8 +67,8 @@ class ImageFolder:
 
     def _parts(self, y: np.ndarray, where: str) -> list[np.ndarray]:
         if self.validation + self.test == 1:
-            return [*stratified(y, (self.validation,), self.seed, where), np.arange(0)]
-        return stratified(y, (self.validation, self.test), self.seed, f"{where} (validation, test)")
+            return [*split_by_stratum(y, (self.validation,), self.seed, where), np.arange(0)]
+        return split_by_stratum(y, (self.validation, self.test), self.seed, f"{where} (validation, test)")
 
     def _classes(self, folders: list[str]) -> tuple[str, ...]:
         if self.classes is None:

@@ -63,7 +63,7 @@ def run(study: Study, mirror: "tracking.Mirror | None" = None) -> Outcome:
     """Compute what the store lacks; show every trial in the mirror as it comes."""
     start, store, ledger = time.monotonic(), Store(study.launch.store_root), Ledger()
 
-    def finished(trial: Trial) -> str:
+    def show(trial: Trial) -> str:
         records = results(trial, store)
         if mirror is not None:
             mirror.show(trial, records)
@@ -74,8 +74,8 @@ def run(study: Study, mirror: "tracking.Mirror | None" = None) -> Outcome:
             if m.name in means
         )
 
-    progress = Progress(finished)
-    todo = rounds(study, store, lambda: _slots(study), ledger, finished)
+    progress = Progress(show)
+    todo = rounds(study, store, lambda: _slots(study), ledger, show)
     first = next(todo, None)
     total = len(ledger.unique)
     print(

@@ -82,9 +82,9 @@ class Mirror:
         """Log a trial, unless it is shown already: parameters, curves, and each metric's mean, interval and n."""
         if self._key(trial) in self.shown:
             return
-        run, params = self._trial(trial), _parameters(trial)
+        run, params = self._trial(trial), _list_parameters(trial)
         uids = " ".join(replica.uid for replica in trial.ends)
-        metrics = [*_curves(records), *_finals(records)]
+        metrics = [*_list_curves(records), *_list_finals(records)]
         for start in range(0, max(len(metrics), 1), BATCH):
             self.client.log_batch(
                 run,
@@ -99,7 +99,7 @@ class Mirror:
         """Log trials that failed, with why, as failed runs; they are shown anew when they succeed."""
         for trial in pack:
             run = self._trial(trial)
-            self.client.log_batch(run, params=_parameters(trial), tags=[RunTag("fairray.error", error[-5000:])])
+            self.client.log_batch(run, params=_list_parameters(trial), tags=[RunTag("fairray.error", error[-5000:])])
             self.client.set_terminated(run, status="FAILED")
             del self.shown[self._key(trial)]
 
@@ -108,7 +108,7 @@ class Mirror:
         """Say of each method what the study found, keep its figures, tables and report, and end all runs."""
         for arm, metrics in summary.items():
             run = self._run("fairray.arm", f"{self.study.uid} {arm}", arm, self.parent)
-            self.client.log_batch(run, metrics=[Metric(k, v, _now(), 0) for k, v in metrics.items()])
+            self.client.log_batch(run, metrics=[Metric(k, v, _read_clock(), 0) for k, v in metrics.items()])
             self.client.set_terminated(run)
         for file in files:
             self.client.log_artifact(self.parent, str(file), artifact_path="report")
@@ -166,34 +166,36 @@ def _lock(uri: str) -> AbstractContextManager[Any]:
     return FileLock(f"{path}.lock")
 
 
-def _parameters(trial: Trial) -> list[Param]:
+def _list_parameters(trial: Trial) -> list[Param]:
     """Everything that a trial was run with, by dotted names."""
     parts = ("task", "dataset", "method", "network", "training", "numerics")
     plain = trial.plain
-    values = _dotted({part: plain[part] for part in parts})
+    values = _flatten({part: plain[part] for part in parts})
     return [Param(name, str(value)[:6000]) for name, value in values]
 
 
-def _dotted(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
     """Every value of nested mappings under its dotted name."""
     for key, value in values.items():
         if isinstance(value, Mapping):
-            yield from _dotted(value, f"{prefix}{key}.")
+            yield from _flatten(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
 
 
-def _curves(records: pd.DataFrame) -> Iterable[Metric]:
-    """Of every stage that has epochs, the mean over seeds at each epoch."""
+def _list_curves(records: pd.DataFrame) -> Iterable[Metric]:
+    """Means over seeds at each epoch, for every stage that has epochs."""
     curves = records[records["epoch"].notna() & (records["metric"] != "kept_epoch")]
     means = curves.groupby(["stage", "split", "metric", "epoch"])["value"].mean().reset_index()
     for row in means.to_dict("records"):
-        yield Metric(f"{row['stage']}/{row['split']}_{row['metric']}", float(row["value"]), _now(), int(row["epoch"]))
+        yield Metric(
+            f"{row['stage']}/{row['split']}_{row['metric']}", float(row["value"]), _read_clock(), int(row["epoch"])
+        )
 
 
-def _finals(records: pd.DataFrame) -> Iterable[Metric]:
+def _list_finals(records: pd.DataFrame) -> Iterable[Metric]:
     """Each measure by split and by what it is of: mean, 95 % interval, n, and every seed's value."""
-    last, now = records[records["epoch"].isna() & records["sample"].isna()], _now()
+    last, now = records[records["epoch"].isna() & records["sample"].isna()], _read_clock()
     of = [name for name in DETAILS if name not in ("epoch", "sample")]
     for (split, metric, *places), rows in last.groupby(["split", "metric", *of], dropna=False, sort=False):
         labels = {name: _clean(place) for name, place in zip(of, places, strict=True) if isinstance(place, str)}
@@ -211,5 +213,5 @@ def _clean(label: Any) -> str:
     return "".join(c if c.isalnum() or c in "_-. " else "_" for c in str(label))
 
 
-def _now() -> int:
+def _read_clock() -> int:
     return int(time.time() * 1000)

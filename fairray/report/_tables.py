@@ -28,8 +28,8 @@ def lay_out(entries: Sequence[Entry], rows: Sequence[str], across: str) -> pd.Da
     lines: dict[tuple[str, ...], dict[str, str]] = {}
     for entry in entries:
         place = {name: entry.key[name] for name in rows}
-        lines.setdefault(tuple(place.values()), place).update(_cells(entry, across))
-    measured = dict.fromkeys(_column(entry, across) for entry in entries)
+        lines.setdefault(tuple(place.values()), place).update(_write_cells(entry, across))
+    measured = dict.fromkeys(_name_column(entry, across) for entry in entries)
     order = [*rows, *(column for name in measured for column in (name, f"{name} printed"))]
     filled = set(rows).union(*lines.values())
     return pd.DataFrame(list(lines.values()), columns=[column for column in order if column in filled]).fillna("")
@@ -58,13 +58,13 @@ def _list_numbers(entry: Entry) -> dict[str, str | float | None]:
     return {**entry.key, "metric": entry.metric, **numbers, "printed": entry.printed}
 
 
-def _cells(entry: Entry, across: str) -> dict[str, str]:
-    column, cells = _column(entry, across), {}
+def _write_cells(entry: Entry, across: str) -> dict[str, str]:
+    column, cells = _name_column(entry, across), {}
     cells[column] = write_interval(entry.metric, entry.interval)
     if entry.printed is not None:
         cells[f"{column} printed"] = write_printed(entry.metric, entry.printed)
     return cells
 
 
-def _column(entry: Entry, across: str) -> str:
+def _name_column(entry: Entry, across: str) -> str:
     return name_metric(entry.metric) if across == "metric" else entry.key[across]

@@ -49,14 +49,14 @@ class AttackVerdict:
         if self.ours not in rates:
             yield f"no verdict, as nothing is stored of {self.ours}."
         elif self.ours not in able:
-            why = f", as {_rate({self.ours: rates[self.ours]})}, and the methods compared fool at least {least}."
-            yield Bad("it has not"), why
+            few = _describe_rates({self.ours: rates[self.ours]})
+            yield Bad("it has not"), f", as {few}, and the methods compared fool at least {least}."
         elif able == {self.ours}:
             yield f"no verdict, as no method but {self.ours} fools at least {least}."
         else:
             yield from self._compare(results, task, [arm for arm in arms if arm in able - {self.ours}])
         if self.ours in able and (below := {arm: rate for arm, rate in rates.items() if arm not in able}):
-            yield f"left out, as they fool less than {least}: {_rate(below)}."
+            yield f"left out, as they fool less than {least}: {_describe_rates(below)}."
 
     def _compare(self, results: Results, task: str, rivals: Sequence[str]) -> Iterator[Line]:
         for metric in self.metrics:
@@ -68,7 +68,7 @@ class AttackVerdict:
                 yield f"no verdict on {name_metric(metric)}, {why}."
 
     def _pair(self, results: Results, task: str, rival: str, metric: str) -> Interval | None:
-        """Of the difference on images that both methods fool, with every seed; none where there is no such image."""
+        """The mean difference on images that both methods fool, with every seed; None where there is no such image."""
         ours, theirs = (
             read_images(results, task, arm, metric).where(read_images(results, task, arm, "success") == 1)
             for arm in (self.ours, rival)
@@ -82,14 +82,16 @@ class AttackVerdict:
         unclear = [arm for arm, change in changes.items() if not change.clear_of_zero]
         distance = name_metric(metric)
         if smaller:
-            return Bad("no"), f", {self.ours} has not the smallest {distance}; smaller is that of {_list(smaller)}"
+            return Bad(
+                "no"
+            ), f", {self.ours} has not the smallest {distance}; smaller is that of {_join_names(smaller)}"
         if unclear:
-            either = f"{self.ours} or {_list(unclear)}"
+            either = f"{self.ours} or {_join_names(unclear)}"
             return (f"not distinguishable: whether {either} has the smallest {distance} is not clear",)
         return Good("yes"), f", {self.ours} has the smallest {distance} of {len(changes) + 1} methods"
 
 
-def _list(arms: Sequence[str]) -> str:
+def _join_names(arms: Sequence[str]) -> str:
     return " and ".join(arms)
 
 
@@ -98,5 +100,5 @@ def _list_changes(metric: str, changes: Mapping[str, Interval]) -> Iterator[str]
         yield f"{write_interval(metric, change, '+')} against {arm} on {write_count(change.n, 'image')}"
 
 
-def _rate(rates: Mapping[str, float]) -> str:
+def _describe_rates(rates: Mapping[str, float]) -> str:
     return ", ".join(f"{arm} fools {write_value('success', rate)} %" for arm, rate in rates.items())

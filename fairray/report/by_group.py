@@ -45,5 +45,5 @@ class ByGroup:
                 key={"task": task, "method": arm, "group": group},
                 metric=overall,
                 interval=mean_interval(sample),
-                printed=results.print_of(task, arm, overall, view=group),
+                printed=results.find_printed(task, arm, overall, view=group),
             )

@@ -47,7 +47,7 @@ class Distributions:
         )
 
     def _measure(self, results: Results, task: str, arms: Sequence[str]) -> dict[str, dict[str, pd.Series]]:
-        """By metric, the values of the methods that have any."""
+        """The values of the methods that have any, by metric."""
         found = {metric: {arm: read_images(results, task, arm, metric) for arm in arms} for metric in self.metrics}
         found = {metric: {arm: values for arm, values in of.items() if len(values)} for metric, of in found.items()}
         return {metric: of for metric, of in found.items() if of}

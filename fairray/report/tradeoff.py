@@ -54,7 +54,7 @@ class Tradeoff:
             means[0].mean, means[1].mean, xerr=means[0].half, yerr=means[1].half,
             color=colour, marker="o", markersize=7, capsize=3, lw=1.5, ls="", label=arm,
         )  # fmt: skip
-        printed = [value for m in (self.x, self.y) if (value := results.print_of(task, arm, m)) is not None]
+        printed = [value for m in (self.x, self.y) if (value := results.find_printed(task, arm, m)) is not None]
         if len(printed) == 2 and task not in results.study.printed_tasks:  # other data's values would lie far away
             axes.plot(*printed, color=colour, marker="x", markersize=8, ls="", mew=1.5)
             axes.plot([], [], color="grey", marker="x", ls="", label="printed")

@@ -40,7 +40,7 @@ def _measure(results: Results, matrix: Matrix) -> Entry:
         key={"tasks": matrix.family, "method": matrix.arm, "band": band(matrix.score.mean)},
         metric="trust",
         interval=matrix.score,
-        printed=results.printed_value(task=matrix.family, arm=matrix.arm, metric="trust"),
+        printed=results.look_up_printed(task=matrix.family, arm=matrix.arm, metric="trust"),
     )
 
 

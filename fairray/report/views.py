@@ -56,6 +56,6 @@ def _describe_effect(results: Results, task: str, arm: str, metric: str) -> str:
 
 def _describe_printed(results: Results, task: str, arm: str, metric: str, before: str, after: str) -> str:
     """The printed difference between two views."""
-    printed = [results.print_of(task, arm, metric, view=view) for view in (after, before)]
+    printed = [results.find_printed(task, arm, metric, view=view) for view in (after, before)]
     known = [value for value in printed if value is not None]
     return f", printed {write_printed(metric, known[0] - known[1], '+')}" if len(known) == 2 else ""
