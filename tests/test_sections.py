@@ -100,6 +100,19 @@ def test_a_script_without_sections_is_told_so(tmp_path, monkeypatch):
         report.load_sections(SimpleNamespace(name="bare"))
 
 
+UNTITLED = """
+from dataclasses import dataclass
+
+from fairray import report
+
+
+@dataclass(frozen=True)
+class Untitled:
+    def __call__(self, results):
+        return ()
+"""
+
+
 @pytest.mark.parametrize(
     ("sections", "said"),
     [
@@ -107,12 +120,13 @@ def test_a_script_without_sections_is_told_so(tmp_path, monkeypatch):
         ("report.Table()", "it names no sections"),
         ("(report.Table,)", r"sections\[0\]: it is <class .*Table"),
         ("(report.Table(), 'verdict')", r"sections\[1\]: it is 'verdict'"),
+        ("(Untitled(),)", r"sections\[0\]: it is Untitled\(\)"),
         ("(report.Table('odds'),)", r"sections\[0\]\.metrics: got 'odds'"),
     ],
 )
 def test_wrong_sections_are_told_before_anything_runs(sections, said, tmp_path, monkeypatch, capsys):
     script = tmp_path / f"{tmp_path.name}.py"  # a file of one name is loaded once
-    script.write_text(f"from fairray import report\n\nsections = {sections}\n")
+    script.write_text(f"{UNTITLED}\nsections = {sections}\n")
     monkeypatch.setattr(catalogue, "script", lambda name: script)
     arguments = [*smoke.ARGUMENTS, "launch=local", f"launch.output={tmp_path / 'runs'}"]
     for command in ("run", "doctor"):

@@ -1,6 +1,6 @@
 """PieAPP v0.1: Prashnani et al., PieAPP: Perceptual Image-Error Assessment through Pairwise Preference (CVPR 2018).
 
-Its weights may not be passed on; `fresh`, `preference_step` and `save` train one's own.
+Its weights may not be passed on; `initialise`, `preference_step` and `save` train one's own.
 """
 
 from dataclasses import dataclass

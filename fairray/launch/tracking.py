@@ -108,7 +108,7 @@ class Mirror:
         """Say of each method what the study found, keep its figures, tables and report, and end all runs."""
         for arm, metrics in summary.items():
             run = self._run("fairray.arm", f"{self.study.uid} {arm}", arm, self.parent)
-            self.client.log_batch(run, metrics=[Metric(k, v, _read_clock(), 0) for k, v in metrics.items()])
+            self.client.log_batch(run, metrics=[Metric(k, v, _now(), 0) for k, v in metrics.items()])
             self.client.set_terminated(run)
         for file in files:
             self.client.log_artifact(self.parent, str(file), artifact_path="report")
@@ -188,14 +188,12 @@ def _list_curves(records: pd.DataFrame) -> Iterable[Metric]:
     curves = records[records["epoch"].notna() & (records["metric"] != "kept_epoch")]
     means = curves.groupby(["stage", "split", "metric", "epoch"])["value"].mean().reset_index()
     for row in means.to_dict("records"):
-        yield Metric(
-            f"{row['stage']}/{row['split']}_{row['metric']}", float(row["value"]), _read_clock(), int(row["epoch"])
-        )
+        yield Metric(f"{row['stage']}/{row['split']}_{row['metric']}", float(row["value"]), _now(), int(row["epoch"]))
 
 
 def _list_finals(records: pd.DataFrame) -> Iterable[Metric]:
     """Each measure by split and by what it is of: mean, 95 % interval, n, and every seed's value."""
-    last, now = records[records["epoch"].isna() & records["sample"].isna()], _read_clock()
+    last, now = records[records["epoch"].isna() & records["sample"].isna()], _now()
     of = [name for name in DETAILS if name not in ("epoch", "sample")]
     for (split, metric, *places), rows in last.groupby(["split", "metric", *of], dropna=False, sort=False):
         labels = {name: _clean(place) for name, place in zip(of, places, strict=True) if isinstance(place, str)}
@@ -213,5 +211,5 @@ def _clean(label: Any) -> str:
     return "".join(c if c.isalnum() or c in "_-. " else "_" for c in str(label))
 
 
-def _read_clock() -> int:
+def _now() -> int:
     return int(time.time() * 1000)

@@ -46,7 +46,7 @@ def load_sections(study: Study) -> tuple[Section, ...]:
 
 def _check(section: Any, where: str) -> Section:
     """The section, its fields of their types. Raises BadInput for what is none."""
-    is_section = is_dataclass(section) and not isinstance(section, type) and callable(section)
+    is_section = is_dataclass(section) and not isinstance(section, type) and {"title", "__call__"} <= {*dir(section)}
     if not is_section:
         raise BadInput(where, f"it is {section!r}, which is no section", EXAMPLE)
     with said_of(where):

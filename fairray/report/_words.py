@@ -45,7 +45,7 @@ def write_value(metric: str, value: float, sign: str = "") -> str:
 
 
 def write_printed(metric: str, value: float, sign: str = "") -> str:
-    """A value of the paper's, which is in the unit of print, like ours."""
+    """A value that is in the unit of print already, as a paper's is. sign: "+" shows a plus too."""
     return find(metric).unit.write(value, sign)
 
 

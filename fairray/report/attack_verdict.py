@@ -82,9 +82,8 @@ class AttackVerdict:
         unclear = [arm for arm, change in changes.items() if not change.clear_of_zero]
         distance = name_metric(metric)
         if smaller:
-            return Bad(
-                "no"
-            ), f", {self.ours} has not the smallest {distance}; smaller is that of {_join_names(smaller)}"
+            why = f", {self.ours} has not the smallest {distance}; smaller is that of {_join_names(smaller)}"
+            return Bad("no"), why
         if unclear:
             either = f"{self.ours} or {_join_names(unclear)}"
             return (f"not distinguishable: whether {either} has the smallest {distance} is not clear",)
