@@ -18,7 +18,7 @@ from annotated_types import Ge, Gt, Le
 from fairray.artefacts import ArtefactField
 from fairray.artefacts.brightness import Brightness
 from fairray.data import Dataset
-from fairray.datasets._images import Corrupt, Pixels, given
+from fairray.datasets._images import Corrupt, Pixels, check_folder
 from fairray.datasets._stamped import class_number, part_images, parts, read_csv, stamped
 from fairray.errors import BadInput
 
@@ -50,7 +50,7 @@ class BoneAge:
 
     def load(self) -> Dataset:
         """The tensors of the three splits."""
-        folder = given(self.folder, "bone_age", f"{IMAGES}/ and {LABELS}")
+        folder = check_folder(self.folder, "bone_age", f"{IMAGES}/ and {LABELS}")
         table = read_csv(folder / LABELS, ("id", "boneage"))
         y, classes = _spans(_ages(table, folder / LABELS), self.bins)
         class_number("bone_age", classes, self.in_class)

@@ -14,7 +14,7 @@ import torch
 from fairray.data import Dataset
 from fairray.datasets._celeba import ATTRIBUTES, IMAGES, read
 from fairray.datasets._celeba import attributes as read_attributes
-from fairray.datasets._images import Corrupt, Pixels, given, images, pick
+from fairray.datasets._images import Corrupt, Pixels, check_folder, images, pick
 from fairray.errors import BadInput, unknown
 
 __all__ = ["CelebA"]
@@ -39,7 +39,7 @@ class CelebA:
 
     def load(self) -> Dataset:
         """The tensors of the three splits, as published."""
-        folder = given(self.folder, "celeba", f"{IMAGES}/, {ATTRIBUTES} and {PARTITION}")
+        folder = check_folder(self.folder, "celeba", f"{IMAGES}/, {ATTRIBUTES} and {PARTITION}")
         attributes = read_attributes(folder / ATTRIBUTES)
         for key in ("target", "protected"):
             if getattr(self, key) not in attributes:

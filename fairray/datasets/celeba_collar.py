@@ -13,7 +13,7 @@ from annotated_types import Ge
 
 from fairray.data import Dataset
 from fairray.datasets._celeba import ATTRIBUTES, IMAGES, attributes
-from fairray.datasets._images import Corrupt, Pixels, given
+from fairray.datasets._images import Corrupt, Pixels, check_folder
 from fairray.datasets._stamped import part_images, parts
 from fairray.errors import unknown
 
@@ -46,7 +46,7 @@ class CelebACollar:
 
     def load(self) -> Dataset:
         """The tensors of the three splits."""
-        folder = given(self.folder, "celeba_collar", f"{IMAGES}/ and {ATTRIBUTES}")
+        folder = check_folder(self.folder, "celeba_collar", f"{IMAGES}/ and {ATTRIBUTES}")
         table = attributes(folder / ATTRIBUTES)
         for name in (HAIR, COLLAR):
             if name not in table:

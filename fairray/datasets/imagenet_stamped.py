@@ -15,7 +15,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from fairray.artefacts import ArtefactField
 from fairray.artefacts.timestamp import Timestamp
 from fairray.data import Dataset
-from fairray.datasets._images import Corrupt, Pixels, given
+from fairray.datasets._images import Corrupt, Pixels, check_folder
 from fairray.datasets._stamped import class_number, part_images, parts, stamped
 from fairray.errors import BadInput, unknown
 
@@ -53,7 +53,7 @@ class ImageNetStamped:
 
     def load(self) -> Dataset:
         """The tensors of the three splits."""
-        folder = given(self.folder, "imagenet_stamped", "train/WNID/*.JPEG and val/WNID/*.JPEG")
+        folder = check_folder(self.folder, "imagenet_stamped", "train/WNID/*.JPEG and val/WNID/*.JPEG")
         classes, taken, held = self._files(folder)
         class_number("imagenet_stamped", classes, self.in_class)
         names = [*taken, *held]

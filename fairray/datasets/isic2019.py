@@ -16,7 +16,7 @@ from annotated_types import Gt, Le
 from fairray.artefacts import ArtefactField
 from fairray.artefacts.lsb_text import LsbText
 from fairray.data import Dataset
-from fairray.datasets._images import Corrupt, Pixels, given
+from fairray.datasets._images import Corrupt, Pixels, check_folder
 from fairray.datasets._stamped import class_number, part_images, parts, read_csv, stamped
 from fairray.errors import BadInput
 
@@ -47,7 +47,7 @@ class Isic2019:
 
     def load(self) -> Dataset:
         """The tensors of the three splits."""
-        folder = given(self.folder, "isic2019", f"{IMAGES}/ and {LABELS}")
+        folder = check_folder(self.folder, "isic2019", f"{IMAGES}/ and {LABELS}")
         class_number("isic2019", CLASSES, self.in_class)
         table = read_csv(folder / LABELS, ("image", *CLASSES))
         y = torch.from_numpy(_lesions(table, folder / LABELS))
