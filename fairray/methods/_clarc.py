@@ -119,7 +119,8 @@ class Cav(AtLayer):
     the model reads correctly, or of another artefact, between these images without it and with it.
 
     Tensors: h (channel,), of unit length; clean and artefact (channel,), the mean pooled activations without and with
-    the concept. Records, of images of the attacked class that were not trained on: cav_auroc, how well it tells those
+    the concept. Records, if it is to be judged, of images of the attacked class that were not trained on: cav_auroc,
+    how well it tells those
     with the concept from those without; and where the same images are known without and with it, how it lies to what
     the artefact truly changes, on average over images (alignment) and overall, and separability between them.
     """
@@ -134,6 +135,7 @@ class Cav(AtLayer):
     kind: Kind
     pooling: Pooling
     artefact: ArtefactField | None = None
+    judged: bool = False
 
     def compute(self, setting, seed, before):
         network, layer = self.network(setting, before["model"])
@@ -146,7 +148,7 @@ class Cav(AtLayer):
         a, concept = self.examples(train, (train["y"] == label) & right, look)
         h = fit_cav(a, concept, self.kind)
         tables = []
-        for split in EVALUATED:
+        for split in EVALUATED if self.judged else ():
             data = setting.dataset.split(split)
             values = self.judge(h, data, data["y"] == label, look)
             tables.append(rows(values, split=split))

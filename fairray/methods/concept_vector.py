@@ -22,7 +22,7 @@ class ConceptVector:
     pooling: Pooling = "max"
 
     def chain(self, dataset):
-        return Cav(model=Standard(), layer=self.layer, kind=self.cav, pooling=self.pooling)
+        return Cav(model=Standard(), layer=self.layer, kind=self.cav, pooling=self.pooling, judged=True)
 
     def check(self, dataset):
         check_concept(dataset)

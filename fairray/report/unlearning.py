@@ -1,0 +1,101 @@
+"""What an artefact takes from a model, what each correction wins back, and why (RR-ClArC)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from fairray.report._blocks import Block, Items, Line, Picture, Strong, Text
+from fairray.report._figures import pick_colours
+from fairray.report._words import express, write_interval
+from fairray.results import Results
+from fairray.statistics.intervals import Interval, mean_interval
+
+__all__ = ["Unlearning"]
+
+CLEAN, ATTACKED, PROBE = "clean_accuracy", "attacked_accuracy", "probe_activations"
+GUARD = 0.05  # clean accuracy whose loss makes a correction no correction
+
+
+@dataclass(frozen=True)
+class Unlearning:
+    """Of the uncorrected model, what the artefact takes; of each other one, paired by seed, what it wins back on images
+    with the artefact, what it loses on those without, and whether a probe still finds the artefact.
+
+    The study's baseline is the uncorrected model.
+    """
+
+    title: str = "What is unlearnt"
+
+    def __call__(self, results: Results) -> Iterator[Block]:
+        tasks = [task for task, arm in results.chosen if arm == results.study.baseline]
+        tasks = [task for task in tasks if results.has(task, str(results.study.baseline), ATTACKED)]
+        if not tasks:
+            yield Text("Nothing is known without and with the artefact of the baseline.")
+            return
+        yield Items([line for task in tasks for line in self._describe(results, task)])
+        alt = "accuracy with the artefact everywhere against accuracy without it, by method"
+        yield Picture("unlearning", _draw(results, tasks), alt, "Means over seeds with their 95 % intervals.")
+        yield Text(
+            "A gap is the accuracy without the artefact less that with it in every image; differences are seed by seed "
+            "[95 % t-interval]. The probe is linear, learns from every second test image without and with the "
+            "artefact, and reads the others: its AUROC is .5 where the activations no longer tell. A correction that "
+            f"loses more than {express(CLEAN, GUARD):g} points without the artefact, or predicts one class, is none."
+        )
+
+    def _describe(self, results: Results, task: str) -> Iterator[Line]:
+        base = str(results.study.baseline)
+        gap = results.values(task, base, CLEAN) - results.values(task, base, ATTACKED)
+        taken = write_interval(ATTACKED, mean_interval(gap))
+        yield Strong(f"{task}, {base}"), f": the artefact takes {taken} points of accuracy."
+        for other, arm in results.chosen:
+            if other == task and arm != base and results.has(task, arm, ATTACKED):
+                yield Strong(f"{task}, {arm}"), f": {self._judge(results, task, arm)}."
+
+    def _judge(self, results: Results, task: str, arm: str) -> str:
+        base = str(results.study.baseline)
+        won, lost = (
+            mean_interval((results.values(task, arm, m) - results.values(task, base, m)).dropna())
+            for m in (ATTACKED, CLEAN)
+        )
+        said = f"{_word(won)} {write_interval(ATTACKED, won, '+')}, without it {write_interval(CLEAN, lost, '+')}"
+        if results.values(task, arm, "collapsed").any():
+            said += "; it collapsed to one class"
+        elif lost.mean < -GUARD:
+            said += "; it loses too much to be a correction"
+        if results.has(task, arm, PROBE):
+            probes = [write_interval(PROBE, results.interval(task, who, PROBE)) for who in (base, arm)]
+            said += f"; the probe reads the artefact with {probes[1]} % AUROC ({probes[0]} before)"
+        return said
+
+
+def _word(won: Interval) -> str:
+    if won.n < 2:
+        return "one seed, no verdict:"
+    if not won.clear_of_zero:
+        return "not shown to win back anything:"
+    return "wins back" if won.mean > 0 else "loses more:"
+
+
+def _draw(results: Results, tasks: list[str]) -> Figure:
+    arms = list(dict.fromkeys(arm for _, arm in results.chosen))
+    colours = pick_colours(arms)
+    with sns.axes_style("whitegrid"):
+        figure = Figure(figsize=(3.0 + 5.0 * len(tasks), 5.0), layout="constrained")
+        for task, axes in zip(tasks, figure.subplots(1, len(tasks), squeeze=False)[0], strict=True):
+            for arm in (arm for other, arm in results.chosen if other == task and results.has(task, arm, ATTACKED)):
+                x, y = (results.interval(task, arm, metric) for metric in (CLEAN, ATTACKED))
+                axes.errorbar(
+                    express(CLEAN, x.mean),
+                    express(ATTACKED, y.mean),
+                    xerr=express(CLEAN, x.half),
+                    yerr=express(ATTACKED, y.half),
+                    fmt="o",
+                    color=colours[arm],
+                    label=arm,
+                )
+            axes.axline((50, 50), slope=1, color="grey", ls="--", lw=1)
+            axes.set(title=task, xlabel="accuracy without the artefact (%)", ylabel="accuracy with it everywhere (%)")
+        figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside right upper", frameon=False)
+    return figure
