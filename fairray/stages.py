@@ -135,6 +135,11 @@ class Stage(ABC):
         return re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
 
     @property
+    def stream(self) -> str:
+        """Whose random numbers a seed gives it: its own, unless stages are to be compared on the same ones."""
+        return self.name
+
+    @property
     def parents(self) -> dict[str, "Parent"]:
         """The stages before this one by field, and those of a tuple of stages by field and place."""
         found: dict[str, Parent] = {}

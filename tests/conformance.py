@@ -19,12 +19,18 @@ def counted(engine):
 
 COUNTED = str(Path(__file__).with_name("members") / "counted.py")
 KINDS = {"table": {}, "image": {"side": 8}}
+STAMPED = str(Path(__file__).with_name("members") / "stamped.py")
+DATA = {**KINDS, "stamped": {"name": STAMPED, "side": 8}}
 
 
-def served(method, kind):
-    """Whether a method serves the generated data of a kind."""
+def served(method):
+    """The kinds of generated data that a method serves; images with an artefact if it serves no others."""
+    return [kind for kind in KINDS if serves(method, kind)] or [kind for kind in DATA if serves(method, kind)]
+
+
+def serves(method, kind):
     try:
-        members.load("methods", method)().check(dataset({"name": "toy", "size": 256, **KINDS[kind]}))
+        members.load("methods", method)().check(dataset({"name": "toy", "size": 256, **DATA[kind]}))
     except BadInput:
         return False
     return True
@@ -41,7 +47,7 @@ def varied(method, trial, seeds=(0, 1), kind="table"):
             {"name": method, **few, **{name: value * (1 - 0.1 * i) for name, value in floats.items()}},
             seeds=seeds,
             numerics={"dtype": "float64"},
-            dataset=KINDS[kind],
+            dataset=DATA[kind],
             lr=1e-2 / (i + 1),
             epochs=3,
         )

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conformance import KINDS, served
+from conformance import DATA, served
 
 from fairray import members
 from fairray.errors import BadInput
@@ -86,9 +86,9 @@ def test_every_metric_declares_what_it_is():
 
 @pytest.mark.parametrize("method", members.names("methods"))
 def test_every_stage_s_records_have_the_same_columns(method, trial, store):
-    kind = next(kind for kind in KINDS if served(method, kind))
+    kind = served(method)[0]
     few = {"probe_epochs": 1} if "probe_epochs" in members.arguments(members.load("methods", method)) else {}
-    one = trial({"name": method, **few}, seeds=[0], dataset=KINDS[kind], epochs=1)
+    one = trial({"name": method, **few}, seeds=[0], dataset=DATA[kind], epochs=1)
     execute([one], store)
     declared = {*metrics(), "loss", "kept_epoch"}
     for uid, replica in stages(one.ends).items():

@@ -16,6 +16,7 @@ from torch import Tensor
 from fairray.errors import BadInput
 
 __all__ = [
+    "FITTED",
     "FOLDS",
     "Alignment",
     "Kind",

@@ -6,14 +6,15 @@ From Hope to Safety: Unlearning Biases of Deep Models via Gradient Penalization 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import partial
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
 from fairray.artefacts import ArtefactField
 from fairray.concepts.pooling import Pooling, pool
-from fairray.concepts.vectors import Kind, align, auroc, fit_cav, separability
+from fairray.concepts.vectors import FITTED, FOLDS, Kind, align, auroc, fit_cav, separability
 from fairray.data import EVALUATED, Dataset, Tensors
 from fairray.errors import BadInput, said_of
 from fairray.measures import NUMBER, Measure
@@ -61,6 +62,12 @@ def cut(network: Network, layer: Layer, x: Tensor) -> str:
     return last
 
 
+def two(setting: Setting, network: Network) -> Tensor:
+    """The first inputs, of which the shape of what a layer gives is seen."""
+    x = setting.dataset.shown({"x": setting.dataset.train["x"][:2]})["x"]
+    return x.to(next(network.parameters()))
+
+
 @torch.no_grad()
 def see(network: Network, layer: str, setting: Setting, x: Tensor) -> Tensor:
     """What a layer gives for inputs as the data set has them, on the host; axis 0 the example."""
@@ -81,8 +88,7 @@ class AtLayer(Step):
     def network(self, setting: Setting, artifact: Artifact) -> tuple[Network, str]:
         """The biased model, and the name of the layer."""
         main = trained(self.model, setting, artifact).main.requires_grad_(False)
-        one = cast({"x": setting.dataset.train["x"][:2]}, setting.numerics)["x"]
-        return main, cut(main, self.layer, one)
+        return main, cut(main, self.layer, two(setting, main))
 
 
 def check_layer(layer: Layer, setting: Setting) -> None:
@@ -118,11 +124,11 @@ class Cav(AtLayer):
     """The concept activation vector: of the data's own artefact among the training images of the attacked class that
     the model reads correctly, or of another artefact, between these images without it and with it.
 
-    Tensors: h (channel,), of unit length; clean and artefact (channel,), the mean pooled activations without and with
-    the concept. Records, if it is to be judged, of images of the attacked class that were not trained on: cav_auroc,
-    how well it tells those
-    with the concept from those without; and where the same images are known without and with it, how it lies to what
-    the artefact truly changes, on average over images (alignment) and overall, and separability between them.
+    Tensors: h (channel,), of unit length; clean and artefact (channel,), the mean activations without and with the
+    concept, pooled by the maximum, as corrections take them however h was found. Records, if it is to be judged, of
+    images of the attacked class that were not trained on: cav_auroc, how well it tells those with the concept from
+    those without; and where the same images are known without and with it, how it lies to what the artefact truly
+    changes, on average over images (alignment) and overall, and separability between them.
     """
 
     measures = (
@@ -140,19 +146,32 @@ class Cav(AtLayer):
     def compute(self, setting, seed, before):
         network, layer = self.network(setting, before["model"])
 
-        def look(x: Tensor) -> Tensor:
-            return pool(see(network, layer, setting, x), self.pooling)
+        def look(x: Tensor, pooling: Pooling = self.pooling) -> Tensor:
+            return pool(see(network, layer, setting, x), pooling)
 
         label, train = attacked_class(setting.dataset), setting.dataset.train
         right = before["model"].tensors["train/logits"].argmax(-1) == label
-        a, concept = self.examples(train, (train["y"] == label) & right, look)
+        own = (train["y"] == label) & right
+        self.check_examples(train["group"][own] == 1, setting.dataset.classes[label])
+        a, concept = self.examples(train, own, look)
         h = fit_cav(a, concept, self.kind)
+        if self.pooling != "max":
+            a, _ = self.examples(train, own, partial(look, pooling="max"))
         tables = []
         for split in EVALUATED if self.judged else ():
             data = setting.dataset.split(split)
             values = self.judge(h, data, data["y"] == label, look)
             tables.append(rows(values, split=split))
         return Artifact({"h": h, "clean": a[~concept].mean(0), "artefact": a[concept].mean(0)}, join(tables))
+
+    def check_examples(self, concept: Tensor, label: str) -> None:
+        """Raise BadInput where too few images are left to find a vector. concept: of each, whether it has it."""
+        n, n1 = len(concept), int(concept.sum())
+        least = FOLDS if self.kind in FITTED else 1
+        if (n if self.artefact else min(n1, n - n1)) < least:
+            problem = f"of the training images of class {label} that the biased model reads correctly, {n1} have the"
+            problem += f" concept and {n - n1} have not; {self.kind} needs {least} of each"
+            raise BadInput("concept", problem, "train the biased model longer, give more images, or set cav: signal")
 
     def examples(self, data: Tensors, own: Tensor, look: Look) -> tuple[Tensor, Tensor]:
         """Pooled activations of the chosen images, and which of them have the concept."""
@@ -170,6 +189,8 @@ class Cav(AtLayer):
 
     def judge(self, h: Tensor, data: Tensors, own: Tensor, look: Look) -> dict[str, float]:
         """How good the vector is on these images."""
+        if not own.any():
+            return {}
         a, concept = self.examples(data, own, look)
         values = {"cav_auroc": auroc(h, a, concept)} if len(concept.unique()) == 2 else {}
         if pairs := self.pairs(data, own):
@@ -205,7 +226,10 @@ class Continued(TrainStage):
 
     activations: of that layer, so that what lies before it is not computed again; without them images are seen anew.
     trained: "linear" for the linear layers alone, as the paper does, or "after" for all.
+    All corrections draw alike, so that those of one seed are given the same batches.
     """
+
+    stream: ClassVar[str] = "continued"
 
     model: Standard
     layer: Layer
@@ -215,17 +239,11 @@ class Continued(TrainStage):
     def fits(self, setting):
         check_layer(self.layer, setting)
 
-    def place(self, main: Network, x: Tensor) -> str:
-        """The name of the layer."""
-        return cut(main, self.layer, x) if self.layer is None else self.layer
-
     def build(self, setting):
         nets = super().build(setting)
         main: Any = nets["main"]
-        one = setting.dataset.shown({"x": setting.dataset.train["x"][:2]})["x"].to(setting.numerics.precision)
         with torch.no_grad():
-            main.eval()
-            main.cut_at = self.place(main, one)
+            main.cut_at = cut(main.eval(), self.layer, two(setting, main))
         main.train()
         return nets
 
@@ -243,6 +261,9 @@ class Continued(TrainStage):
         inputs = before["activations"].tensors if self.activations else {}
         every = torch.arange(len(setting.dataset.train["y"]))
         return View(every, start=parameters(before["model"]), inputs=inputs)
+
+    def fresh_columns(self, size, dataset, generator):
+        return {"signs": 2.0 * torch.randint(2, (size, dataset.outputs), generator=generator) - 1}
 
     def look(self, nets: nn.ModuleDict, batch: Tensors) -> Tensor:
         """The activations of a batch at the layer."""
@@ -268,9 +289,8 @@ class Corrected(Continued):
     def build(self, setting):
         nets = super().build(setting)
         main: Any = nets["main"]
-        one = setting.dataset.shown({"x": setting.dataset.train["x"][:2]})["x"].to(setting.numerics.precision)
         with torch.no_grad():
-            channels = main.eval().front(one, main.cut_at).shape[1]
+            channels = main.eval().front(two(setting, main), main.cut_at).shape[1]
         main.train()
         nets["concept"] = Concept(len(self.cavs), channels)
         return nets

@@ -5,6 +5,7 @@ from typing import Any
 
 from fairray.concepts.pooling import Pooling
 from fairray.concepts.vectors import Kind
+from fairray.errors import BadInput
 from fairray.methods._clarc import Activations, Cav, Continued, Layer, Trained, check_concept
 from fairray.methods._unlearned import Unlearned
 from fairray.methods.standard import Standard
@@ -30,6 +31,8 @@ class ConceptSettings:
 
     def check(self, dataset):
         check_concept(dataset)
+        if self.cached and dataset.render:
+            raise BadInput("cached", "its inputs are drawn as they are needed", "set cached: false")
 
     def vector(self, **more: Any) -> Cav:
         """The stage of the concept's vector."""
@@ -43,5 +46,5 @@ class ConceptSettings:
 
     def measured(self, model: Continued) -> Unlearned:
         """The last stage of the chain."""
-        activations = Activations(model=Standard(), layer=self.layer)
-        return Unlearned(biased=Standard(), model=model, activations=activations, cav=self.vector(), lrp=self.lrp)
+        biased, seen = Standard(), model.activations
+        return Unlearned(biased=biased, model=model, activations=seen, cav=self.vector(), lrp=self.lrp)

@@ -9,6 +9,7 @@ from fairray.concepts.corrections import carries, project, shift
 from fairray.concepts.pooling import pool
 from fairray.data import SPLITS
 from fairray.methods._clarc import Cav, Corrected
+from fairray.records import join
 from fairray.stages import Artifact, Before, Replica
 from fairray.training.objective import cast, chunks, generator, kept, objective
 
@@ -44,7 +45,7 @@ class Projected(Corrected):
         for split in SPLITS:
             parts = chunks(setting.dataset, cast({"x": view.examples(split, setting.dataset)["x"]}, setting.numerics))
             found[f"{split}/logits"] = torch.cat([bound(part, {}, {}, predict=True)[0].cpu() for part in parts])
-        return Artifact(kept(bound.nets.state_dict(), {}) | found)
+        return Artifact(kept(bound.nets.state_dict(), {}) | found, join([]))
 
     def view(self, setting, generator, before):
         view = super().view(setting, generator, before)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from sklearn.metrics import f1_score, roc_auc_score
 from torch import Tensor, nn
@@ -56,7 +57,7 @@ class Unlearned(Step):
 
     biased: Standard
     model: Continued
-    activations: Activations
+    activations: Activations | None
     cav: Cav
     lrp: bool
 
@@ -90,7 +91,7 @@ class Seen:
 
     def inputs(self, kind: str) -> Tensor:
         """What the model is given of the images of a kind: activations where it goes on from them."""
-        found = self.before["activations"].tensors if self.step.model.activations else all_inputs(self.setting.dataset)
+        found = self.before["activations"].tensors if self.step.activations else all_inputs(self.setting.dataset)
         return found[f"{self.split}/{kind}"]
 
     def apply(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
@@ -135,7 +136,8 @@ class Seen:
             return {}
         activations = [self.apply(self.corrected, self.inputs(kind)) for kind in PAIRED]
         logits = [self.logits(kind) for kind in PAIRED]
-        return {"probe_activations": read(activations), "probe_logits": read(logits)}
+        read_from = {"probe_activations": activations, "probe_logits": logits}
+        return {name: read(pairs) for name, pairs in read_from.items() if torch.cat(pairs).isfinite().all()}
 
     def heed(self) -> dict[str, float]:
         """How far the attacked class's logit, and LRP's relevance, follow the artefact."""
@@ -186,7 +188,7 @@ def score(logits: Tensor, y: Tensor) -> dict[str, float]:
         "accuracy": float((predicted == y).double().mean()),
         "macro_f1": float(f1_score(y, predicted, average="macro", zero_division=0)),
     }
-    if len(y.unique()) == p.shape[1]:
+    if len(y.unique()) == p.shape[1] and np.isfinite(p).all():  # too large a penalty can leave no numbers
         found["auc"] = float(roc_auc_score(y, p[:, 1] if p.shape[1] == 2 else p, multi_class="ovr"))
     return found
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from fairray.methods._clarc import check_concept
 from fairray.methods._concept_settings import ConceptSettings
 from fairray.methods._projected import Condition, Projected
 
@@ -25,6 +24,3 @@ class PClarc(ConceptSettings):
         condition: Condition = "always"
         model = Projected(**self.places(), cavs=(self.vector(),), detectors=(), form=self.form, condition=condition)
         return self.measured(model)
-
-    def check(self, dataset):
-        check_concept(dataset)

@@ -77,11 +77,6 @@ class Penalised(Corrected):
         view.columns["unit"] = torch.full((len(view.rows),), unit, dtype=torch.float64)
         return view
 
-    def fresh_columns(self, size, dataset, generator):
-        if self.criterion != "random_signs":
-            return {}
-        return {"signs": 2.0 * torch.randint(2, (size, dataset.outputs), generator=generator) - 1}
-
     def loss(self, nets, outputs, batch):
         plain = weighted_mean(error(outputs["logits"], batch["y"]), batch)
         return plain + self.lam * batch["unit"].mean() * self.penalty(nets, outputs, batch)
@@ -89,13 +84,14 @@ class Penalised(Corrected):
     def penalty(self, nets: Any, outputs: Tensors, batch: Tensors) -> Tensor:
         """The squared gradient along the concept, over the batch."""
         main = nets["main"]
-        m = select(self.criterion, outputs["logits"].detach(), batch["y"], self.only, batch.get("signs"))
+        m = select(self.criterion, outputs["logits"].detach(), batch["y"], self.only, batch["signs"])
         h = nets["concept"].h[0]
-        return penalise(lambda a: main.back(a, main.cut_at), outputs["a"], h, m, self.aggregate).mean()
+        each = penalise(lambda a: main.back(a, main.cut_at), outputs["a"], h, m, self.aggregate)
+        return weighted_mean(each, batch)
 
     def compare_gradients(self, setting, generator, start: Tensors, train: Tensors) -> float:
         """The norm of the cross-entropy's gradient over the penalty's, where training starts, on the first examples."""
-        nets = objective(Replica(self, setting, 0), start).nets
+        nets = objective(Replica(self, setting, 0), start).train().nets
         size = min(FIRST, len(train["y"]))
         batch = setting.dataset.shown({name: tensor[:size] for name, tensor in train.items()})
         batch = cast(batch | self.fresh_columns(size, setting.dataset, generator), setting.numerics)

@@ -60,7 +60,7 @@ class Reasoned(Continued):
             each = (gradient**2 * mask[:, None]).flatten(1).sum(1)
         else:
             each = torch.cosine_similarity(gradient.sum(1).abs().flatten(1), mask.flatten(1), dim=1)
-        return weighted_mean(error(outputs["logits"], batch["y"]), batch) + self.lam * each.mean()
+        return weighted_mean(error(outputs["logits"], batch["y"]), batch) + self.lam * weighted_mean(each, batch)
 
     def differentiate(self, nets, x: Tensor) -> Tensor:
         """The gradient of sum_k log p_k ("squared"), or of their mean, of each example."""

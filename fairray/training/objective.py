@@ -165,7 +165,7 @@ def chunks(dataset: Dataset, batch: Tensors) -> Iterator[Tensors]:
 
 
 def generator(replica: Replica, purpose: str) -> torch.Generator:
-    """The replica's own stream of random numbers, which no other replica or purpose shares."""
+    """The replica's own stream of random numbers, which no other purpose shares, and no stage with another `stream`."""
     return torch.Generator().manual_seed(_derived(replica, purpose))
 
 
@@ -188,5 +188,5 @@ def cast(tensors: Tensors, numerics: Numerics) -> Tensors:
 
 
 def _derived(replica: Replica, purpose: str) -> int:
-    text = f"{replica.seed} {replica.stage.name} {purpose}"
+    text = f"{replica.seed} {replica.stage.stream} {purpose}"
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7])
