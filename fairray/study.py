@@ -159,6 +159,7 @@ class Study:
     def objectives_of(self, task: str) -> list[Measure]:
         """The objectives that suit a task."""
         data = dataset(self.tasks[task])
+        evaluation.metrics()  # so that they are known by their names
         return [m for name in self.objectives if (m := find(name)).suits(data.problem, bool(data.covariate))]
 
     def datasets(self) -> dict[str, Dataset]:

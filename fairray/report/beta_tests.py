@@ -108,13 +108,13 @@ def _tabulate(tests: Sequence[BetaTest]) -> Frame:
     rows = [
         _row(test, unit, mean) for test in tests for unit, mean in (("seeds", test.seeds), ("theta_0", test.starts))
     ]
-    cells, numbers = (pd.DataFrame([row[i] for row in rows]).fillna("") for i in (0, 1))
+    cells, numbers = (pd.DataFrame([row[i] for row in rows]) for i in (0, 1))
     caption = (
         "Differences with 95 % t-intervals and tests. Unit: the models of one theta_0, paired by seed, or theta_0. "
         "p one-sided: in the difference's direction; Welch, ranks (Mann-Whitney) and signs (random flips) are "
         "two-sided, over the models of one theta_0; d is Cohen's of pairs, delta Cliff's."
     )
-    return Frame("beta_tests", cells, numbers, caption)
+    return Frame("beta_tests", cells.fillna(""), numbers, caption)
 
 
 def _row(test: BetaTest, unit: str, mean: Mean) -> tuple[dict[str, str], dict[str, object]]:
