@@ -372,8 +372,8 @@ def test_dollar_street_homes_with_few_images(street, capsys):
     ) as error:
         load("dollar_street", **arguments)
     assert "minimum: NUMBER" in error.value.cure
-    assert len(load("dollar_street", minimum=3, **arguments).groups) == 3
-    assert "1 of 4 homes have fewer than 3 images" in capsys.readouterr().err
+    assert len(load("dollar_street", minimum=9, **arguments).groups) == 3
+    assert "1 of 4 homes have fewer than 9 images" in capsys.readouterr().err
     with pytest.raises(BadInput, match="a slope needs at least 3"):
         load("dollar_street", minimum=20, **arguments)
 
