@@ -15,6 +15,7 @@ import argcomplete
 
 from fairray import catalogue
 from fairray.errors import BadInput, unknown
+from fairray.words import write_count
 
 if TYPE_CHECKING:
     from fairray.study import Study
@@ -47,7 +48,7 @@ def run_script(file: str) -> None:
 
 def _run_command(arguments: Sequence[str] | None) -> int:
     parser = _parser()
-    argcomplete.autocomplete(parser)
+    _Finder()(parser)
     options, rest = parser.parse_known_args(arguments)  # key=value may stand before and after --scale
     if wrong := [text for text in rest if text.startswith("-") or not hasattr(options, "overrides")]:
         parser.error(f"unrecognized arguments: {' '.join(wrong)}")
@@ -101,6 +102,16 @@ def _add_study(parser: argparse.ArgumentParser, required: bool) -> None:
     _complete(scale, lambda options: catalogue.scales())
 
 
+class _Finder(argcomplete.CompletionFinder):
+    """Completes key=value behind an option as well, where argparse takes no more of them, but `_run_command` does."""
+
+    def collect_completions(self, active_parsers, parsed_args, cword_prefix):
+        parser = active_parsers[-1]
+        if not parser.active_actions:  # neither an option waits for its value, nor an argument before these
+            parser.active_actions = [action for action in parser._actions if action.dest == "overrides"]
+        return super().collect_completions(active_parsers, parsed_args, cword_prefix)
+
+
 def _complete(action: argparse.Action, words: Callable[[argparse.Namespace], Iterable[str]]) -> None:
     """Let the shell complete an argument by words, given the arguments before it."""
     action.completer = lambda parsed_args, **_: words(parsed_args)  # type: ignore[attr-defined]
@@ -141,8 +152,9 @@ def _plan(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(asdict(planned), indent=1))
         return 0
-    print(f"{planned.trials} trials, {planned.trials_stored} stored, {planned.trials - planned.trials_stored} to run")
-    print(f"{planned.stages} stages, {planned.stages_stored} stored; {planned.shared} are shared by several trials")
+    trials, stages = write_count(planned.trials, "trial"), write_count(planned.stages, "stage")
+    print(f"{trials}, {planned.trials_stored} stored, {planned.trials - planned.trials_stored} to run")
+    print(f"{stages}, {planned.stages_stored} stored; {planned.shared} shared by several trials")
     for arm in planned.arms:
         print(f"  {arm.task:<12} {arm.method:<16} {arm.points:>3} points {arm.runs:>4} runs "
               f"{arm.stages - arm.stored:>4} of {arm.stages} stages to compute")  # fmt: skip
@@ -165,7 +177,7 @@ def _run(options: argparse.Namespace) -> int:
 
     study = _load(options)
     outcome = run_study(study)
-    print(f"{outcome.computed} trials computed, {outcome.seconds:.0f} s", file=sys.stderr)
+    print(f"{write_count(outcome.computed, 'trial')} computed, {outcome.seconds:.0f} s", file=sys.stderr)
     for pack, error in outcome.failures:
         print(f"failed: {', '.join(label([trial]) for trial in pack)}\n{error}", file=sys.stderr)
     _show_report(outcome.files, outcome.broken)
@@ -177,14 +189,15 @@ def _run(options: argparse.Namespace) -> int:
 
 def _report(options: argparse.Namespace) -> int:
     from fairray.launch.planning import open_results
-    from fairray.report import write_report
+    from fairray.report import load_sections, write_report
 
     study = _load(options)
     study.check()
+    sections = load_sections(study)
     results = open_results(study)
     if results is None:
         raise BadInput(f"study {study.name}", "nothing of it is stored yet", f"fairray run {study.name}")
-    files, broken = write_report(results)
+    files, broken = write_report(results, sections)
     _show_report(files, broken)
     return 1 if broken else 0
 

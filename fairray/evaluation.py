@@ -58,10 +58,10 @@ def metrics(problem: Problem | None = None, covariate: bool = False) -> dict[str
 
 
 def measure_all(
-    seen: Predictions, functions: Iterable[Metric], groups: tuple[str, ...], **place: Any
+    predictions: Predictions, functions: Iterable[Metric], groups: tuple[str, ...], **place: Any
 ) -> list[pd.DataFrame]:
     """The records of metrics of one replica's predictions. place: what they are of, besides a group."""
-    values = {function.__name__: function(seen)[0] for function in functions}
+    values = {function.__name__: function(predictions)[0] for function in functions}
     whole = {name: value for name, value in values.items() if not value.ndim}
     by_group = {name: value for name, value in values.items() if value.ndim}
     return [rows(whole, **place), rows(by_group, group=[*groups], **place)]

@@ -55,8 +55,8 @@ def find_matrices(results: Results) -> Iterator[Matrix]:
     suppressed = rows["task"].map({task: getattr(member, "protected", None) for task, member in datasets.items()})
     rows = rows[suppressed.isna() | (rows["view"] == suppressed) | (rows["view"] == rows["preserved"])]
     for (family, arm), part in rows.groupby(["family", "arm"], sort=False):
-        tasks = _tasks(results, str(family))
-        means = part.groupby(["seed", "preserved", "view"])["value"].mean() / 100
+        tasks = _count_classes(results, str(family))
+        means = part.groupby(["seed", "preserved", "view"])["value"].mean()
         seeds = sorted(part["seed"].unique())
         cells = pd.MultiIndex.from_product([seeds, tasks, tasks])
         if cells.isin(means.index).all():
@@ -64,7 +64,7 @@ def find_matrices(results: Results) -> Iterator[Matrix]:
             yield Matrix(str(family), str(arm), tasks, accuracy, seeds)
 
 
-def _tasks(results: Results, family: str) -> dict[str, int]:
+def _count_classes(results: Results, family: str) -> dict[str, int]:
     """The tasks of a family in the order in which the study names them, and how many classes each has."""
     data = [dataset(member) for task, member in results.study.tasks.items() if results.study.families[task] == family]
     order = dict.fromkeys([one.target for one in data] + [name for one in data for name in one.tasks])

@@ -1,7 +1,7 @@
 """Measures: what a number in the records is called, its unit, which way is better, and which problems have it.
 
-Each is declared where it is made: `@measure(...)` on a metric, `measures = (Measure(...), ...)` in a stage. Records
-hold values as measured; the unit says how they are printed.
+Each is declared where it is made: `@measure(...)` on a metric, `measures = (Measure(...), ...)` in a stage. Records,
+and all that is computed of them, hold values as measured; `Unit` is the one place that turns them into printed ones.
 """
 
 from collections.abc import Callable
@@ -30,6 +30,15 @@ class Unit:
     factor: float = 1.0
     decimals: int = 4
     digits: int = 2
+
+    def express(self, value: Any) -> Any:
+        """A measured value in this unit; likewise each of an array or a series."""
+        return value * self.factor
+
+    def write(self, value: float, sign: str = "") -> str:
+        """A value that is in this unit already, as text. sign: "+" shows a plus too."""
+        small = self.digits and 0 < abs(value) < 10 ** (self.digits - 1 - self.decimals)
+        return f"{value:{sign}#.{self.digits}g}" if small else f"{value:{sign}.{self.decimals}f}"
 
 
 PERCENT = Unit(" (%)", 100.0, 2, 0)

@@ -8,7 +8,6 @@ from typing import Any
 import pandas as pd
 
 from fairray.data import Tensors
-from fairray.measures import find
 from fairray.members import label
 from fairray.records import headline
 from fairray.selection import best_trials
@@ -24,6 +23,8 @@ __all__ = ["Results"]
 class Results:
     """A study, the tidy records of its trials, and what they cost.
 
+    Values are as measured, as in the records. Only the paper's, `printed`, are in the units of print, and stay so: the
+    report turns ours into those where it prints them (`measures.Unit`).
     made: by uid, how each stored stage came to be (its spec's "made"). read: gives what is stored, by uid.
     """
 
@@ -35,39 +36,39 @@ class Results:
 
     @cached_property
     def chosen(self) -> dict[tuple[str, str], Trial]:
-        """Of each (task, arm) the trial that validation data choose."""
+        """The trial that validation data choose, by (task, arm)."""
         trials = {(trial.task, trial.arm, trial.uid): trial for trial in self.trials}
         best = best_trials(self.records, self.study.objectives)
         return {(task, arm): trials[task, arm, uid] for (task, arm), uid in best.items()}
 
     @cached_property
     def test(self) -> pd.DataFrame:
-        """Test results of every trial: task, arm, trial, searched values, seed, and a column per metric, as printed."""
-        rows = _as_printed(headline(self.records).query("split == 'test'"))
+        """Test results of every trial: task, arm, trial, searched values, seed, and a column per metric."""
+        rows = headline(self.records).query("split == 'test'")
         keys = ["task", "arm", "trial", *self.searched, "seed"]
         return rows.set_index([*keys, "metric"])["value"].unstack("metric").reset_index()
 
     @cached_property
     def best(self) -> pd.DataFrame:
         """The rows of `test` that belong to chosen trials."""
-        return self._of_chosen(self.test)
+        return self._select_chosen(self.test)
 
     @cached_property
     def views(self) -> pd.DataFrame:
         """Test results of chosen trials under triggers, after defences and of probes, by what they are of, the view."""
-        rows = self._of_chosen(_as_printed(self.records.query("split == 'test' and sample.isna() and epoch.isna()")))
+        rows = self._select_chosen(self.records.query("split == 'test' and sample.isna() and epoch.isna()"))
         special = rows[rows[["trigger", "probed", "defence"]].notna().any(axis=1)]
         clean = headline(rows)
         clean = clean[clean["uid"].isin(special.loc[special["trigger"].notna(), "uid"])]
         clean = clean[clean["metric"].isin(special["metric"])].assign(trigger="clean")
         both = pd.concat([clean, special])
-        return both.assign(view=[self._view(row) for row in both.to_dict("records")])
+        return both.assign(view=[self._name_view(row) for row in both.to_dict("records")])
 
     @cached_property
     def per_image(self) -> pd.DataFrame:
         """Test results of chosen trials, a row for each image and measure, where a method measures single images."""
         rows = self.records.query("split == 'test' and sample.notna()")
-        return self._of_chosen(_as_printed(rows)).assign(view=rows["defence"])
+        return self._select_chosen(rows).assign(view=rows["defence"])
 
     def tensors(self, task: str, arm: str) -> Tensors:
         """What the chosen trial's last stage leaves besides records, of its first seed."""
@@ -77,7 +78,7 @@ class Results:
     def by_group(self) -> pd.DataFrame:
         """Test results of chosen trials by group."""
         rows = self.records.query("split == 'test' and group.notna() and trigger.isna() and model.isna()")
-        return self._of_chosen(_as_printed(rows))
+        return self._select_chosen(rows)
 
     def of(self, task: str, arm: str, rows: pd.DataFrame | None = None) -> pd.DataFrame:
         """The rows of `test`, or of the given ones, that belong to a method on a task."""
@@ -94,7 +95,7 @@ class Results:
         return metric in self.test and bool(self.of(task, arm, self.best)[metric].notna().any())
 
     def values(self, task: str, arm: str, metric: str) -> pd.Series:
-        """The chosen trial's test values as printed, by seed."""
+        """The chosen trial's test values, by seed."""
         return self.of(task, arm, self.best).set_index("seed")[metric]
 
     def interval(self, task: str, arm: str, metric: str) -> Interval:
@@ -108,24 +109,24 @@ class Results:
             return pd.DataFrame(columns=["task", "arm", "metric", "value"])
         return pd.read_csv(path, comment="#")
 
-    def print_of(self, task: str, arm: str, metric: str, **more: str) -> float | None:
+    def find_printed(self, task: str, arm: str, metric: str, **more: str) -> float | None:
         """What the paper prints for a method on a task, or on the one that ours stands for.
 
         An arm that it does not name is compared with the method whose variant it is. more: further columns.
         """
         of = self.study.printed_tasks.get(task, task)
         names = (arm, label(self.chosen[task, arm].method))
-        found = (self.printed_value(task=of, arm=name, metric=metric, **more) for name in names)
+        found = (self.look_up_printed(task=of, arm=name, metric=metric, **more) for name in names)
         return next((value for value in found if value is not None), None)
 
-    def printed_value(self, **wanted: str) -> float | None:
+    def look_up_printed(self, **wanted: str) -> float | None:
         """The printed number of which these columns say so."""
         if not set(wanted) <= set(self.printed):
             return None
         found = self.printed[(self.printed[list(wanted)] == pd.Series(wanted)).all(axis=1)]
         return float(found["value"].iloc[0]) if len(found) else None
 
-    def _view(self, row: Mapping[Any, Any]) -> str:
+    def _name_view(self, row: Mapping[Any, Any]) -> str:
         """What a special row is of, in words."""
         named = [row[column] for column in ("probed", "defence") if isinstance(row[column], str)]
         if named:
@@ -135,11 +136,6 @@ class Results:
             who = f"group {dataset(self.study.tasks[row['task']]).groups.index(row['group'])}"
         return f"{who}, {trigger}" if trigger == "clean" else f"{who}, trigger {trigger}"
 
-    def _of_chosen(self, rows: pd.DataFrame) -> pd.DataFrame:
+    def _select_chosen(self, rows: pd.DataFrame) -> pd.DataFrame:
         pairs = {(task, arm, trial.uid) for (task, arm), trial in self.chosen.items()}
         return rows[[key in pairs for key in zip(rows["task"], rows["arm"], rows["trial"], strict=True)]]
-
-
-def _as_printed(rows: pd.DataFrame) -> pd.DataFrame:
-    units = {metric: find(metric).unit.factor for metric in rows["metric"].unique()}
-    return rows.assign(value=rows["value"] * rows["metric"].map(units))

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import pandas as pd
 
 from fairray.matrices import find_matrices
-from fairray.measures import find
 from fairray.results import Results
 from fairray.statistics.intervals import mean_interval
 
@@ -13,12 +12,12 @@ __all__ = ["summarize"]
 
 
 def summarize(results: Results) -> dict[str, dict[str, float]]:
-    """Of each arm, numbers by name: mean over seeds as measured, 95 % interval and n, on test data by task.
+    """The numbers of each arm, by name: mean over seeds as measured, 95 % interval and n, on test data by task.
 
     The names of differences to the baseline, which are taken seed by seed, end in its name.
     """
     found: dict[str, dict[str, float]] = {}
-    values = {(name, arm): series for name, arm, series in (*_objectives(results), *_trust(results))}
+    values = {(name, arm): series for name, arm, series in (*_list_objectives(results), *_list_trust(results))}
     for (name, arm), own in values.items():
         numbers = found.setdefault(arm, {})
         numbers |= _describe(name, own)
@@ -28,14 +27,14 @@ def summarize(results: Results) -> dict[str, dict[str, float]]:
     return found
 
 
-def _objectives(results: Results) -> Iterator[tuple[str, str, pd.Series]]:
+def _list_objectives(results: Results) -> Iterator[tuple[str, str, pd.Series]]:
     for task, arm in results.chosen:
         for metric in results.study.objectives:
             if results.has(task, arm, metric):
-                yield f"{task}/test_{metric}", arm, results.values(task, arm, metric) / find(metric).unit.factor
+                yield f"{task}/test_{metric}", arm, results.values(task, arm, metric)
 
 
-def _trust(results: Results) -> Iterator[tuple[str, str, pd.Series]]:
+def _list_trust(results: Results) -> Iterator[tuple[str, str, pd.Series]]:
     for matrix in find_matrices(results):
         yield f"{matrix.family}/test_trust_matrix", matrix.arm, matrix.scores
 

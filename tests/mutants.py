@@ -130,6 +130,9 @@ MUTANTS = [
         ("records.py", ".isna().all(axis=1)]", ".isna().any(axis=1)]", "test_records.py"),
         ("records.py", "np.tile(np.asarray(of), len(numbers))", "np.repeat(np.asarray(of), len(numbers))", "test_records.py"),
         ("measures.py", "if _known.setdefault(self.name, self) != self:", "if False:", "test_records.py"),
+        ("measures.py", "return value * self.factor", "return value", "test_report.py::test_results_are_as_measured_and_only_the_paper_s_as_printed"),
+        ("report/attack_verdict.py", "\"success\") == 1)", "\"success\") == 100)", "test_attack_report.py::test_the_verdict_is_of_images_that_both_methods_fool"),
+        ("report/defences.py", "1 - accuracy", "accuracy", "test_attack_report.py::test_defences_run_from_none_to_the_strongest"),
         ("measures.py", "Unit(\" (%)\", 100.0,", "Unit(\" (%)\", 1.0,", "test_report.py::test_the_average_is_over_tasks_and_then_over_seeds"),
         ("trial.py", "table[\"model\"] = replica.stage.model.name", "pass", "test_records.py"),
         ("trial.py", "trial.check()", "pass", "test_door.py"),
@@ -203,7 +206,7 @@ MUTANTS = [
         ("report/table.py", "if len(printed) == len(tasks) else None", "if printed else None", "test_report.py::test_the_average_is_over_tasks_and_then_over_seeds"),
         ("report/pareto.py", "sign * values[\"val\"][metric]", "sign * values[\"test\"][metric]", "test_report.py::test_the_front_is_of_validation_means_and_tells_test_values"),
         ("report/pareto.py", "find(metric).sign * values", "-find(metric).sign * values", "test_report.py::test_the_front_is_of_validation_means_and_tells_test_values"),
-        ("results.py", "query(\"split == 'test'\"))", "query(\"split == 'val'\"))", "test_report.py::test_the_best_cell_is_chosen_on_validation_data_and_judged_on_test_data"),
+        ("results.py", "headline(self.records).query(\"split == 'test'\")", "headline(self.records).query(\"split == 'val'\")", "test_report.py::test_the_best_cell_is_chosen_on_validation_data_and_judged_on_test_data"),
         ("defences.py", ".round() * r).clamp(max=255)", ".round() * r).clamp(max=256)", "test_defences.py"),
         ("defences.py", "quality=quality)", "quality=75)", "test_defences.py"),
     )

@@ -13,7 +13,7 @@ from fairray.methods.attack import Attack
 from fairray.records import DETAILS
 from fairray.report import gallery
 from fairray.report._exhibit import Exhibit
-from fairray.report._words import named, number, with_unit
+from fairray.report._words import name_metric, name_with_unit, write_value
 from fairray.stages import Artifact
 
 FOOLED = "#b3261e"
@@ -61,15 +61,14 @@ def classes(monkeypatch):
 
 
 def test_distances_are_printed_as_in_the_papers():
-    assert [with_unit(m) for m in ("lpips", "linf", "success", "ssim")] == [
+    assert [name_with_unit(m) for m in ("lpips", "linf", "success", "ssim")] == [
         "LPIPS (×1000)", "L∞", "success (%)", "1 - SSIM"
     ]  # fmt: skip
-    assert named("saliency_l1") == "saliency L1"
-    assert [number(m, v) for m, v in (("lpips", 7.3), ("l1", 783.86), ("linf", 0.006), ("success", 99.78))] == [
-        "7.30", "783.86", "0.0060", "99.78"
-    ]  # fmt: skip
-    small = (("lpips", 0.0523), ("lpips", -0.1), ("saliency_ssim", 4.23e-5), ("success", 0.05), ("l1", 0.0))
-    assert [number(m, v, "+") for m, v in small] == ["+0.052", "-0.10", "+4.2e-05", "+0.05", "+0.00"]
+    assert name_metric("saliency_l1") == "saliency L1"
+    values = (("lpips", 0.0073), ("l1", 783.86), ("linf", 0.006), ("success", 0.9978))
+    assert [write_value(m, v) for m, v in values] == ["7.30", "783.86", "0.0060", "99.78"]
+    small = (("lpips", 5.23e-5), ("lpips", -1e-4), ("saliency_ssim", 4.23e-5), ("success", 0.0005), ("l1", 0.0))
+    assert [write_value(m, v, "+") for m, v in small] == ["+0.052", "-0.10", "+4.2e-05", "+0.05", "+0.00"]
 
 
 def test_the_table_is_over_images_of_their_means_over_seeds(tmp_path):
@@ -110,7 +109,7 @@ OURS = {"success": [1, 1, 1, 0], "lpips": [0.001, 0.002, 0.003, 0.9]}
 def test_the_verdict_is_of_images_that_both_methods_fool(rival, said):
     """The differences on the first three images; half an interval is 4.3027 / sqrt(3) times their deviation."""
     runs = attack("ours", seeds=(0,), **OURS), attack("b", [1, 1, 1, 1], seeds=(0,), lpips=rival)
-    text = text_of(report.AttackVerdict("ours", metrics=("lpips",), success=75.0)(results_of(*runs)))
+    text = text_of(report.AttackVerdict("ours", metrics=("lpips",), success=0.75)(results_of(*runs)))
     assert f"t: {said}" in text
     assert "on 3 images" in text
 
@@ -119,7 +118,7 @@ def test_a_smaller_rival_is_named_beside_one_that_is_not_clear():
     rivals = {"b": [0.002, 0.004, 0.006, 0], "c": [0.0, 0.0005, 0.001, 0], "d": [0.5, 0.6, 0.7, 0]}
     runs = [attack(arm, [1, 1, 1, 1], lpips=values) for arm, values in rivals.items()]
     results = results_of(attack("ours", **OURS), *runs)
-    text = text_of(report.AttackVerdict("ours", metrics=("lpips", "dists"), success=75.0)(results))
+    text = text_of(report.AttackVerdict("ours", metrics=("lpips", "dists"), success=0.75)(results))
     assert "no, ours has not the smallest LPIPS; smaller is that of c: " in text
     assert "no verdict on DISTS" in text
 

@@ -3,12 +3,15 @@
 import os
 import subprocess
 import sys
+import tomllib
 from dataclasses import fields
 from importlib.metadata import EntryPoint, version
+from pathlib import Path
 
 import pytest
 import smoke
 
+import fairray
 from fairray import catalogue, config, evaluation, members
 from fairray.cli import main
 
@@ -39,6 +42,8 @@ def completing(line, file):
         ("fairray run bade_back", {"bade_backbones "}),
         ("fairray run bade_benchmarks --scale ", {"paper", "small", "smoke"}),
         ("fairray run bade_benchmarks seeds=3 se", {"seeds=", "search=", "searches="}),
+        ("fairray run bade_benchmarks --scale smoke se", {"seeds=", "search=", "searches="}),
+        ("fairray plan bade_benchmarks seeds=3 --json --scale smoke sea", {"search=", "searches="}),
     ],
 )
 def test_the_shell_completes(line, answers, tmp_path):
@@ -81,6 +86,15 @@ def test_an_installed_member_is_described_without_its_package(tmp_path, monkeypa
     monkeypatch.setattr(catalogue, "installed", lambda family: points)
     described = catalogue.describe("methods")
     assert (described["a"], described["b"]) == ("A method of another package.", "")
+
+
+def test_the_version_stands_once():
+    """In the code: the package is built with what stands there."""
+    project = tomllib.loads((Path(fairray.__file__).parents[1] / "pyproject.toml").read_text())
+    assert project["project"]["dynamic"] == ["version"]
+    assert "version" not in project["project"]
+    assert project["tool"]["hatch"]["version"] == {"path": "fairray/__init__.py"}
+    assert fairray.__version__ == version("fairray")
 
 
 def test_version(capsys):

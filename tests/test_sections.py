@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from mlflow import MlflowClient
 
 from fairray import catalogue, config, members, report
+from fairray.cli import main
 from fairray.errors import BadInput
 from fairray.records import join
 
@@ -46,8 +47,8 @@ class Says:
 def write(tmp_path):
     """Writes a page of these sections; gives its text, the files' names and the failures."""
 
-    def go(*sections):
-        study = config.load(smoke.ARGUMENTS[0], "smoke", smoke.ARGUMENTS[3:])
+    def go(*sections, seeds=2):
+        study = config.load(smoke.ARGUMENTS[0], "smoke", [*smoke.ARGUMENTS[3:], f"seeds={seeds}"])
         results = report.Results(study, join([]), [], {})
         files, failures = report.write(results, sections, tmp_path)
         return files[0].read_text(), [file.name for file in files], failures
@@ -97,6 +98,49 @@ def test_a_script_without_sections_is_told_so(tmp_path, monkeypatch):
     monkeypatch.setattr(catalogue, "script", lambda name: script)
     with pytest.raises(BadInput, match="it names no sections"):
         report.load_sections(SimpleNamespace(name="bare"))
+
+
+UNTITLED = """
+from dataclasses import dataclass
+
+from fairray import report
+
+
+@dataclass(frozen=True)
+class Untitled:
+    def __call__(self, results):
+        return ()
+"""
+
+
+@pytest.mark.parametrize(
+    ("sections", "said"),
+    [
+        ("[]", "it names no sections"),
+        ("report.Table()", "it names no sections"),
+        ("(report.Table,)", r"sections\[0\]: it is <class .*Table"),
+        ("(report.Table(), 'verdict')", r"sections\[1\]: it is 'verdict'"),
+        ("(Untitled(),)", r"sections\[0\]: it is Untitled\(\)"),
+        ("(report.Table('odds'),)", r"sections\[0\]\.metrics: got 'odds'"),
+    ],
+)
+def test_wrong_sections_are_told_before_anything_runs(sections, said, tmp_path, monkeypatch, capsys):
+    script = tmp_path / f"{tmp_path.name}.py"  # a file of one name is loaded once
+    script.write_text(f"{UNTITLED}\nsections = {sections}\n")
+    monkeypatch.setattr(catalogue, "script", lambda name: script)
+    arguments = [*smoke.ARGUMENTS, "launch=local", f"launch.output={tmp_path / 'runs'}"]
+    for command in ("run", "doctor"):
+        code = main([command, *arguments])
+        assert code == (2 if command == "run" else 1)
+        told = "".join(capsys.readouterr())
+        assert re.search(said, told)
+        assert str(script) in told
+    assert not list((tmp_path / "runs").rglob("spec.json"))
+
+
+def test_one_seed_is_not_some(write):
+    assert "Scale smoke, 1 seed." in write(seeds=1)[0]
+    assert "Scale smoke, 2 seeds." in write()[0]
 
 
 def test_there_is_no_other_section():

@@ -15,7 +15,7 @@ from fairray.cli import main
 from fairray.launch import local, planning
 from fairray.launch import study as launch_study
 from fairray.launch.planning import stored_records
-from fairray.launch.rounds import packed
+from fairray.launch.rounds import make_packs
 from fairray.launch.tracking import Mirror
 from fairray.records import headline
 from fairray.store import Store
@@ -152,10 +152,10 @@ def test_records_are_tidy(run, study):
 
 
 def test_packs_keep_every_slot_busy(study):
-    asked = planning.asked(study(), Store("/nowhere")).trials
-    assert all(len(pack) == 1 for pack in packed(asked, slots=2, most=25))
+    asked = planning.list_asked(study(), Store("/nowhere")).trials
+    assert all(len(pack) == 1 for pack in make_packs(asked, slots=2, most=25))
     many = asked[-5:] * 20
-    packs = packed(many, slots=2, most=25)
+    packs = make_packs(many, slots=2, most=25)
     assert max(map(len, packs)) == 12
     assert sum(map(len, packs)) == 100
     assert len({(pack[0].task, pack[0].arm) for pack in packs}) == 1

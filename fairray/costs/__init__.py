@@ -40,7 +40,7 @@ def between(cost: Cost, x0: Tensor, x: Tensor) -> Tensor:
 
 
 def gradient(cost: Cost, reference: Reference, x: Tensor) -> Tensor:
-    """Of the cost with respect to x: the cost's own where it has one, else by automatic differentiation."""
+    """The gradient of the cost at x: the cost's own where it has one, else by automatic differentiation."""
     own = getattr(cost, "gradient", None)
     if own is not None:
         return own(reference, x)

@@ -36,13 +36,13 @@ class SsimHessian(NamedTuple):
         return self.windows.adjoint(self.means * self.windows(v)).addcmul_(self.pixels, v)
 
     def dense(self) -> Tensor:
-        """With axes (..., pixel, pixel), pixels row by row."""
+        """H as matrices, with axes (..., pixel, pixel), pixels row by row."""
         rows, columns = (self.windows.matrix(length, self.pixels) for length in self.pixels.shape[-2:])
         w = torch.kron(rows, columns)
         return w.mT @ (self.means.flatten(-2)[..., None] * w) + torch.diag_embed(self.pixels.flatten(-2))
 
     def systems(self) -> Self:
-        """With one axis (system) in the place of those before the height."""
+        """The same H with one axis (system) in the place of those before the height."""
         means, pixels, diagonal = (each.flatten(end_dim=-3) for each in self[1:])
         return self._replace(means=means, pixels=pixels, diagonal=diagonal)
 
@@ -53,7 +53,7 @@ class SsimHessian(NamedTuple):
 
 
 class _State(NamedTuple):
-    """Of conjugate gradients; axis 0 is the system."""
+    """How far conjugate gradients have come; axis 0 is the system."""
 
     x: Tensor
     residual: Tensor

@@ -12,7 +12,7 @@ from fairray.costs._weights import Part
 from fairray.errors import BadInput
 from fairray.networks._images import IMAGENET
 
-__all__ = ["CHANNELS", "TRUNK", "Net", "maps", "normalised", "unit"]
+__all__ = ["CHANNELS", "TRUNK", "Net", "maps", "normalise", "unit"]
 
 Net = Literal["alex", "vgg"]
 Pool = Callable[[Tensor], Tensor]
@@ -90,7 +90,7 @@ def maps(net: Net, trunk: dict[str, Tensor], x: Tensor, pool: Pool | None = None
         problem = f"images have {x.shape[-2]} x {x.shape[-1]} px, {net} needs at least {SMALLEST[net]} px"
         raise BadInput("perceptual cost", problem, "resize the images, or take SSIM as the cost")
     pool = pool or POOLS[net]
-    x = normalised(rgb(x))
+    x = normalise(rgb(x))
     found = []
     for conv in LAYERS[net]:
         weight, bias = (trunk[f"features.{conv.layer}.{name}"] for name in ("weight", "bias"))
@@ -105,7 +105,7 @@ def unit(features: Tensor) -> Tensor:
     return features / (torch.linalg.vector_norm(features, dim=1, keepdim=True) + EPSILON)
 
 
-def normalised(x: Tensor) -> Tensor:
+def normalise(x: Tensor) -> Tensor:
     """RGB in [0, 1] less ImageNet's mean, over its standard deviation."""
     mean, std = (x.new_tensor(each).view(3, 1, 1) for each in IMAGENET)
     return (x - mean) / std

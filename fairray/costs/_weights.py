@@ -1,7 +1,6 @@
 """Finds published weights and reads them; they are never made up."""
 
 import os
-import pickle
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -10,10 +9,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from fairray.arrays import load_arrays
 from fairray.errors import BadInput
 from fairray.identity import content, field_values
 
@@ -60,7 +59,7 @@ def load(parts: Sequence[Part], given: Path | None, like: Tensor) -> list[Tensor
     given: see `find`. Raises BadInput where a file is missing, or is not what it should be.
     """
     found = zip(parts, find(parts, given), strict=True)
-    return [_loaded(file, part, like.device, like.dtype) for part, file in found]
+    return [_load_part(file, part, like.device, like.dtype) for part, file in found]
 
 
 def find(parts: Sequence[Part], given: Path | None) -> list[File]:
@@ -71,36 +70,36 @@ def find(parts: Sequence[Part], given: Path | None) -> list[File]:
     nowhere, or `given` has none of them.
     """
     if given is None:
-        return [_found(part, _places()) for part in parts]
+        return [_find_part(part, _list_places()) for part in parts]
     given = Path(given)
     serves = [_serves(given, part) for part in parts]
     if not any(serves):
-        raise _nowhere(parts, given)
-    return [_found(part, [given] if own else _places()) for part, own in zip(parts, serves, strict=True)]
+        raise _explain_lack(parts, given)
+    return [_find_part(part, [given] if own else _list_places()) for part, own in zip(parts, serves, strict=True)]
 
 
-def _found(part: Part, places: Iterable[Path]) -> File:
+def _find_part(part: Part, places: Iterable[Path]) -> File:
     for place in places:
-        for path in _files(place, part):
-            return _file(path)
-    raise _nowhere([part], None)
+        for path in _find_files(place, part):
+            return _stamp(path)
+    raise _explain_lack([part], None)
 
 
-def _file(path: Path) -> File:
+def _stamp(path: Path) -> File:
     stat = path.stat()
     return File(path, stat.st_mtime_ns, stat.st_size)
 
 
-def _places() -> Iterator[Path]:
-    yield from _own()
+def _list_places() -> Iterator[Path]:
+    yield from _find_folder()
     for package, inside in PACKAGED:
-        root = _package(package)
+        root = _find_package(package)
         if root is not None:
             yield root / inside
     yield Path(torch.hub.get_dir()) / "checkpoints"
 
 
-def _own() -> Iterator[Path]:
+def _find_folder() -> Iterator[Path]:
     """The user's folder of weights, if there is one."""
     if VARIABLE in os.environ:
         folder = Path(os.environ[VARIABLE])
@@ -112,7 +111,7 @@ def _own() -> Iterator[Path]:
 
 
 @cache
-def _package(name: str) -> Path | None:
+def _find_package(name: str) -> Path | None:
     """Where an installed package lies, without importing it; None where it is not installed."""
     spec = find_spec(name)
     return Path(spec.origin).parent if spec is not None and spec.origin else None
@@ -126,18 +125,18 @@ def key(member: Any, parts: Sequence[Part]) -> dict[str, Any]:
     """
     given = None if member.weights is None else Path(member.weights)
     if given is not None and not any(_serves(given, part) for part in parts):
-        raise _nowhere(parts, given)
-    own = [content(path) for part in parts for path in islice(_users(part, given), 1)]
+        raise _explain_lack(parts, given)
+    own = [content(path) for part in parts for path in islice(_find_own(part, given), 1)]
     return {**field_values(member), "weights": own or None}
 
 
-def _users(part: Part, given: Path | None) -> Iterator[Path]:
+def _find_own(part: Part, given: Path | None) -> Iterator[Path]:
     """The user's own files of a part, the one that counts first."""
-    places = [given] if given is not None and _serves(given, part) else [*_own()]
-    return (path for place in places for path in _files(place, part))
+    places = [given] if given is not None and _serves(given, part) else [*_find_folder()]
+    return (path for place in places for path in _find_files(place, part))
 
 
-def _files(place: Path, part: Part) -> Iterator[Path]:
+def _find_files(place: Path, part: Part) -> Iterator[Path]:
     candidates = [place] if place.is_file() else [place / name for name in part.files]
     return (path for path in candidates if path.is_file())
 
@@ -145,11 +144,11 @@ def _files(place: Path, part: Part) -> Iterator[Path]:
 def _serves(given: Path, part: Part) -> bool:
     """Whether a part is to be read from there; a file serves the parts of which it has any tensor."""
     if given.is_file() and part.shapes:
-        return any(name in _read(_file(given)) for name, _ in part.shapes)
-    return any(True for _ in _files(given, part))
+        return any(name in _read(_stamp(given)) for name, _ in part.shapes)
+    return any(True for _ in _find_files(given, part))
 
 
-def _nowhere(parts: Sequence[Part], given: Path | None) -> BadInput:
+def _explain_lack(parts: Sequence[Part], given: Path | None) -> BadInput:
     what = " or ".join(part.what for part in parts)
     if given is not None and not given.exists():
         return BadInput(str(given), f"there is no such file or folder, {what} was expected", parts[-1].cure)
@@ -158,13 +157,13 @@ def _nowhere(parts: Sequence[Part], given: Path | None) -> BadInput:
 
 
 @lru_cache(KEPT)
-def _loaded(file: File, part: Part, device: torch.device, dtype: torch.dtype) -> Tensors:
+def _load_part(file: File, part: Part, device: torch.device, dtype: torch.dtype) -> Tensors:
     """Cached, since a cost is called at every step of an attack."""
     found = _read(file)
-    return {name: _checked(file.path, part, name, shape, found).to(device, dtype) for name, shape in part.shapes}
+    return {name: _check_shape(file.path, part, name, shape, found).to(device, dtype) for name, shape in part.shapes}
 
 
-def _checked(path: Path, part: Part, name: str, shape: tuple[int, ...], found: Tensors) -> Tensor:
+def _check_shape(path: Path, part: Part, name: str, shape: tuple[int, ...], found: Tensors) -> Tensor:
     """A tensor in the shape that was asked for; some publications leave axes of size 1 out."""
     if name not in found:
         raise BadInput(str(path), f"{part.what}: {name} is missing", part.cure)
@@ -180,7 +179,9 @@ def _read(file: File) -> Tensors:
     """Every tensor of a file by its name in torchvision or in LPIPS."""
     path = file.path
     try:
-        found = _pickled(path) if path.suffix == ".ckpt" else torch.load(path, map_location="cpu", weights_only=True)
+        found = (
+            _read_pickle(path) if path.suffix == ".ckpt" else torch.load(path, map_location="cpu", weights_only=True)
+        )
     except Exception as error:  # a damaged file fails in as many ways as there are bytes
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise BadInput(str(path), f"it cannot be read as weights: {reason}", "download or copy it again") from error
@@ -189,10 +190,9 @@ def _read(file: File) -> Tensors:
     return found
 
 
-def _pickled(path: Path) -> Tensors:
+def _read_pickle(path: Path) -> Tensors:
     """A trunk and its LPIPS heads as nested dicts of arrays; kernels have the axes (height, width, in, out)."""
-    with path.open("rb") as file:
-        arrays = _Arrays(file).load()
+    arrays = load_arrays(path)
     named: Tensors = {}
     for trunk, places_of in TRUNKS.items():
         for i, layer in arrays.get(trunk, {}).items():
@@ -204,21 +204,3 @@ def _pickled(path: Path) -> Tensors:
             weight = torch.tensor(head["Conv_0"]["kernel"]).permute(3, 2, 0, 1).contiguous()
             named[f"lin{name.removeprefix('NetLinLayer_')}.model.1.weight"] = weight
     return named
-
-
-ADMITTED: dict[tuple[str, str], Any] = {
-    ("numpy.core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
-    ("numpy._core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
-}
-
-
-class _Arrays(pickle.Unpickler):
-    """Reads pickled numpy arrays in plain containers, and refuses all else: a pickle can run any code."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        try:
-            return ADMITTED[module, name]
-        except KeyError:
-            raise pickle.UnpicklingError(f"{module}.{name} is not part of an array") from None

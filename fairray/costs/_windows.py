@@ -64,11 +64,11 @@ class Windows:
     def _along(self, axis: int, x: Tensor, transposed: bool = False) -> Tensor:
         pixels = x.shape[axis] + self._lost * transposed
         if x.device.type == "cpu" and pixels > max(BANDED, self.size):
-            return self._summed(axis, self._padded(axis, x, transposed))
+            return self._sum_shifted(axis, self._pad(axis, x, transposed))
         matrix = self.matrix(pixels, x).mT if transposed else self.matrix(pixels, x)
         return x @ matrix.mT if axis == -1 else matrix @ x
 
-    def _summed(self, axis: int, padded: Tensor) -> Tensor:
+    def _sum_shifted(self, axis: int, padded: Tensor) -> Tensor:
         first, *weights = _kernel(self).tolist()
         length = padded.shape[axis] - self.size + 1
         total = padded.narrow(axis, 0, length) * first
@@ -76,7 +76,7 @@ class Windows:
             total.add_(padded.narrow(axis, start, length), alpha=weight)
         return total
 
-    def _padded(self, axis: int, x: Tensor, transposed: bool) -> Tensor:
+    def _pad(self, axis: int, x: Tensor, transposed: bool) -> Tensor:
         radius = self.size // 2
         if self.padding == "reflect":
             edges = x.narrow(axis, 0, radius), x.narrow(axis, x.shape[axis] - radius, radius)

@@ -75,7 +75,7 @@ def _l2_pool(x: Tensor) -> Tensor:
 
 
 def _similarity(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Of the means and of the structure of two maps, each with axes (image, channel)."""
+    """How alike the means and the structure of two maps are, each with axes (image, channel)."""
     mean_x, mean_y = (f.mean((2, 3)) for f in (x, y))
     x, y = x - mean_x[:, :, None, None], y - mean_y[:, :, None, None]
     luminance = (2 * mean_x * mean_y + C1) / (mean_x.square() + mean_y.square() + C1)

@@ -1,6 +1,6 @@
 """PieAPP v0.1: Prashnani et al., PieAPP: Perceptual Image-Error Assessment through Pairwise Preference (CVPR 2018).
 
-Its weights may not be passed on; `fresh`, `preference_step` and `save` train one's own.
+Its weights may not be passed on; `initialise`, `preference_step` and `save` train one's own.
 """
 
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class Network(nn.Module):
         self.ref_score_subtract = nn.Linear(1, 1)
 
     def features(self, patches: Tensor) -> tuple[Tensor, Tensor]:
-        """Of patches in 0..255, (patch, 3, 64, 64): those of all scales and the coarsest, (patch, feature)."""
+        """The features of patches in 0..255, (patch, 3, 64, 64): of all scales, and the coarsest, (patch, feature)."""
         x, found = patches, []
         for i in range(1, len(CHANNELS) + 1):
             x = getattr(self, f"conv{i}")(x).relu()
@@ -111,10 +111,10 @@ class PieApp:
 
     def _network(self, like: Tensor) -> Network:
         (file,) = find((_part(self.width),), self.weights)
-        return _loaded(file, self.width, like.device, like.dtype)
+        return _load_network(file, self.width, like.device, like.dtype)
 
 
-def fresh(width: float, seed: int) -> Network:
+def initialise(width: float, seed: int) -> Network:
     """An untrained network: He's initialisation, and weights of patches about 1."""
     network = _shape(width).to_empty(device="cpu")
     generator = torch.Generator().manual_seed(seed)
@@ -183,7 +183,7 @@ def _part(width: float) -> Part:
 
 
 @lru_cache(1)
-def _loaded(file: File, width: float, device: torch.device, dtype: torch.dtype) -> Network:
+def _load_network(file: File, width: float, device: torch.device, dtype: torch.dtype) -> Network:
     network = _shape(width)
     (state,) = load((_part(width),), file.path, torch.empty(0, device=device, dtype=dtype))
     network.load_state_dict(state, assign=True)

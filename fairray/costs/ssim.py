@@ -55,7 +55,7 @@ class Ssim:
 
     def prepare(self, x0: Tensor) -> Reference:
         """What is compared of the images x0, and its mean and variance in each window."""
-        compared = self._compared(x0)
+        compared = self._select_channels(x0)
         return compared, *self._moments(compared)
 
     def __call__(self, reference: Reference, x: Tensor) -> Tensor:
@@ -64,17 +64,17 @@ class Ssim:
         return (terms.light + terms.contrast - terms.light * terms.contrast).mean((1, 2, 3))
 
     def gradient(self, reference: Reference, x: Tensor) -> Tensor:
-        """Of each image's cost, with the axes of x."""
+        """The gradient of each image's cost, with the axes of x."""
         t = self._terms(reference, x)
         of_light = 2 * (1 - t.contrast) * (t.shift - t.light * t.mean) / t.light_scale
         of_square = (1 - t.light) / t.contrast_scale
         of_shift = of_light + 2 * of_square * (t.contrast * t.mean - t.shift)
         adjoint = self._windows.adjoint
-        squares = t.difference * adjoint(of_square) - self._compared(x) * adjoint(of_square * t.contrast)
+        squares = t.difference * adjoint(of_square) - self._select_channels(x) * adjoint(of_square * t.contrast)
         return self._onto_channels((adjoint(of_shift) + 2 * squares) / t.mean[0].numel(), x)
 
     def hessian(self, x0: Tensor) -> SsimHessian:
-        """Of the cost with respect to x, at x = x0, where its gradient is 0.
+        """The Hessian of the cost with respect to x, at x = x0, where its gradient is 0.
 
         Raises BadInput for the luminance of RGB images: most changes of colour cost nothing.
         """
@@ -96,7 +96,7 @@ class Ssim:
         return mean, self._windows(x**2) - mean**2
 
     def _terms(self, reference: Reference, x: Tensor) -> _Terms:
-        compared = self._compared(x)
+        compared = self._select_channels(x)
         x0, mean0, variance0 = reference
         shift, spread = self._moments(compared - x0)
         mean, variance = self._moments(compared)
@@ -105,7 +105,7 @@ class Ssim:
         light, contrast = shift**2 / light_scale, spread / contrast_scale
         return _Terms(compared - x0, shift, mean, light, light_scale, contrast, contrast_scale)
 
-    def _compared(self, x: Tensor) -> Tensor:
+    def _select_channels(self, x: Tensor) -> Tensor:
         return grey(x) if self.grey else x
 
     def _onto_channels(self, gradient: Tensor, x: Tensor) -> Tensor:

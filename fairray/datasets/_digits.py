@@ -17,7 +17,7 @@ def load_digits(source: Source, folder: Path | None, seed: int) -> Dataset:
     return (Digits5k(seed=seed) if source == "digits5k" else Mnist(folder=folder, seed=seed)).load()
 
 
-def painted(x: torch.Tensor, ink: torch.Tensor, ground: torch.Tensor) -> torch.Tensor:
+def paint(x: torch.Tensor, ink: torch.Tensor, ground: torch.Tensor) -> torch.Tensor:
     """Bytes with the axes of x, (image, RGB, height, width), where white has become ink and black ground.
 
     ink, ground: with axes (image, RGB) or (RGB,), from 0 to 255.

@@ -66,7 +66,7 @@ def leave_out(folder: Path, bad: dict[str, str], total: int, corrupt: Corrupt) -
     print(f"left out: {folder / name}: {text}", file=sys.stderr)
 
 
-def given(folder: Path | None, name: str, what: str) -> Path:
+def check_folder(folder: Path | None, name: str, what: str) -> Path:
     """The folder of a data set; BadInput where it is none. what: the files that it holds."""
     if folder is None:
         raise BadInput(f"data set {name} (folder)", "no folder is given", f"set folder: DIR to where {what} lie")
@@ -75,7 +75,7 @@ def given(folder: Path | None, name: str, what: str) -> Path:
     return Path(folder)
 
 
-def stratified(strata: np.ndarray, shares: tuple[float, ...], seed: int, where: str) -> list[np.ndarray]:
+def split_by_stratum(strata: np.ndarray, shares: tuple[float, ...], seed: int, where: str) -> list[np.ndarray]:
     """Rows in random parts, each with its share of every stratum; the last part takes what is left."""
     if sum(shares) >= 1:
         raise BadInput(where, "no example is left to train on", "let the shares held out sum to less than 1")

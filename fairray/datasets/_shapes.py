@@ -77,7 +77,7 @@ def _cover(
 
 
 def _distance(corners: int, x: Tensor, y: Tensor, radius: float) -> Tensor:
-    """To a disc, or to the nearest edge's line of a regular polygon: negative inside."""
+    """How far it is to a disc, or to the nearest edge's line of a regular polygon: negative inside."""
     if not corners:
         return (x**2 + y**2).sqrt() - radius
     turns = [(2 * i + 1) * pi / corners for i in range(corners)]

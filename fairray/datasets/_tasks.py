@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from fairray.data import Tensors
-from fairray.datasets._images import pick, stratified
+from fairray.datasets._images import pick, split_by_stratum
 from fairray.errors import BadInput
 
 
@@ -49,7 +49,7 @@ class Roles:
             test have; train has the rest.
         """
         whole = columns | self.columns(labels)
-        parts = stratified(self.cells(labels)[kept], shares, seed, f"{self.where} (validation, test)")
+        parts = split_by_stratum(self.cells(labels)[kept], shares, seed, f"{self.where} (validation, test)")
         val, test, train = (pick(whole, kept[rows]) for rows in parts)
         return train, val, test
 
@@ -58,7 +58,7 @@ class Roles:
         return {name: of for name, of in self.classes.items() if name not in (self.target, self.protected)}
 
     @property
-    def described(self) -> dict[str, Any]:
+    def fields(self) -> dict[str, Any]:
         """What a `Dataset` says of its tasks."""
         said = {"target": self.target, "classes": self.classes[self.target], "others": self.others}
         if self.protected is None:

@@ -12,7 +12,7 @@ import torch
 from annotated_types import Ge, Le
 
 from fairray.data import Dataset, Tensors
-from fairray.datasets._digits import Source, load_digits, painted
+from fairray.datasets._digits import Source, load_digits, paint
 
 __all__ = ["BiasedMnist"]
 
@@ -59,15 +59,15 @@ class BiasedMnist:
             task=f"{self.target} ~ {self.attribute}",
             target=self.target,
             protected=self.attribute,
-            train=self._coloured(digits.train, self.rho, generator),
-            val=self._coloured(digits.val, self.rho, generator),
-            test=self._coloured(digits.test, 0.5, generator),
+            train=self._colour(digits.train, self.rho, generator),
+            val=self._colour(digits.val, self.rho, generator),
+            test=self._colour(digits.test, 0.5, generator),
             classes=digits.classes if self.target == "digit" else POSITIVE[self.target][:2],
             groups=tuple(COLOURS[self.attribute]),
             kind="image",
         ).checked("data set biased_mnist (rho)")
 
-    def _coloured(self, digits: Tensors, rho: float, generator: torch.Generator) -> Tensors:
+    def _colour(self, digits: Tensors, rho: float, generator: torch.Generator) -> Tensors:
         positive = POSITIVE["high" if self.target == "digit" else self.target][2]
         label = torch.isin(digits["y"], torch.tensor(positive)).long()
         group = torch.where(_share(digits["y"], rho, generator), label, 1 - label)
@@ -76,7 +76,7 @@ class BiasedMnist:
         colour = colour.clamp(0, 255)
         ink, ground = (colour, BLACK) if self.attribute == "colour" else (WHITE, colour)
         y = digits["y"] if self.target == "digit" else label
-        return {"x": painted(digits["x"], ink, ground), "y": y, "group": group, "id": digits["id"]}
+        return {"x": paint(digits["x"], ink, ground), "y": y, "group": group, "id": digits["id"]}
 
 
 def _share(digits: torch.Tensor, rho: float, generator: torch.Generator) -> torch.Tensor:

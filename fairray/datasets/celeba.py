@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 
 from fairray.data import Dataset
-from fairray.datasets._images import Corrupt, Pixels, given, images, pick
+from fairray.datasets._images import Corrupt, Pixels, check_folder, images, pick
 from fairray.errors import BadInput, unknown
 
 __all__ = ["CelebA"]
@@ -37,7 +37,7 @@ class CelebA:
 
     def load(self) -> Dataset:
         """The tensors of the three splits, as published."""
-        folder = given(self.folder, "celeba", f"{IMAGES}/, {ATTRIBUTES} and {PARTITION}")
+        folder = check_folder(self.folder, "celeba", f"{IMAGES}/, {ATTRIBUTES} and {PARTITION}")
         attributes = _attributes(folder / ATTRIBUTES)
         for key in ("target", "protected"):
             if getattr(self, key) not in attributes:

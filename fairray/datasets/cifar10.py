@@ -7,13 +7,13 @@ Python version as published.
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
+from fairray.arrays import load_arrays
 from fairray.data import Dataset, Tensors
-from fairray.datasets._images import Share, given, pick, stratified
+from fairray.datasets._images import Share, check_folder, pick, split_by_stratum
 from fairray.errors import BadInput
 
 __all__ = ["Cifar10"]
@@ -21,14 +21,6 @@ __all__ = ["Cifar10"]
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 PIXELS = 3 * 32 * 32
 BATCHES = tuple(f"data_batch_{i}" for i in range(1, 6))
-ARRAYS = {
-    (module, name)
-    for module, name in (
-        *((f"numpy.{core}.multiarray", "_reconstruct") for core in ("core", "_core")),
-        ("numpy", "ndarray"),
-        ("numpy", "dtype"),
-    )
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,10 +37,12 @@ class Cifar10:
 
     def load(self) -> Dataset:
         """The tensors of the three splits."""
-        folder = given(self.folder, "cifar10", "data_batch_1 to data_batch_5 and test_batch, with .bin or without,")
+        folder = check_folder(
+            self.folder, "cifar10", "data_batch_1 to data_batch_5 and test_batch, with .bin or without,"
+        )
         rest = _join([_batch(folder / name) for name in BATCHES], 0)
         test = _join([_batch(folder / "test_batch")], len(rest["y"]))
-        val, train = stratified(rest["y"].numpy(), (self.validation,), self.seed, "data set cifar10 (validation)")
+        val, train = split_by_stratum(rest["y"].numpy(), (self.validation,), self.seed, "data set cifar10 (validation)")
         return Dataset(
             name="cifar10",
             task="object",
@@ -76,7 +70,7 @@ def _batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
     binary = path.with_name(f"{path.name}.bin")
     if not (path.is_file() or binary.is_file()):
         raise BadInput(str(binary), "there is no such file, nor one without .bin", "set folder: DIR to the data set")
-    where, (x, y) = (binary, _records(binary)) if binary.is_file() else (path, _pickled(path))
+    where, (x, y) = (binary, _records(binary)) if binary.is_file() else (path, _read_pickle(path))
     if not np.isin(y, range(10)).all():
         raise BadInput(str(where), "it has labels other than 0 to 9", "give the file as published")
     return x, y
@@ -92,19 +86,9 @@ def _records(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return records[:, 1:], records[:, 0]
 
 
-class _Arrays(pickle.Unpickler):
-    """Builds numpy arrays and nothing else, since a pickle could otherwise run anything."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in ARRAYS:
-            raise pickle.UnpicklingError(f"{module}.{name} is not allowed")
-        return super().find_class(module, name)
-
-
-def _pickled(path: Path) -> tuple[np.ndarray, np.ndarray]:
+def _read_pickle(path: Path) -> tuple[np.ndarray, np.ndarray]:
     try:
-        with path.open("rb") as file:
-            batch = _Arrays(file, encoding="bytes").load()
+        batch = load_arrays(path, encoding="bytes")
         x, y = np.asarray(batch[b"data"], np.uint8), np.asarray(batch[b"labels"], np.int64)
     except (pickle.UnpicklingError, EOFError, KeyError, TypeError, ValueError) as error:
         raise BadInput(str(path), f"it is no batch of CIFAR-10: {error!r}", "fetch the whole file again") from error

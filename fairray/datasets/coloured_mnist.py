@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 
 from fairray.data import Dataset, Tensors
-from fairray.datasets._digits import Source, load_digits, painted
+from fairray.datasets._digits import Source, load_digits, paint
 from fairray.datasets._tasks import Roles
 
 __all__ = ["ColouredMnist"]
@@ -71,23 +71,23 @@ class ColouredMnist:
         generator = torch.Generator().manual_seed(self.seed)
         return Dataset(
             name="coloured_mnist",
-            train=_coloured(digits.train, roles, generator),
-            val=_coloured(digits.val, roles, generator),
-            test=_coloured(digits.test, roles, generator),
+            train=_colour(digits.train, roles, generator),
+            val=_colour(digits.val, roles, generator),
+            test=_colour(digits.test, roles, generator),
             kind="image",
-            **roles.described,
+            **roles.fields,
         ).checked(roles.where)
 
 
-def _coloured(digits: Tensors, roles: Roles, generator: torch.Generator) -> Tensors:
+def _colour(digits: Tensors, roles: Roles, generator: torch.Generator) -> Tensors:
     labels = {"digit": digits["y"], **_colours(digits["y"], generator)}
     ink = torch.tensor(list(INKS.values()))[labels["foreground"]]
     ground = torch.tensor(list(GROUNDS.values()))[labels["background"]]
-    return {"x": painted(digits["x"], ink, ground), "id": digits["id"], **roles.columns(labels)}
+    return {"x": paint(digits["x"], ink, ground), "id": digits["id"], **roles.columns(labels)}
 
 
 def _colours(digit: torch.Tensor, generator: torch.Generator) -> Tensors:
-    """Of every image. Going through the pairs by diagonals, any first few have each colour as often as another."""
+    """The colours of every image. Pairs are taken by diagonals: any first few have each colour as often as another."""
     foreground, background = torch.empty_like(digit), torch.empty_like(digit)
     for value in digit.unique():
         rows = (digit == value).nonzero()[:, 0]

@@ -20,7 +20,7 @@ import pandas as pd
 import torch
 
 from fairray.data import Dataset, Tensors
-from fairray.datasets._images import Corrupt, Pixels, Share, given, images, leave_out
+from fairray.datasets._images import Corrupt, Pixels, Share, check_folder, images, leave_out
 from fairray.datasets._tasks import Roles
 from fairray.errors import BadInput
 
@@ -62,22 +62,22 @@ class Dif:
     def load(self) -> Dataset:
         """The tensors of the three splits."""
         roles = Roles("data set dif", {"gender": self.genders, "pose": self.poses}, self.target, self.protected)
-        folder = given(self.folder, "dif", f"{ANNOTATIONS} and {IMAGES}/")
+        folder = check_folder(self.folder, "dif", f"{ANNOTATIONS} and {IMAGES}/")
         table = _read(folder / ANNOTATIONS)
         labels = _labels(table, roles.classes, folder / ANNOTATIONS)
         names = (table["id"] + ".jpg").to_numpy()
-        rows = self._chosen(roles, labels, _present(folder / IMAGES, names, self.corrupt))
+        rows = self._balance(roles, labels, _find_present(folder / IMAGES, names, self.corrupt))
         x, whole = images(folder / IMAGES, names[rows].tolist(), self.size, self.corrupt)
         labels = {task: label[rows] for task, label in labels.items()}
-        kept = self._chosen(roles, labels, whole)  # again, as some may have turned out to be no images
+        kept = self._balance(roles, labels, whole)  # again, as some may have turned out to be no images
         columns = {"x": x, "id": torch.from_numpy(rows)}
         train, val, test = roles.splits(columns, labels, kept, (self.validation, self.test), self.seed)
-        return Dataset(name="dif", train=train, val=val, test=test, kind="image", **roles.described).checked(
+        return Dataset(name="dif", train=train, val=val, test=test, kind="image", **roles.fields).checked(
             f"{roles.where} in {folder}"
         )
 
-    def _chosen(self, roles: Roles, labels: Tensors, rows: np.ndarray) -> np.ndarray:
-        """Of these rows, as many of every combination of labels as the rarest has; all, where no balance is asked."""
+    def _balance(self, roles: Roles, labels: Tensors, rows: np.ndarray) -> np.ndarray:
+        """As many of these rows for every combination of labels as the rarest has; all, where no balance is asked."""
         if not self.balanced:
             return rows
         cell = roles.cells(labels)[rows]
@@ -120,7 +120,7 @@ def _labels(table: pd.DataFrame, classes: Mapping[str, tuple[str, ...]], path: P
     return labels
 
 
-def _present(folder: Path, names: np.ndarray, corrupt: Corrupt) -> np.ndarray:
+def _find_present(folder: Path, names: np.ndarray, corrupt: Corrupt) -> np.ndarray:
     """The rows whose files exist."""
     bad = {name: "there is no such file" for name in names if not (folder / name).is_file()}
     leave_out(folder, bad, len(names), corrupt)

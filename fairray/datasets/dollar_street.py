@@ -21,7 +21,7 @@ from annotated_types import Ge
 
 from fairray.data import Dataset
 from fairray.datasets._countries import GroupsOn, enough, everywhere, logs, places, text_table
-from fairray.datasets._images import Corrupt, Pixels, given, images, leave_out, pick
+from fairray.datasets._images import Corrupt, Pixels, check_folder, images, leave_out, pick
 from fairray.datasets.image_folder import Part, parts
 from fairray.errors import BadInput
 
@@ -60,7 +60,7 @@ class DollarStreet:
 
     def load(self) -> Dataset:
         """The tensors of the three splits."""
-        folder = given(self.folder, "dollar_street", f"{TABLE} and {IMAGES}/")
+        folder = check_folder(self.folder, "dollar_street", f"{TABLE} and {IMAGES}/")
         where = f"data set dollar_street in {folder}"
         table = self._single(_read(folder / TABLE), folder)
         x, kept = images(folder / IMAGES, table["file"].tolist(), self.size, self.corrupt)

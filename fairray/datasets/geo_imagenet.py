@@ -8,7 +8,7 @@ import torch
 
 from fairray.data import Dataset
 from fairray.datasets._countries import GroupsOn, enough, everywhere, gdp_name, log_gdp, places, text_table
-from fairray.datasets._images import Corrupt, Pixels, given, images, pick
+from fairray.datasets._images import Corrupt, Pixels, check_folder, images, pick
 from fairray.datasets.image_folder import SUFFIXES, Part, known_classes, parts
 from fairray.errors import BadInput
 
@@ -46,7 +46,7 @@ class GeoImageNet:
 
     def load(self) -> Dataset:
         """The tensors of the three splits."""
-        folder = given(self.folder, "geo_imagenet", f"{TABLE}, or folders COUNTRY/LABEL of images,")
+        folder = check_folder(self.folder, "geo_imagenet", f"{TABLE}, or folders COUNTRY/LABEL of images,")
         where = f"data set geo_imagenet in {folder}"
         table = _listed(folder)
         covariate = log_gdp(table["country"], self.gdp)

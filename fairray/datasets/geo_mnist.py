@@ -17,7 +17,7 @@ from torch.nn.functional import interpolate
 from fairray.data import Dataset, Tensors
 from fairray.datasets._countries import GDP, GDP_NAME, GroupsOn, everywhere, log_gdp
 from fairray.datasets._digits import Source, load_digits
-from fairray.datasets.preservetask import drawn
+from fairray.datasets.preservetask import draw_numbers
 from fairray.errors import BadInput
 
 __all__ = ["GeoMnist"]
@@ -124,7 +124,7 @@ def photographed(x: torch.Tensor, strength: torch.Tensor, ground: torch.Tensor) 
 
 def clutter(seed: int, ids: np.ndarray, side: int = 28) -> torch.Tensor:
     """Random patches, from 0 to 1, that run into each other, with axes (image, 1, height, width)."""
-    patches = np.stack([drawn(seed, ids, place, 0, 255) for place in range(PATCHES**2)], axis=1)
+    patches = np.stack([draw_numbers(seed, ids, place, 0, 255) for place in range(PATCHES**2)], axis=1)
     grid = torch.from_numpy(patches.astype(np.float32)).view(-1, 1, PATCHES, PATCHES) / 255
     return interpolate(grid, size=(side, side), mode="bilinear")
 

@@ -9,7 +9,7 @@ import torch
 from annotated_types import Ge, Le
 
 from fairray.data import Dataset
-from fairray.datasets._images import Corrupt, Pixels, given, images, pick, stratified
+from fairray.datasets._images import Corrupt, Pixels, check_folder, images, pick, split_by_stratum
 from fairray.errors import BadInput, unknown
 
 __all__ = ["ImageFolder"]
@@ -39,7 +39,7 @@ class ImageFolder:
 
     def load(self) -> Dataset:
         """The tensors of the three splits."""
-        folder = given(self.folder, "image_folder", "folders of images, one for each class,")
+        folder = check_folder(self.folder, "image_folder", "folders of images, one for each class,")
         names = sorted(str(path.relative_to(folder)) for path in folder.glob("*/*") if path.suffix.lower() in SUFFIXES)
         if not names:
             problem = f"it has no folders with images ({', '.join(SUFFIXES)})"
@@ -70,8 +70,8 @@ class ImageFolder:
 def parts(strata: np.ndarray, validation: float, test: float, seed: int, where: str) -> list[np.ndarray]:
     """Rows of validation, test and train, each with its share of every stratum; shares of sum 1 train on nothing."""
     if validation + test == 1:
-        return [*stratified(strata, (validation,), seed, where), np.arange(0)]
-    return stratified(strata, (validation, test), seed, f"{where} (validation, test)")
+        return [*split_by_stratum(strata, (validation,), seed, where), np.arange(0)]
+    return split_by_stratum(strata, (validation, test), seed, f"{where} (validation, test)")
 
 
 def known_classes(path: Path | None, found: list[str], where: str) -> tuple[str, ...]:

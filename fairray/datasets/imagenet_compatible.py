@@ -11,7 +11,7 @@ from annotated_types import Ge, Lt
 
 from fairray.data import Dataset
 from fairray.datasets._imagenet import CLASSES
-from fairray.datasets._images import Corrupt, Pixels, given, images, pick, stratified
+from fairray.datasets._images import Corrupt, Pixels, check_folder, images, pick, split_by_stratum
 from fairray.errors import BadInput
 
 __all__ = ["ImageNetCompatible"]
@@ -39,7 +39,7 @@ class ImageNetCompatible:
 
     def load(self) -> Dataset:
         """The tensors of the splits; the training split is empty."""
-        folder = given(self.folder, "imagenet_compatible", "images/ and images.csv")
+        folder = check_folder(self.folder, "imagenet_compatible", "images/ and images.csv")
         table = _read(folder / "images.csv")
         first, end = self.rows or (0, len(table))
         if not first < min(end, len(table)):
@@ -56,7 +56,7 @@ class ImageNetCompatible:
             "id": torch.arange(first, first + len(table)),
         }
         where = f"data set imagenet_compatible in {folder} (validation)"
-        val, test = stratified(np.zeros(len(kept)), (self.validation,), self.seed, where)
+        val, test = split_by_stratum(np.zeros(len(kept)), (self.validation,), self.seed, where)
         return Dataset(
             name="imagenet_compatible",
             task="class",

@@ -16,7 +16,7 @@ import torch
 from scipy.io import loadmat
 
 from fairray.data import Dataset
-from fairray.datasets._images import Corrupt, Pixels, Share, given, images
+from fairray.datasets._images import Corrupt, Pixels, Share, check_folder, images
 from fairray.datasets._tasks import Roles
 from fairray.errors import BadInput
 
@@ -59,8 +59,8 @@ class ImdbWiki:
     def load(self) -> Dataset:
         """The tensors of the three splits."""
         roles = Roles("data set imdb_wiki", CLASSES, self.target, self.protected)
-        folder = given(self.folder, "imdb_wiki", f"{self.part}_crop/") / f"{self.part}_crop"
-        faces = _usable(_read(folder / f"{self.part}.mat", self.part), folder / f"{self.part}.mat")
+        folder = check_folder(self.folder, "imdb_wiki", f"{self.part}_crop/") / f"{self.part}_crop"
+        faces = _select_usable(_read(folder / f"{self.part}.mat", self.part), folder / f"{self.part}.mat")
         x, kept = images(folder, faces["full_path"].tolist(), self.size, self.corrupt)
         labels = {
             "gender": torch.tensor(faces["gender"].to_numpy(np.int64)),
@@ -68,7 +68,7 @@ class ImdbWiki:
         }
         columns = {"x": x, "id": torch.tensor(faces.index.to_numpy(np.int64))}
         train, val, test = roles.splits(columns, labels, kept, (self.validation, self.test), self.seed)
-        return Dataset(name="imdb_wiki", train=train, val=val, test=test, kind="image", **roles.described).checked(
+        return Dataset(name="imdb_wiki", train=train, val=val, test=test, kind="image", **roles.fields).checked(
             f"{roles.where} in {folder}"
         )
 
@@ -87,7 +87,7 @@ def _read(path: Path, part: str) -> pd.DataFrame:
         raise BadInput(str(path), problem, "give the file as published") from error
 
 
-def _usable(faces: pd.DataFrame, path: Path) -> pd.DataFrame:
+def _select_usable(faces: pd.DataFrame, path: Path) -> pd.DataFrame:
     """The faces whose labels can be trusted, with their ages."""
     if len(strange := faces["gender"][~faces["gender"].isin([0, 1]) & faces["gender"].notna()]):
         problem = f"it has the value {strange.iloc[0]:g}, expected were 0, 1 and NaN"

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from fairray.data import Dataset, Tensors
-from fairray.datasets._images import Share, given, pick, stratified
+from fairray.datasets._images import Share, check_folder, pick, split_by_stratum
 from fairray.errors import BadInput
 
 __all__ = ["Mnist"]
@@ -36,9 +36,9 @@ class Mnist:
 
     def load(self) -> Dataset:
         """The tensors of the three splits."""
-        folder = given(self.folder, "mnist", "train-images-idx3-ubyte and the other three files")
+        folder = check_folder(self.folder, "mnist", "train-images-idx3-ubyte and the other three files")
         rest, test = _read(folder, "train", 0), _read(folder, "t10k", 60_000)
-        val, train = stratified(rest["y"].numpy(), (self.validation,), self.seed, "data set mnist (validation)")
+        val, train = split_by_stratum(rest["y"].numpy(), (self.validation,), self.seed, "data set mnist (validation)")
         return Dataset(
             name="mnist",
             task="digit",

@@ -80,41 +80,39 @@ class PreserveTask:
             test=self._split(roles, TEST, self.test),
             kind="image",
             render=Render(self.side, self.antialias),
-            **roles.described,
+            **roles.fields,
         )
 
     def _split(self, roles: Roles, first: int, images: int) -> Tensors:
         ids = np.arange(first, first + images * len(CELLS))
         cells = CELLS[(ids - first) % len(CELLS)]
         labels = {name: torch.from_numpy(column.copy()) for name, column in zip(CLASSES, cells.T, strict=True)}
-        x = torch.from_numpy(described(self.seed, ids, cells).astype(np.int16))
+        x = torch.from_numpy(describe(self.seed, ids, cells).astype(np.int16))
         return {"x": x, "id": torch.from_numpy(ids), **roles.columns(labels)}
 
 
-def described(seed: int, ids: np.ndarray, cells: np.ndarray) -> np.ndarray:
+def describe(seed: int, ids: np.ndarray, cells: np.ndarray) -> np.ndarray:
     """What `Render` draws, with axes (image, number).
 
     cells: shape, colour, size, location and background of each image, with axes (image, task).
     """
     shape, colour, size, location, background = cells.T
     low, high = RADII[shape, size].T
-    radius = drawn(seed, ids, 0, low, high)
+    radius = draw_numbers(seed, ids, 0, low, high)
     right, lower = np.isin(location, (0, 3)), np.isin(location, (2, 3))
     centre = [_centre(seed, ids, purpose, far, radius) for purpose, far in ((1, right), (2, lower))]
-    channels = [drawn(seed, ids, purpose, *RANDOM) for purpose in (3, 4, 5)]
+    channels = [draw_numbers(seed, ids, purpose, *RANDOM) for purpose in (3, 4, 5)]
     ground = np.select([background == 0, background == 1], [255, 0], np.stack(channels)).T
     return np.column_stack([shape, RGB[colour], *centre, radius, ground])
 
 
-def drawn(seed: int, ids: np.ndarray, purpose: int, low, high) -> np.ndarray:
+def draw_numbers(seed: int, ids: np.ndarray, purpose: int, low, high) -> np.ndarray:
     """Whole numbers from `low` to `high`, both of them in, that depend on seed, id and purpose alone."""
-    word = _mixed(
-        _mixed(_mixed(np.full(len(ids), seed).astype(np.uint64)) ^ ids.astype(np.uint64)) ^ np.uint64(purpose)
-    )
+    word = _mix(_mix(_mix(np.full(len(ids), seed).astype(np.uint64)) ^ ids.astype(np.uint64)) ^ np.uint64(purpose))
     return low + ((word >> np.uint64(32)) * np.asarray(high - low + 1, np.uint64) >> np.uint64(32)).astype(np.int64)
 
 
-def _mixed(word: np.ndarray) -> np.ndarray:
+def _mix(word: np.ndarray) -> np.ndarray:
     """SplitMix64: Steele, Lea & Flood, Fast Splittable Pseudorandom Number Generators (OOPSLA 2014)."""
     word = word + np.uint64(0x9E3779B97F4A7C15)
     word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -126,4 +124,4 @@ def _centre(seed: int, ids: np.ndarray, purpose: int, far: np.ndarray, radius: n
     """One coordinate, in the half that is near the origin or `far` from it."""
     low = np.where(far, MIDDLE + PADDING, radius)
     high = np.where(far, CANVAS - 1 - radius, MIDDLE - PADDING)
-    return drawn(seed, ids, purpose, low, high)
+    return draw_numbers(seed, ids, purpose, low, high)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from fairray.data import Dataset
-from fairray.datasets._images import Corrupt, Pixels, Share, given, images, leave_out, pick, stratified
+from fairray.datasets._images import Corrupt, Pixels, Share, check_folder, images, leave_out, pick, split_by_stratum
 from fairray.errors import BadInput
 
 __all__ = ["UtkFace"]
@@ -48,7 +48,7 @@ class UtkFace:
 
     def load(self) -> Dataset:
         """The tensors of the three splits."""
-        folder = given(self.folder, "utkface", "the files age_gender_race_date.jpg")
+        folder = check_folder(self.folder, "utkface", "the files age_gender_race_date.jpg")
         names = _names(folder, self.corrupt)
         x, kept = images(folder, names, self.size, self.corrupt)
         age, gender, race = np.array([name.split("_")[:3] for name in names], np.int64).T
@@ -67,7 +67,7 @@ class UtkFace:
         strata = (group if self.target == "age" else 2 * y[self.target] + group)[kept]
         where = f"data set utkface in {folder} (validation, test)"
         val, test, train = (
-            pick(whole, kept[rows]) for rows in stratified(strata, (self.validation, self.test), self.seed, where)
+            pick(whole, kept[rows]) for rows in split_by_stratum(strata, (self.validation, self.test), self.seed, where)
         )
         return Dataset(
             name="utkface",

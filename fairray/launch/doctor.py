@@ -9,6 +9,7 @@ from fairray.errors import BadInput
 from fairray.provenance import provenance
 from fairray.store import Store
 from fairray.study import Launch, Study
+from fairray.words import write_count
 
 __all__ = ["checks"]
 
@@ -25,12 +26,13 @@ def checks(study: Study | None) -> Iterator[Check]:
     yield "hardware", f"{provenance()['cpu']}, {provenance()['cores']} cores, gpu {provenance()['gpu']}", None
     yield _attempt("store", lambda: _store(launch), "set launch.store to a folder you can write to")
     if (uri := launch.tracking_uri) is not None:
-        yield _attempt("mlflow", lambda: _mlflow(launch.folder, uri), "set launch.tracking to a URI that answers")
+        yield _attempt("mlflow", lambda: _mlflow(uri), "set launch.tracking to a URI that answers")
     yield _disk(launch.folder)
     if launch.executor == "ray":
         yield _attempt("ray", lambda: _ray(launch), "set launch=local, or launch.address to a cluster that answers")
     if study:
         yield _attempt("data", lambda: _data(study), "mend the input as the message says")
+        yield _attempt("report", lambda: _sections(study), "mend the study's script as the message says")
 
 
 def _attempt(name: str, check: Callable[[], str], cure: str) -> Check:
@@ -51,11 +53,11 @@ def _store(launch: Launch) -> str:
     return f"{store.url} can be written"
 
 
-def _mlflow(folder: Path, uri: str) -> str:
-    from mlflow import MlflowClient
+def _mlflow(uri: str) -> str:
+    from fairray.launch import tracking
 
-    folder.mkdir(parents=True, exist_ok=True)
-    return f"{uri}, {len(MlflowClient(tracking_uri=uri).search_experiments())} experiments"
+    with tracking.connect(uri) as client:
+        return f"{uri}, {write_count(len(client.search_experiments()), 'experiment')}"
 
 
 def _disk(folder: Path) -> Check:
@@ -71,11 +73,18 @@ def _disk(folder: Path) -> Check:
 def _ray(launch: Launch) -> str:
     from fairray.launch import cluster
 
-    return f"{cluster.slots(launch)} trials at once"
+    return f"{write_count(cluster.slots(launch), 'trial')} at once"
 
 
 def _data(study: Study) -> str:
     study.check()
     return "; ".join(
-        f"{task}: {data.task}, {len(data.train['y'])} training rows" for task, data in study.datasets().items()
+        f"{task}: {data.task}, {write_count(len(data.train['y']), 'training row')}"
+        for task, data in study.datasets().items()
     )
+
+
+def _sections(study: Study) -> str:
+    from fairray.report import load_sections
+
+    return write_count(len(load_sections(study)), "section")

@@ -11,7 +11,7 @@ from fairray.store import Store
 from fairray.study import Study
 from fairray.trial import Trial, results, stages
 
-__all__ = ["ArmPlan", "Plan", "asked", "open_results", "plan", "stored_records"]
+__all__ = ["ArmPlan", "Plan", "list_asked", "open_results", "plan", "stored_records"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Plan:
     arms: list[ArmPlan]
 
 
-def asked(study: Study, store: Store) -> Ledger:
+def list_asked(study: Study, store: Store) -> Ledger:
     """The trials up to the first round that is not wholly stored: the whole of a grid, the start of a search."""
     ledger = Ledger()
     next(rounds(study, store, lambda: 1, ledger, lambda trial: None), None)
@@ -47,10 +47,10 @@ def asked(study: Study, store: Store) -> Ledger:
 
 
 def plan(study: Study) -> Plan:
-    """What a run would compute, what is stored, and what is shared. Raises BadInput as a run would."""
+    """What a run would compute, what is stored, and what is shared. Raises BadInput as `Study.check` does."""
     study.check()
     store = Store(study.launch.store_root)
-    ledger = asked(study, store)
+    ledger = list_asked(study, store)
     wanted = Counter(uid for trial in ledger.unique.values() for uid in stages(trial.ends))
     have, claimed = {uid for uid in wanted if store.has(uid)}, set(store.claimed())
     arms = []
@@ -66,7 +66,7 @@ def plan(study: Study) -> Plan:
 def stored_records(study: Study) -> tuple[pd.DataFrame, list[Trial]]:
     """The tidy records of every trial that is stored, and those trials."""
     store = Store(study.launch.store_root)
-    trials = [trial for trial in asked(study, store).trials if trial.stored(store)]
+    trials = [trial for trial in list_asked(study, store).trials if trial.stored(store)]
     tables = [results(trial, store) for trial in trials]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(), trials
 

@@ -13,10 +13,10 @@ EVERY_S = 15.0
 
 
 class Progress:
-    """Tells of packs as they start, move on and end; `finished` is called with each trial that has a result."""
+    """Tells of packs as they start, move on and end; `show` says what a trial with a result has found."""
 
-    def __init__(self, finished: Callable[[Trial], str]):
-        self.finished = finished
+    def __init__(self, show: Callable[[Trial], str]):
+        self.show = show
         self.total = self.count = 0  # packs
         self.all = self.behind = 0.0  # the work in them, by which time left is told
         self.start = self.told = time.monotonic()
@@ -34,16 +34,16 @@ class Progress:
             self._say(f"{label(pack)}: {message} {share:.0%}")
 
     def done(self, pack: Pack) -> None:
-        self._ended(pack)
+        self._close(pack)
         for trial in pack:
-            self._say(f"done {label([trial])}  {self.finished(trial) if trial.shard is None else ''}".rstrip())
+            self._say(f"done {label([trial])}  {self.show(trial) if trial.shard is None else ''}".rstrip())
 
     def failed(self, pack: Pack, error: str) -> None:
-        self._ended(pack)
+        self._close(pack)
         self.failures.append((pack, error))
         self._say(f"FAILED {label(pack)}: {error.strip().splitlines()[-1]}")
 
-    def _ended(self, pack: Pack) -> None:
+    def _close(self, pack: Pack) -> None:
         self.count += 1
         self.behind += work(pack)
         self.shares.pop(pack[0].uid, None)

@@ -11,7 +11,7 @@ from fairray.store import Store
 from fairray.study import Study
 from fairray.trial import Trial
 
-__all__ = ["Ledger", "Pack", "packed", "plain", "rounds", "work"]
+__all__ = ["Ledger", "Pack", "make_packs", "plain", "rounds", "work"]
 
 Pack = list[Trial]
 
@@ -36,12 +36,12 @@ class Ledger:
 
 
 def rounds(
-    study: Study, store: Store, slots: Callable[[], int], ledger: Ledger, found: Callable[[Trial], object]
+    study: Study, store: Store, slots: Callable[[], int], ledger: Ledger, show: Callable[[Trial], object]
 ) -> Iterator[list[Pack]]:
     """Packs of trials that are not stored; all of a round must have run before the next is asked for.
 
     The shards of trials that have such are a round before the trials, and the unit in which they fail and are redone.
-    slots: how many packs can run at once. found: told of each trial whose result was there already.
+    slots: how many packs can run at once. show: called with each trial whose result was there already.
     """
     asking = askers(study)
     while asked := [trial for asker in asking for trial in asker.ask()]:
@@ -52,21 +52,21 @@ def rounds(
         ledger.stored += len(unique.keys() - missing.keys() - earlier)
         for trial in trials:
             if trial.uid not in missing:
-                found(trial)
+                show(trial)
         shards = [shard for trial in missing.values() for shard in trial.shards if not shard.stored(store)]
         if shards:
-            yield packed(shards, len(shards), 1)
+            yield make_packs(shards, len(shards), 1)
         ready = [trial for trial in missing.values() if all(shard.stored(store) for shard in trial.shards)]
         if ready:
-            yield packed(ready, slots(), study.launch.pack)
+            yield make_packs(ready, slots(), study.launch.pack)
         for trial in trials:  # two arms can ask for the same trial, which then ran for one of them
             if trial.uid in missing and trial is not missing[trial.uid] and trial.stored(store):
-                found(trial)
+                show(trial)
         for asker in asking:
             asker.tell(store)
 
 
-def packed(trials: list[Trial], slots: int, most: int) -> list[Pack]:
+def make_packs(trials: list[Trial], slots: int, most: int) -> list[Pack]:
     """Trials of one arm together, where that leaves every slot busy; the longest chains first.
 
     most: replicas in a pack. Several packs for each slot even out their different lengths.

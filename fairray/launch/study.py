@@ -16,6 +16,7 @@ from fairray.store import Store
 from fairray.study import Study
 from fairray.summary import summarize
 from fairray.trial import Trial, results
+from fairray.words import write_count
 
 if TYPE_CHECKING:
     from fairray.launch import tracking
@@ -41,7 +42,10 @@ def run_study(study: Study) -> Outcome:
 
     Raises BadInput before anything runs.
     """
+    from fairray.report import load_sections, write_report  # plotting takes its time to import
+
     study.check()
+    sections = load_sections(study)
     for task, reason in study.left_out.items():
         print(f"left out: {task} ({reason})", file=sys.stderr)
     mirror = _mirror(study)
@@ -49,9 +53,7 @@ def run_study(study: Study) -> Outcome:
     found = open_results(study)
     if found is None:
         return outcome
-    from fairray.report import write_report  # plotting takes its time to import
-
-    files, broken = write_report(found)
+    files, broken = write_report(found, sections)
     if mirror is not None:
         mirror.finish(summarize(found), files)
     return replace(outcome, files=files, broken=broken)
@@ -61,27 +63,27 @@ def run(study: Study, mirror: "tracking.Mirror | None" = None) -> Outcome:
     """Compute what the store lacks; show every trial in the mirror as it comes."""
     start, store, ledger = time.monotonic(), Store(study.launch.store_root), Ledger()
 
-    def finished(trial: Trial) -> str:
+    def show(trial: Trial) -> str:
         records = results(trial, store)
         if mirror is not None:
             mirror.show(trial, records)
         means = val_means(records)
         return "  ".join(
-            f"val {m.name} {m.unit.factor * means[m.name]:.4g}"
+            f"val {m.name} {m.unit.express(means[m.name]):.4g}"
             for m in study.objectives_of(trial.task)
             if m.name in means
         )
 
-    progress = Progress(finished)
-    todo = rounds(study, store, lambda: _slots(study), ledger, finished)
+    progress = Progress(show)
+    todo = rounds(study, store, lambda: _slots(study), ledger, show)
     first = next(todo, None)
     total = len(ledger.unique)
     print(
-        f"{study.name}, scale {study.scale}, {study.seeds} seeds: "
+        f"{study.name}, scale {study.scale}, {write_count(study.seeds, 'seed')}: "
         + (
-            f"{ledger.stored} of {total} trials are stored, {total - ledger.stored} to run"
+            f"{ledger.stored} of {write_count(total, 'trial')} are stored, {total - ledger.stored} to run"
             if first
-            else f"everything is stored: {total} trials, 0 to run"
+            else f"everything is stored: {write_count(total, 'trial')}, 0 to run"
         ),
         file=sys.stderr,
         flush=True,

@@ -7,8 +7,8 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from fairray.statistics.intervals import mean_interval
 from fairray.study import Study
 from fairray.trial import Trial
 
-__all__ = ["Mirror"]
+__all__ = ["Mirror", "connect"]
 
 BATCH = 1000  # the most metrics MLflow takes at once
 
@@ -55,12 +55,9 @@ class Mirror:
     """
 
     def __init__(self, study: Study, uri: str):
-        logging.getLogger("alembic").setLevel(logging.WARNING)
-        logging.getLogger("mlflow").setLevel(logging.WARNING)
         self.study = study
         try:
-            with _lock(uri):
-                self.client = MlflowClient(tracking_uri=uri)
+            with connect(uri) as self.client:
                 self.experiment = self._experiment(uri)
         except MlflowException as error:
             cure = "start it, or set launch.tracking to a URI that answers"
@@ -85,9 +82,9 @@ class Mirror:
         """Log a trial, unless it is shown already: parameters, curves, and each metric's mean, interval and n."""
         if self._key(trial) in self.shown:
             return
-        run, params = self._trial(trial), _parameters(trial)
+        run, params = self._trial(trial), _list_parameters(trial)
         uids = " ".join(replica.uid for replica in trial.ends)
-        metrics = [*_curves(records), *_finals(records)]
+        metrics = [*_list_curves(records), *_list_finals(records)]
         for start in range(0, max(len(metrics), 1), BATCH):
             self.client.log_batch(
                 run,
@@ -102,7 +99,7 @@ class Mirror:
         """Log trials that failed, with why, as failed runs; they are shown anew when they succeed."""
         for trial in pack:
             run = self._trial(trial)
-            self.client.log_batch(run, params=_parameters(trial), tags=[RunTag("fairray.error", error[-5000:])])
+            self.client.log_batch(run, params=_list_parameters(trial), tags=[RunTag("fairray.error", error[-5000:])])
             self.client.set_terminated(run, status="FAILED")
             del self.shown[self._key(trial)]
 
@@ -150,8 +147,18 @@ class Mirror:
         return self.shown[value]
 
 
+@contextmanager
+def connect(uri: str) -> Iterator[MlflowClient]:
+    """A client of MLflow; nobody else opens the same database until the block ends."""
+    for name in ("alembic", "mlflow"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    with _lock(uri):
+        yield MlflowClient(tracking_uri=uri)
+
+
 def _lock(uri: str) -> AbstractContextManager[Any]:
-    """Of a database in a file: MLflow makes its tables step by step, and trips over another that does so too."""
+    """What keeps others from a database in a file: MLflow makes its tables step by step, and trips over another that
+    does so too."""
     if not uri.startswith("sqlite:///"):
         return nullcontext()
     path = Path(uri.removeprefix("sqlite:///"))
@@ -159,32 +166,32 @@ def _lock(uri: str) -> AbstractContextManager[Any]:
     return FileLock(f"{path}.lock")
 
 
-def _parameters(trial: Trial) -> list[Param]:
+def _list_parameters(trial: Trial) -> list[Param]:
     """Everything that a trial was run with, by dotted names."""
     parts = ("task", "dataset", "method", "network", "training", "numerics")
     plain = trial.plain
-    values = _dotted({part: plain[part] for part in parts})
+    values = _flatten({part: plain[part] for part in parts})
     return [Param(name, str(value)[:6000]) for name, value in values]
 
 
-def _dotted(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
     """Every value of nested mappings under its dotted name."""
     for key, value in values.items():
         if isinstance(value, Mapping):
-            yield from _dotted(value, f"{prefix}{key}.")
+            yield from _flatten(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
 
 
-def _curves(records: pd.DataFrame) -> Iterable[Metric]:
-    """Of every stage that has epochs, the mean over seeds at each epoch."""
+def _list_curves(records: pd.DataFrame) -> Iterable[Metric]:
+    """Means over seeds at each epoch, for every stage that has epochs."""
     curves = records[records["epoch"].notna() & (records["metric"] != "kept_epoch")]
     means = curves.groupby(["stage", "split", "metric", "epoch"])["value"].mean().reset_index()
     for row in means.to_dict("records"):
         yield Metric(f"{row['stage']}/{row['split']}_{row['metric']}", float(row["value"]), _now(), int(row["epoch"]))
 
 
-def _finals(records: pd.DataFrame) -> Iterable[Metric]:
+def _list_finals(records: pd.DataFrame) -> Iterable[Metric]:
     """Each measure by split and by what it is of: mean, 95 % interval, n, and every seed's value."""
     last, now = records[records["epoch"].isna() & records["sample"].isna()], _now()
     of = [name for name in DETAILS if name not in ("epoch", "sample")]

@@ -107,7 +107,11 @@ class Frame(Block):
 
     @property
     def files(self) -> dict[str, bytes]:
-        forms = {"csv": self.numbers.to_csv(index=False), "md": _markdown(self.cells), "tex": _latex(self.cells)}
+        forms = {
+            "csv": self.numbers.to_csv(index=False),
+            "md": _write_markdown(self.cells),
+            "tex": _write_latex(self.cells),
+        }
         return {f"{self.name}.{form}": text.encode() for form, text in forms.items()}
 
 
@@ -145,28 +149,28 @@ class Picture(Block):
 
 def join(separator: str, lines: Sequence[Line]) -> list[Part]:
     """Several lines as one."""
-    parts = [part for line in lines for part in (separator, *_parts(line))]
+    parts = [part for line in lines for part in (separator, *_split(line))]
     return parts[1:]
 
 
-def _parts(line: Line) -> Sequence[Part]:
+def _split(line: Line) -> Sequence[Part]:
     return [line] if isinstance(line, str | Strong) else line
 
 
 def _fill(markup: str, line: Line) -> Markup:
     """The markup around a line; what is no markup itself is escaped."""
-    return Markup(markup).format(Markup().join(_parts(line)))
+    return Markup(markup).format(Markup().join(_split(line)))
 
 
-def _markdown(cells: pd.DataFrame) -> str:
-    """As GitHub renders it."""
+def _write_markdown(cells: pd.DataFrame) -> str:
+    """The table as GitHub reads it."""
     lines = [[MARKDOWN.sub(r"\\\g<0>", str(cell)) for cell in line] for line in ([*cells], *cells.to_numpy().tolist())]
     lines.insert(1, ["---"] * len(cells.columns))
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def _latex(cells: pd.DataFrame) -> str:
-    """For booktabs."""
+def _write_latex(cells: pd.DataFrame) -> str:
+    """The table as LaTeX's booktabs reads it."""
     text = cells.to_latex(index=False, escape=True)
     for symbol, command in SYMBOLS.items():
         text = text.replace(symbol, command)

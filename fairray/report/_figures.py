@@ -4,14 +4,19 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 import matplotlib as mpl
+import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
+from fairray.report._words import express
 from fairray.results import Results
 
-__all__ = ["add_legend_above", "find_labels", "find_measured", "make_panels", "pick_colours", "scale_by_ratio"]
+__all__ = [
+    "add_legend_above", "express_points", "find_labels", "find_measured", "make_panels", "pick_colours",
+    "scale_by_ratio",
+]  # fmt: skip
 
 mpl.use("agg")  # reports are written where there is no screen
 
@@ -57,6 +62,12 @@ def scale_by_ratio(axes: Axes, values: Collection[float]) -> bool:
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_locator(NullLocator())
     return True
+
+
+def express_points(points: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
+    """Points in the plane of two metrics in the units of print: columns x and y, and half their intervals."""
+    columns = {"x": x, "x half": x, "y": y, "y half": y}
+    return points.assign(**{column: express(metric, points[column]) for column, metric in columns.items()})
 
 
 def find_measured(results: Results, *metrics: str) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ __all__ = ["Cell", "Grid", "Mark", "find_best", "find_marks", "find_searches", "
 
 Mark = tuple[float, float, float]  # the data's own x and y, and the rate that both have where there is no bias
 Cell = tuple[float, float]
-Grid = dict[Cell, np.ndarray]  # of each cell (x, y) the values of the seeds, as printed
+Grid = dict[Cell, np.ndarray]  # of each cell (x, y) the values of the seeds
 
 
 def find_searches(results: Results, x: str, y: str) -> list[tuple[str, str]]:
@@ -31,8 +31,7 @@ def read_grids(results: Results, task: str, arm: str, x: str, y: str, metric: st
     rows = results.of(task, arm, headline(results.records))
     rows = rows[rows["metric"] == metric].astype({x: float, y: float})
     splits = [rows[rows["split"] == split] for split in ("val", "test")]
-    factor = find(metric).unit.factor
-    tables = [part.pivot_table(index=[x, y], columns="seed", values="value").dropna() * factor for part in splits]
+    tables = [part.pivot_table(index=[x, y], columns="seed", values="value").dropna() for part in splits]
     val, test = (dict(zip(table.index.to_list(), table.to_numpy(), strict=True)) for table in tables)
     return val, test
 

@@ -6,6 +6,7 @@ import pandas as pd
 
 from fairray.results import Results
 from fairray.statistics.intervals import Interval, mean_interval, share_interval
+from fairray.words import write_count
 
 __all__ = ["average_images", "count_images", "find_attacked", "read_images"]
 
@@ -22,25 +23,23 @@ def find_attacked(results: Results) -> dict[str, list[str]]:
 
 
 def read_images(results: Results, task: str, arm: str, metric: str, view: str | None = None) -> pd.Series:
-    """A metric as printed, by the id of the image; the mean over seeds. view: the defence that images went through."""
+    """A metric by the id of the image; the mean over seeds. view: the defence that images went through."""
     rows = results.of(task, arm, results.per_image)
     rows = rows[(rows["metric"] == metric) & (rows["view"].isna() if view is None else rows["view"] == view)]
     return rows.groupby("sample")["value"].mean()
 
 
 def average_images(metric: str, values: pd.Series) -> Interval:
-    """The mean over images of values as printed, with the interval that suits them."""
-    if metric not in SHARES:
-        return mean_interval(values)
-    mean, low, high, n = share_interval(values / 100)
-    return Interval(100 * mean, 100 * low, 100 * high, n)
+    """The mean over images, with the interval that suits a metric's values."""
+    return share_interval(values) if metric in SHARES else mean_interval(values)
 
 
 def count_images(results: Results, arms: Mapping[str, Sequence[str]]) -> str:
     """How many images the methods of each task attacked, in words. arms: as of `find_attacked`."""
     counts = {task: {len(read_images(results, task, arm, "success")) for arm in of} for task, of in arms.items()}
-    return "; ".join(f"{task}: {' to '.join(map(str, _ends(of)))} images" for task, of in counts.items())
+    return "; ".join(f"{task}: {_count_range(of)}" for task, of in counts.items())
 
 
-def _ends(numbers: set[int]) -> list[int]:
-    return sorted({min(numbers), max(numbers)})
+def _count_range(numbers: set[int]) -> str:
+    least, most = min(numbers), write_count(max(numbers), "image")
+    return most if len(numbers) == 1 else f"{least} to {most}"

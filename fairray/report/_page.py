@@ -19,6 +19,7 @@ from fairray.report import Section
 from fairray.results import Results
 from fairray.study import Study
 from fairray.trial import stages
+from fairray.words import write_count
 
 __all__ = ["Report", "write"]
 
@@ -31,7 +32,7 @@ class Report(NamedTuple):
 
 
 @dataclass
-class Shown:
+class Chapter:
     """What has become of a section. error: its traceback, and failure: what it said, if it raised."""
 
     title: str
@@ -47,30 +48,30 @@ def write(results: Results, sections: Sequence[Section], folder: Path) -> Report
     A section that raises is shown with its traceback, and costs nothing else. Records are in records.csv; of single
     samples, of which there are many more, in samples.parquet.
     """
-    shown = [_show(section, results) for section in sections]
-    files = {"report.html": _render(results, shown).encode(), **_tables(results.records)}
-    for one in shown:
-        files |= _rename(one.files, files)
+    chapters = [_make_chapter(section, results) for section in sections]
+    files = {"report.html": _render(results, chapters).encode(), **_make_record_files(results.records)}
+    for chapter in chapters:
+        files |= _rename(chapter.files, files)
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         (folder / name).write_bytes(content)
-    return Report([folder / name for name in files], [one.failure for one in shown if one.failure])
+    return Report([folder / name for name in files], [chapter.failure for chapter in chapters if chapter.failure])
 
 
-def _show(section: Section, results: Results) -> Shown:
+def _make_chapter(section: Section, results: Results) -> Chapter:
     """A section's blocks, up to where it raises."""
-    shown = Shown(type(section).__name__)
+    chapter = Chapter(type(section).__name__)
     try:
         section = checked(type(section), section)
-        shown.title = section.title
+        chapter.title = section.title
         for block in section(results):
-            files = _rename(block.files, shown.files)
-            shown.html.append(block.html)
-            shown.files |= files
+            files = _rename(block.files, chapter.files)
+            chapter.html.append(block.html)
+            chapter.files |= files
     except Exception as error:
-        shown.error = traceback.format_exc()
-        shown.failure = " ".join(f"{shown.title}: {type(error).__name__}: {error}".split())
-    return shown
+        chapter.error = traceback.format_exc()
+        chapter.failure = " ".join(f"{chapter.title}: {type(error).__name__}: {error}".split())
+    return chapter
 
 
 def _rename(files: Mapping[str, bytes], taken: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -89,18 +90,19 @@ def _number(name: str, number: int) -> str:
     return name if number == 1 else f"{path.stem}_{number}{path.suffix}"
 
 
-def _render(results: Results, shown: Sequence[Shown]) -> str:
+def _render(results: Results, chapters: Sequence[Chapter]) -> str:
     template = jinja2.Template(Path(__file__).with_name("page.html").read_text(), autoescape=True)
     return template.render(
         study=results.study,
-        sections=shown,
-        settings=json.dumps(_settings(results.study), indent=1),
-        ran=_cost(results) | provenance(),
-        runs=list(_runs(results)),
+        seeds=write_count(results.study.seeds, "seed"),
+        sections=chapters,
+        settings=json.dumps(_list_settings(results.study), indent=1),
+        ran=_sum_cost(results) | provenance(),
+        runs=list(_list_runs(results)),
     )
 
 
-def _settings(study: Study) -> dict[str, object]:
+def _list_settings(study: Study) -> dict[str, object]:
     return {
         "network": study.network.plain,
         "networks": {label: network.plain for label, network in study.networks.items()},
@@ -112,7 +114,7 @@ def _settings(study: Study) -> dict[str, object]:
     }
 
 
-def _tables(records: pd.DataFrame) -> dict[str, bytes]:
+def _make_record_files(records: pd.DataFrame) -> dict[str, bytes]:
     """The files that hold the records."""
     single = records["sample"].notna()
     whole = records[~single].drop(columns="sample").to_csv(index=False)
@@ -120,7 +122,7 @@ def _tables(records: pd.DataFrame) -> dict[str, bytes]:
     return {"records.csv": whole.encode(), **samples}
 
 
-def _cost(results: Results) -> dict[str, str]:
+def _sum_cost(results: Results) -> dict[str, str]:
     seconds = [float(str(made["seconds"])) for made in results.made.values()]
     hosts = sorted(
         {f"{made['cores']} cores" + (f", {made['gpu']}" if made["gpu"] else "") for made in results.made.values()}
@@ -134,7 +136,7 @@ def _cost(results: Results) -> dict[str, str]:
     }
 
 
-def _runs(results: Results) -> Iterator[dict[str, str]]:
+def _list_runs(results: Results) -> Iterator[dict[str, str]]:
     for trial in results.trials:
         point = " ".join(f"{key}={value}" for key, value in trial.point.items())
         yield {"trial": f"{trial.task} {trial.arm} {point}", "uids": " ".join(stages(trial.replicas))}

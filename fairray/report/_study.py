@@ -1,7 +1,11 @@
 """What a study's report shows, and writing it where the study says."""
 
+from collections.abc import Sequence
+from dataclasses import is_dataclass
+from typing import Any
+
 from fairray import catalogue, members
-from fairray.errors import BadInput
+from fairray.errors import BadInput, said_of
 from fairray.report import Section
 from fairray.report._page import Report, write
 from fairray.report.table import Table
@@ -12,24 +16,38 @@ from fairray.study import Study
 
 __all__ = ["comparison", "load_sections", "write_report"]
 
+EXAMPLE = "sections = (report.Verdict(), report.Table())"
+
 
 def comparison(x: str = "odds", y: str = "eacc") -> tuple[Section, ...]:
     """What most studies show: methods side by side, in words, in a table and in the plane of bias and accuracy."""
     return Verdict((x, y)), Table((x, y)), Tradeoff(x, y)
 
 
-def write_report(results: Results) -> Report:
-    """The report of a study, in its folder. Raises BadInput where the study's script names no sections."""
+def write_report(results: Results, sections: Sequence[Section]) -> Report:
+    """Write the report of a study in its folder. sections: of the study, see `load_sections`."""
     study = results.study
-    return write(results, load_sections(study), study.launch.folder / "reports" / study.name / study.scale)
+    return write(results, sections, study.launch.folder / "reports" / study.name / study.scale)
 
 
 def load_sections(study: Study) -> tuple[Section, ...]:
-    """The `sections` of the study's script; a study without one gets its objectives, in words and in a table."""
+    """The `sections` of the study's script; a study without one gets its objectives, in words and in a table.
+
+    Raises BadInput where it names none, or something else.
+    """
     path = catalogue.script(study.name)
     if path is None:
         return Verdict(), Table()
     sections = getattr(members.file(path), "sections", None)
-    if not isinstance(sections, tuple | list):
-        raise BadInput(str(path), "it names no sections", "sections = (report.Verdict(), report.Table())")
-    return tuple(sections)
+    if not isinstance(sections, tuple | list) or not sections:
+        raise BadInput(str(path), "it names no sections", EXAMPLE)
+    return tuple(_check(section, f"{path}, sections[{place}]") for place, section in enumerate(sections))
+
+
+def _check(section: Any, where: str) -> Section:
+    """The section, its fields of their types. Raises BadInput for what is none."""
+    is_section = is_dataclass(section) and not isinstance(section, type) and {"title", "__call__"} <= {*dir(section)}
+    if not is_section:
+        raise BadInput(where, f"it is {section!r}, which is no section", EXAMPLE)
+    with said_of(where):
+        return members.checked(type(section), section)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from fairray.report._blocks import Frame, Text
-from fairray.report._words import directed, named, number, shown
+from fairray.report._words import describe_metric, express_interval, name_metric, write_interval, write_printed
 from fairray.results import Results
 from fairray.statistics.intervals import Interval
 
@@ -15,7 +15,7 @@ __all__ = ["Entry", "explain_directions", "explain_printed", "lay_out", "tabulat
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A measured value beside the printed one. key: where it stands, by the name of the axis."""
+    """A value as measured beside the one that the paper prints. key: where it stands, by the name of the axis."""
 
     key: Mapping[str, str]
     metric: str
@@ -28,23 +28,22 @@ def lay_out(entries: Sequence[Entry], rows: Sequence[str], across: str) -> pd.Da
     lines: dict[tuple[str, ...], dict[str, str]] = {}
     for entry in entries:
         place = {name: entry.key[name] for name in rows}
-        lines.setdefault(tuple(place.values()), place).update(_cells(entry, across))
-    measured = dict.fromkeys(_column(entry, across) for entry in entries)
+        lines.setdefault(tuple(place.values()), place).update(_write_cells(entry, across))
+    measured = dict.fromkeys(_name_column(entry, across) for entry in entries)
     order = [*rows, *(column for name in measured for column in (name, f"{name} printed"))]
     filled = set(rows).union(*lines.values())
     return pd.DataFrame(list(lines.values()), columns=[column for column in order if column in filled]).fillna("")
 
 
 def tabulate(name: str, cells: pd.DataFrame, entries: Iterable[Entry], caption: str) -> Frame:
-    """The block of a table. cells: the entries as they were laid out."""
-    numbers = [{**e.key, "metric": e.metric, **e.interval._asdict(), "printed": e.printed} for e in entries]
-    return Frame(name, cells, pd.DataFrame(numbers), caption)
+    """The block of a table. cells: the entries as they were laid out. Its numbers are in the units of print, too."""
+    return Frame(name, cells, pd.DataFrame([_list_numbers(entry) for entry in entries]), caption)
 
 
 def explain_directions(entries: Iterable[Entry]) -> Iterator[Text]:
     """A note of which way each metric is better, if there are any."""
     if metrics := dict.fromkeys(entry.metric for entry in entries):
-        yield Text(f"{'. '.join(map(directed, metrics))}.")
+        yield Text(f"{'. '.join(map(describe_metric, metrics))}.")
 
 
 def explain_printed(results: Results) -> Iterator[Text]:
@@ -54,13 +53,18 @@ def explain_printed(results: Results) -> Iterator[Text]:
         yield Text(f"Printed: {'; '.join(said)}.")
 
 
-def _cells(entry: Entry, across: str) -> dict[str, str]:
-    column, cells = _column(entry, across), {}
-    cells[column] = shown(entry.metric, entry.interval)
+def _list_numbers(entry: Entry) -> dict[str, str | float | None]:
+    numbers = express_interval(entry.metric, entry.interval)._asdict()
+    return {**entry.key, "metric": entry.metric, **numbers, "printed": entry.printed}
+
+
+def _write_cells(entry: Entry, across: str) -> dict[str, str]:
+    column, cells = _name_column(entry, across), {}
+    cells[column] = write_interval(entry.metric, entry.interval)
     if entry.printed is not None:
-        cells[f"{column} printed"] = number(entry.metric, entry.printed)
+        cells[f"{column} printed"] = write_printed(entry.metric, entry.printed)
     return cells
 
 
-def _column(entry: Entry, across: str) -> str:
-    return named(entry.metric) if across == "metric" else entry.key[across]
+def _name_column(entry: Entry, across: str) -> str:
+    return name_metric(entry.metric) if across == "metric" else entry.key[across]

@@ -19,7 +19,7 @@ def measure_views(results: Results, metric: str, axis: str) -> Iterator[Entry]:
                 key={"task": task, axis: view, "method": arm},
                 metric=metric,
                 interval=mean_interval(values),
-                printed=results.print_of(task, arm, metric, view=view),
+                printed=results.find_printed(task, arm, metric, view=view),
             )
 
 

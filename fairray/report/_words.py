@@ -7,34 +7,51 @@ from fairray.costs import dists, lpips, neural, pieapp, ssim  # noqa: F401 (tabl
 from fairray.measures import find
 from fairray.statistics.intervals import Interval
 
-__all__ = ["describe_point", "directed", "label_axis", "named", "number", "shown", "with_unit"]
+__all__ = [
+    "describe_metric", "describe_point", "express", "express_interval", "name_key", "name_metric", "name_with_unit",
+    "write_interval", "write_printed", "write_value",
+]  # fmt: skip
 
 
-def named(metric: str) -> str:
-    """How a metric is printed."""
+def name_metric(metric: str) -> str:
+    """How a metric is called in print."""
     return find(metric).title
 
 
-def with_unit(metric: str) -> str:
-    """How a metric is printed, with what its values are multiplied by."""
-    return named(metric) + find(metric).unit.label
+def name_with_unit(metric: str) -> str:
+    """How a metric is called in print, with the unit of its values."""
+    return name_metric(metric) + find(metric).unit.label
 
 
-def directed(metric: str) -> str:
-    """How an axis is labelled."""
-    return f"{with_unit(metric)}, {find(metric).better} is better"
+def describe_metric(metric: str) -> str:
+    """A metric's name and unit, and which of its values are better."""
+    return f"{name_with_unit(metric)}, {find(metric).better} is better"
 
 
-def number(metric: str, value: float, sign: str = "") -> str:
-    """A value as printed. sign: "+" shows a plus too."""
-    unit = find(metric).unit
-    small = unit.digits and 0 < abs(value) < 10 ** (unit.digits - 1 - unit.decimals)
-    return f"{value:{sign}#.{unit.digits}g}" if small else f"{value:{sign}.{unit.decimals}f}"
+def express(metric: str, values: Any) -> Any:
+    """Measured values in the unit of print: of figures, whose axes say it, and of a table's numbers."""
+    return find(metric).unit.express(values)
 
 
-def shown(metric: str, interval: Interval, sign: str = "") -> str:
-    """A mean with its 95 % interval."""
-    mean, low, high = (number(metric, value, sign) for value in (interval.mean, interval.low, interval.high))
+def express_interval(metric: str, interval: Interval) -> Interval:
+    """A measured mean and its interval in the unit of print."""
+    mean, low, high = (express(metric, value) for value in (interval.mean, interval.low, interval.high))
+    return Interval(mean, low, high, interval.n)
+
+
+def write_value(metric: str, value: float, sign: str = "") -> str:
+    """A measured value in print. sign: "+" shows a plus too."""
+    return write_printed(metric, express(metric, value), sign)
+
+
+def write_printed(metric: str, value: float, sign: str = "") -> str:
+    """A value that is in the unit of print already, as a paper's is. sign: "+" shows a plus too."""
+    return find(metric).unit.write(value, sign)
+
+
+def write_interval(metric: str, interval: Interval, sign: str = "") -> str:
+    """A measured mean with its 95 % interval in print."""
+    mean, low, high = (write_value(metric, value, sign) for value in (interval.mean, interval.low, interval.high))
     return mean if interval.n < 2 else f"{mean} [{low}, {high}]"
 
 
@@ -44,6 +61,6 @@ def describe_point(point: Mapping[str, Any]) -> str:
     return ", ".join(f"{k} = {v:g}" if isinstance(v, int | float) else f"{k} = {v}" for k, v in names.items())
 
 
-def label_axis(key: str) -> str:
+def name_key(key: str) -> str:
     """The name of a searched number."""
     return key.split(".")[-1].replace("_", " ")

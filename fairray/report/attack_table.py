@@ -48,5 +48,5 @@ class AttackTable:
                             key={"task": task, "method": arm},
                             metric=metric,
                             interval=average_images(metric, values),
-                            printed=results.print_of(task, arm, metric),
+                            printed=results.find_printed(task, arm, metric),
                         )

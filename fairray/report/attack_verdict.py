@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Ge, Le
 
 from fairray.report._blocks import Bad, Block, Good, Items, Line, Part, Strong, Text, join
 from fairray.report._images import find_attacked, read_images
-from fairray.report._words import named, number, shown
+from fairray.report._words import express, name_metric, write_interval, write_value
 from fairray.results import Results
 from fairray.statistics.intervals import Interval, mean_interval
+from fairray.words import write_count
 
 __all__ = ["AttackVerdict"]
 
@@ -16,12 +20,12 @@ __all__ = ["AttackVerdict"]
 class AttackVerdict:
     """Whether one method has the smallest distances of those that fool nearly all images, by paired differences.
 
-    success: percent of the images that a method has to fool to be compared.
+    success: share of the images that a method has to fool to be compared.
     """
 
     ours: str
     metrics: tuple[str, ...] = ("lpips", "dists")
-    success: float = 99.0
+    success: Annotated[float, Ge(0), Le(1)] = 0.99
     title: str = "Which attack is perceived least"
 
     def __call__(self, results: Results) -> Iterator[Block]:
@@ -41,33 +45,32 @@ class AttackVerdict:
         """A line for each metric, or the one that says why there are none."""
         rates = {arm: read_images(results, task, arm, "success").mean() for arm in arms}
         able = {arm for arm, rate in rates.items() if rate >= self.success}
-        least = f"{self.success:g} % of the images"
+        least = f"{express('success', self.success):g} % of the images"
         if self.ours not in rates:
             yield f"no verdict, as nothing is stored of {self.ours}."
         elif self.ours not in able:
-            why = f", as {_rate({self.ours: rates[self.ours]})}, and the methods compared fool at least {least}."
-            yield Bad("it has not"), why
+            few = _describe_rates({self.ours: rates[self.ours]})
+            yield Bad("it has not"), f", as {few}, and the methods compared fool at least {least}."
         elif able == {self.ours}:
             yield f"no verdict, as no method but {self.ours} fools at least {least}."
         else:
             yield from self._compare(results, task, [arm for arm in arms if arm in able - {self.ours}])
         if self.ours in able and (below := {arm: rate for arm, rate in rates.items() if arm not in able}):
-            yield f"left out, as they fool less than {least}: {_rate(below)}."
+            yield f"left out, as they fool less than {least}: {_describe_rates(below)}."
 
     def _compare(self, results: Results, task: str, rivals: Sequence[str]) -> Iterator[Line]:
         for metric in self.metrics:
             changes = {arm: change for arm in rivals if (change := self._pair(results, task, arm, metric))}
             if changes:
-                listed = [f"{shown(metric, c, '+')} against {arm} on {c.n} images" for arm, c in changes.items()]
-                yield *self._describe(metric, changes), f": {'; '.join(listed)}."
+                yield *self._describe(metric, changes), f": {'; '.join(_list_changes(metric, changes))}."
             else:
                 why = "which was not measured of two methods on an image that both fool"
-                yield f"no verdict on {named(metric)}, {why}."
+                yield f"no verdict on {name_metric(metric)}, {why}."
 
     def _pair(self, results: Results, task: str, rival: str, metric: str) -> Interval | None:
-        """Of the difference on images that both methods fool, with every seed; none where there is no such image."""
+        """The mean difference on images that both methods fool, with every seed; None where there is no such image."""
         ours, theirs = (
-            read_images(results, task, arm, metric).where(read_images(results, task, arm, "success") == 100)
+            read_images(results, task, arm, metric).where(read_images(results, task, arm, "success") == 1)
             for arm in (self.ours, rival)
         )
         differences = (ours - theirs).dropna()
@@ -77,18 +80,24 @@ class AttackVerdict:
         """What the differences to the other methods say of a distance."""
         smaller = [arm for arm, change in changes.items() if change.low > 0]
         unclear = [arm for arm, change in changes.items() if not change.clear_of_zero]
-        distance = named(metric)
+        distance = name_metric(metric)
         if smaller:
-            return Bad("no"), f", {self.ours} has not the smallest {distance}; smaller is that of {_list(smaller)}"
+            why = f", {self.ours} has not the smallest {distance}; smaller is that of {_join_names(smaller)}"
+            return Bad("no"), why
         if unclear:
-            either = f"{self.ours} or {_list(unclear)}"
+            either = f"{self.ours} or {_join_names(unclear)}"
             return (f"not distinguishable: whether {either} has the smallest {distance} is not clear",)
         return Good("yes"), f", {self.ours} has the smallest {distance} of {len(changes) + 1} methods"
 
 
-def _list(arms: Sequence[str]) -> str:
+def _join_names(arms: Sequence[str]) -> str:
     return " and ".join(arms)
 
 
-def _rate(rates: Mapping[str, float]) -> str:
-    return ", ".join(f"{arm} fools {number('success', rate)} %" for arm, rate in rates.items())
+def _list_changes(metric: str, changes: Mapping[str, Interval]) -> Iterator[str]:
+    for arm, change in changes.items():
+        yield f"{write_interval(metric, change, '+')} against {arm} on {write_count(change.n, 'image')}"
+
+
+def _describe_rates(rates: Mapping[str, float]) -> str:
+    return ", ".join(f"{arm} fools {write_value('success', rate)} %" for arm, rate in rates.items())

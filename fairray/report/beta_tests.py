@@ -17,7 +17,7 @@ from fairray.measures import find
 from fairray.report._blocks import Bad, Block, Frame, Good, Items, Line, Part, Picture, Strong, Text
 from fairray.report._figures import add_legend_above
 from fairray.report._tables import Entry, explain_printed, lay_out, tabulate
-from fairray.report._words import directed, named, shown
+from fairray.report._words import describe_metric, express, name_metric, write_interval
 from fairray.results import Results
 from fairray.statistics.comparison import Mean
 from fairray.statistics.intervals import Interval, mean_interval
@@ -65,22 +65,20 @@ def _describe(results: Results, task: str) -> str:
     return f"β: slope of a group's accuracy on its {data.covariate_name}, over {len(data.groups)} groups, on {on}."
 
 
-def _average(betas: Betas, metric: str) -> Interval:
-    return mean_interval(betas.values.groupby("start")[metric].mean())
-
-
 def _measure(results: Results, betas: Betas) -> Iterator[Entry]:
     for metric in (*MEASURES, "accuracy"):
-        factor, average = find(metric).unit.factor, _average(betas, metric)
-        interval = Interval(factor * average.mean, factor * average.low, factor * average.high, average.n)
-        printed = results.print_of(betas.task, betas.arm, metric)
-        yield Entry(key={"task": betas.task, "method": betas.arm}, metric=metric, interval=interval, printed=printed)
+        yield Entry(
+            key={"task": betas.task, "method": betas.arm},
+            metric=metric,
+            interval=mean_interval(betas.values.groupby("start")[metric].mean()),
+            printed=results.find_printed(betas.task, betas.arm, metric),
+        )
 
 
 def _judge(test: BetaTest) -> Iterator[Line]:
     """What a test says, in words: that over starts, and where it differs that of the paper."""
-    who, what = f"{test.task}, {test.arm} against {test.rival}", named(test.measure)
-    change = _shown(test.measure, test.starts)
+    who, what = f"{test.task}, {test.arm} against {test.rival}", name_metric(test.measure)
+    change = _write(test.measure, test.starts)
     if test.starts.reason:
         yield Strong(who), f": {what} {change}; {test.starts.reason}"
     else:
@@ -95,9 +93,8 @@ def _word(measure: str, change: float, p: float) -> Part:
     return (Good if better else Bad)("higher" if change > 0 else "lower")
 
 
-def _shown(measure: str, mean: Mean) -> str:
-    factor = find(measure).unit.factor
-    return shown(measure, Interval(factor * mean.mean, factor * mean.low, factor * mean.high, mean.n), "+")
+def _write(measure: str, mean: Mean) -> str:
+    return write_interval(measure, Interval(mean.mean, mean.low, mean.high, mean.n), "+")
 
 
 def _p(p: float) -> str:
@@ -129,7 +126,7 @@ def _row(test: BetaTest, unit: str, mean: Mean) -> tuple[dict[str, str], dict[st
         tests |= {"p Welch": of.welch.p, "p ranks": of.ranks.p, "p signs": of.flips.p, "d": of.d, "delta": of.delta}
     words = {name: _p(value) if name.startswith("p") else f"{value:.4g}" for name, value in tests.items()}
     words = {name: "" if word == "nan" else word for name, word in words.items()}
-    said = {"measure": named(test.measure), "difference": _shown(test.measure, mean)}
+    said = {"measure": name_metric(test.measure), "difference": _write(test.measure, mean)}
     return {**place, **said, **words}, {**place, **mean._asdict(), **tests}
 
 
@@ -145,14 +142,13 @@ def _draw(task: str, arms: Sequence[Betas]) -> Figure:
 
 def _draw_boxes(axes: Axes, arms: Sequence[Betas], metric: str) -> None:
     """A box for each arm, its models as points with a colour for each theta_0, and theta_0 dashed."""
-    factor = find(metric).unit.factor
     shared = [betas for betas in arms if len(betas.begun)]
     begun = dict(shared[0].begun[metric]) if shared else {}
     colours = dict(zip(begun, sns.color_palette("colorblind", len(begun)), strict=True))
     for start, colour in colours.items():
-        axes.axvline(factor * begun[start], color=colour, ls="--", lw=1, label=f"theta_0 of seed {start}")
+        axes.axvline(express(metric, begun[start]), color=colour, ls="--", lw=1, label=f"theta_0 of seed {start}")
     for place, betas in enumerate(arms):
-        values = factor * betas.values[metric]
+        values = express(metric, betas.values[metric])
         style: dict[str, Any] = {
             "positions": [place],
             "orientation": "horizontal",
@@ -164,5 +160,5 @@ def _draw_boxes(axes: Axes, arms: Sequence[Betas], metric: str) -> None:
         dots = betas.values["start"].map(lambda start: colours.get(start, "grey"))
         lifted = place + 0.22 * ((betas.values.reset_index().index.to_numpy() * 0.618) % 1 - 0.5)
         axes.scatter(values, lifted, c=list(dots), s=9, alpha=0.6, linewidths=0, zorder=2)
-    axes.set(xlabel=directed(metric), yticks=range(len(arms)), yticklabels=[betas.arm for betas in arms])
+    axes.set(xlabel=describe_metric(metric), yticks=range(len(arms)), yticklabels=[betas.arm for betas in arms])
     axes.invert_yaxis()

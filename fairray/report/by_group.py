@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from fairray.report._blocks import Block
 from fairray.report._tables import Entry, explain_printed, lay_out, tabulate
-from fairray.report._words import named, with_unit
+from fairray.report._words import name_metric, name_with_unit
 from fairray.results import Results
 from fairray.statistics.intervals import mean_interval
 
@@ -20,7 +20,7 @@ class ByGroup:
 
     @property
     def title(self) -> str:
-        return f"{named(self._overall)} by group"
+        return f"{name_metric(self._overall)} by group"
 
     @property
     def _overall(self) -> str:
@@ -31,7 +31,7 @@ class ByGroup:
         entries = [entry for task, arm in results.chosen for entry in self._measure(results, task, arm)]
         cells = lay_out(entries, rows=("task", "method"), across="group")
         over = "on the test set, over all examples and by group"
-        caption = f"{with_unit(self._overall)} {over}; mean over seeds [95 % t-interval]."
+        caption = f"{name_with_unit(self._overall)} {over}; mean over seeds [95 % t-interval]."
         yield tabulate(self.metric, cells, entries, caption)
         yield from explain_printed(results)
 
@@ -45,5 +45,5 @@ class ByGroup:
                 key={"task": task, "method": arm, "group": group},
                 metric=overall,
                 interval=mean_interval(sample),
-                printed=results.print_of(task, arm, overall, view=group),
+                printed=results.find_printed(task, arm, overall, view=group),
             )

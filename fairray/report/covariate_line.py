@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from fairray.betas import find_betas
 from fairray.report._blocks import Block, Frame, Items, Line, Picture, Strong, Text
-from fairray.report._words import number, shown
+from fairray.report._words import write_interval, write_value
 from fairray.results import Results
 from fairray.statistics.intervals import Interval, mean_interval
 from fairray.statistics.regression import ERRORS, Errors, fit_line
@@ -69,8 +69,8 @@ def _columns(groups: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def _say(name: str, fit: Fit, over) -> Line:
     test = f"F(1, {fit.df}) = {fit.f:.3f}, p = {fit.p:.3g}"
-    many = f"; over {over.n} models β is {shown('beta', over)}" if over.n > 1 else ""
-    return Strong(name), f": β = {number('beta', fit.slope)}, {test} for the model of the first seed{many}."
+    many = f"; over {over.n} models β is {write_interval('beta', over)}" if over.n > 1 else ""
+    return Strong(name), f": β = {write_value('beta', fit.slope)}, {test} for the model of the first seed{many}."
 
 
 def _tabulate(rows: Sequence[tuple[str, str, Errors, Fit]]) -> Frame:
@@ -79,7 +79,7 @@ def _tabulate(rows: Sequence[tuple[str, str, Errors, Fit]]) -> Frame:
             "task": task,
             "method": arm,
             "errors": WHAT[errors],
-            "β": shown("beta", Interval(fit.slope, fit.low, fit.high, fit.n)),
+            "β": write_interval("beta", Interval(fit.slope, fit.low, fit.high, fit.n)),
             "F": f"{fit.f:.3f}",
             "df": f"1, {fit.df}",
             "p": f"{fit.p:.3g}",
@@ -110,7 +110,7 @@ def _draw_line(axes: Axes, groups: pd.DataFrame, fit: Fit) -> None:
     areas = 600 * groups["size"] / groups["size"].max()
     axes.scatter(groups["covariate"], 100 * groups["accuracy"], s=areas.clip(lower=6), alpha=0.5, linewidths=0)
     ends = np.array([groups["covariate"].min(), groups["covariate"].max()])
-    label = f"β = {number('beta', fit.slope)}, F(1, {fit.df}) = {fit.f:.2f}, p = {fit.p:.2g}"
+    label = f"β = {write_value('beta', fit.slope)}, F(1, {fit.df}) = {fit.f:.2f}, p = {fit.p:.2g}"
     axes.plot(ends, 100 * (fit.intercept + fit.slope * ends), color="black", lw=1.2, label=label)
     for group, row in groups.nlargest(NAMED, "size").iterrows():
         place = (row["covariate"], 100 * row["accuracy"])

@@ -12,6 +12,7 @@ from fairray.report._blocks import Block, Picture, Text
 from fairray.report._figures import add_legend_above, pick_colours
 from fairray.report._images import average_images, count_images, find_attacked, read_images
 from fairray.report._tables import Entry, lay_out, tabulate
+from fairray.report._words import express_interval
 from fairray.results import Results
 from fairray.statistics.intervals import Interval
 
@@ -53,7 +54,7 @@ def _measure(results: Results, task: str, arms: Sequence[str]) -> Iterator[Entry
             if len(values := read_images(results, task, arm, "success", view)):
                 yield Entry(key={**key, "method": arm}, metric="success", interval=average_images("success", values))
         if view and len(accuracy := read_images(results, task, arms[0], "accuracy", view)):
-            misread = average_images("success", 100 - accuracy)
+            misread = average_images("success", 1 - accuracy)
             yield Entry(key={**key, "method": CLEAN}, metric="success", interval=misread)
 
 
@@ -92,7 +93,8 @@ def _draw_panel(axes: Axes, entries: Sequence[Entry], kind: str, colours: dict) 
     seen = [entry for entry in entries if entry.key["defence"] == NONE or _kind(entry.key["defence"]) == kind]
     views = list(dict.fromkeys(entry.key["defence"] for entry in seen))
     for method, colour in colours.items():
-        of = {entry.key["defence"]: entry.interval for entry in seen if entry.key["method"] == method}
+        lines = [entry for entry in seen if entry.key["method"] == method]
+        of = {entry.key["defence"]: express_interval(entry.metric, entry.interval) for entry in lines}
         if of:
             _draw_line(axes, [views.index(view) for view in of], [*of.values()], method, colour)
     axes.set_xticks(range(len(views)), [view.split()[-1] for view in views])

@@ -11,10 +11,11 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fairray.measures import PERCENT
 from fairray.report._blocks import Block, Picture, Text
 from fairray.report._figures import add_legend_above, pick_colours, scale_by_ratio
 from fairray.report._images import count_images, find_attacked, read_images
-from fairray.report._words import directed, named
+from fairray.report._words import describe_metric, express, name_metric
 from fairray.results import Results
 
 __all__ = ["Distributions"]
@@ -37,7 +38,7 @@ class Distributions:
             yield Text("No distance was measured.")
             return
         for place, (task, measured) in enumerate(values.items(), 1):
-            alt = f"{', '.join(map(named, measured))} of each image of {task}, by method"
+            alt = f"{', '.join(map(name_metric, measured))} of each image of {task}, by method"
             yield Picture(f"distributions_{place}", _draw(task, arms[task], measured), alt)
         yield Text(
             "Of each attacked image, fooled or not, the distance of what an attack makes of it; left the quartiles, "
@@ -46,7 +47,7 @@ class Distributions:
         )
 
     def _measure(self, results: Results, task: str, arms: Sequence[str]) -> dict[str, dict[str, pd.Series]]:
-        """By metric, the values of the methods that have any."""
+        """The values of the methods that have any, by metric."""
         found = {metric: {arm: read_images(results, task, arm, metric) for arm in arms} for metric in self.metrics}
         found = {metric: {arm: values for arm, values in of.items() if len(values)} for metric, of in found.items()}
         return {metric: of for metric, of in found.items() if of}
@@ -57,12 +58,13 @@ def _draw(task: str, arms: Sequence[str], measured: dict[str, dict[str, pd.Serie
     with sns.axes_style("whitegrid"):
         figure = Figure(figsize=(11.0, 0.6 + len(measured) * (1.3 + 0.3 * len(arms))), layout="constrained")
         panels = figure.subplots(len(measured), 2, squeeze=False, sharex="row")
-        for (metric, values), (boxes, shares) in zip(measured.items(), panels, strict=True):
+        for (metric, found), (boxes, shares) in zip(measured.items(), panels, strict=True):
+            values = {arm: express(metric, of) for arm, of in found.items()}
             _draw_boxes(boxes, values, colours)
             _draw_shares(shares, values, colours)
             scale_by_ratio(boxes, pd.concat([*values.values()]))
             for axes in (boxes, shares):
-                axes.set(xlabel=directed(metric))
+                axes.set(xlabel=describe_metric(metric))
         for axes in panels[0]:
             axes.set_title(task)
         add_legend_above(figure)
@@ -78,6 +80,8 @@ def _draw_boxes(axes: Axes, values: dict[str, pd.Series], colours: dict) -> None
 
 def _draw_shares(axes: Axes, values: dict[str, pd.Series], colours: dict) -> None:
     for (arm, sample), stroke in zip(values.items(), cycle(STROKES), strict=False):
-        shares = np.arange(1, len(sample) + 1) / len(sample) * 100
-        axes.step(np.sort(sample), shares, where="post", color=colours[arm], ls=stroke, lw=1.8, label=arm)
-    axes.set(ylabel="images (%)", ylim=(0, 102))
+        shares = np.arange(1, len(sample) + 1) / len(sample)
+        axes.step(
+            np.sort(sample), PERCENT.express(shares), where="post", color=colours[arm], ls=stroke, lw=1.8, label=arm
+        )
+    axes.set(ylabel=f"images{PERCENT.label}", ylim=(0, 102))

@@ -9,7 +9,7 @@ from fairray.data import Dataset
 from fairray.measures import find
 from fairray.report._blocks import Block, Items, Line, Strong, Text
 from fairray.report._grid import Cell, Grid, Mark, find_best, find_marks, find_searches, read_grids
-from fairray.report._words import label_axis, named, shown, with_unit
+from fairray.report._words import name_key, name_metric, name_with_unit, write_interval
 from fairray.results import Results
 from fairray.statistics.intervals import mean_interval
 
@@ -31,14 +31,14 @@ class GridVerdict:
 
     @property
     def title(self) -> str:
-        return f"Best {named(self.metric)} of the grid"
+        return f"Best {name_metric(self.metric)} of the grid"
 
     def __call__(self, results: Results) -> Iterator[Block]:
         yield Items([*self._judge(results)])
         yield Text(
-            f"{with_unit(self.metric)} on the test set, mean over seeds [95 % t-interval]; differences are taken seed "
-            "by seed. A cell that was lucky with its seeds is so on validation and on test data alike, which still "
-            "flatters the best one; where each seed's cell is chosen on the other seeds, it does not. Cells are "
+            f"{name_with_unit(self.metric)} on the test set, mean over seeds [95 % t-interval]; differences are taken "
+            "seed by seed. A cell that was lucky with its seeds is so on validation and on test data alike, which "
+            "still flatters the best one; where each seed's cell is chosen on the other seeds, it does not. Cells are "
             "compared one by one, without correction for their number."
         )
 
@@ -52,18 +52,21 @@ class GridVerdict:
     def _compare(self, val: Grid, test: Grid, mark: Mark) -> str:
         metric = self.metric
         best, near = find_best(val, metric), _find_nearest(test, mark)
+        at_best, at_near, apart = (
+            mean_interval(values) for values in (test[best], test[near], test[best] - test[near])
+        )
         texts = [
-            f"{named(metric)} {shown(metric, mean_interval(test[best]))} at {self._place(best)}, the best cell on "
+            f"{name_metric(metric)} {write_interval(metric, at_best)} at {self._place(best)}, the best cell on "
             f"validation data{_describe_strength(best, mark)}",
-            f"{shown(metric, mean_interval(test[near]))} at {self._place(near)}, the cell nearest to the data's own "
+            f"{write_interval(metric, at_near)} at {self._place(near)}, the cell nearest to the data's own "
             f"({mark[0]:.3g}, {mark[1]:.3g})",
-            f"the best minus the nearest {shown(metric, mean_interval(test[best] - test[near]), '+')}",
+            f"the best minus the nearest {write_interval(metric, apart, '+')}",
             *_describe_noise(val, test, best, near, metric),
         ]
         return "; ".join(texts)
 
     def _place(self, cell: Cell) -> str:
-        return f"{label_axis(self.x)} = {cell[0]:g}, {label_axis(self.y)} = {cell[1]:g}"
+        return f"{name_key(self.x)} = {cell[0]:g}, {name_key(self.y)} = {cell[1]:g}"
 
 
 def _describe_noise(val: Grid, test: Grid, best: Cell, near: Cell, metric: str) -> list[str]:
@@ -74,7 +77,7 @@ def _describe_noise(val: Grid, test: Grid, best: Cell, near: Cell, metric: str) 
     others = [find_best({cell: np.delete(values, seed) for cell, values in val.items()}, metric) for seed in seeds]
     apart = mean_interval(test[others[seed]][seed] - test[near][seed] for seed in seeds)
     return [
-        f"{shown(metric, apart, '+')} where each seed's cell is chosen on the others",
+        f"{write_interval(metric, apart, '+')} where each seed's cell is chosen on the others",
         f"{_count_not_worse(test, best, metric)} of {len(test) - 1} other cells are not clearly worse than the best",
     ]
 

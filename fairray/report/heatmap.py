@@ -14,7 +14,7 @@ from fairray.measures import find
 from fairray.report._blocks import Block, Picture, Text
 from fairray.report._figures import add_legend_above
 from fairray.report._grid import Grid, Mark, find_best, find_marks, find_searches, read_grids
-from fairray.report._words import label_axis, named, with_unit
+from fairray.report._words import express, name_key, name_metric, name_with_unit
 from fairray.results import Results
 
 __all__ = ["Heatmap"]
@@ -41,13 +41,13 @@ class Heatmap:
         if not pairs:
             yield Text(f"{self.x} and {self.y} were not searched together.")
             return
-        alt = f"{', '.join(map(named, metrics))} by {label_axis(self.x)} and {label_axis(self.y)}"
+        alt = f"{', '.join(map(name_metric, metrics))} by {name_key(self.x)} and {name_key(self.y)}"
         yield Picture(
             "heatmap", self._draw(results, pairs, metrics), alt, "Test set, means over seeds; brighter is better."
         )
 
     def _draw(self, results: Results, pairs: Sequence[tuple[str, str]], metrics: Sequence[str]) -> Figure:
-        marks, (x, y) = find_marks(results, self.mark), map(label_axis, (self.x, self.y))
+        marks, (x, y) = find_marks(results, self.mark), map(name_key, (self.x, self.y))
         with sns.axes_style("white"):
             figure = Figure(figsize=(6.6 * len(metrics), 0.6 + 5.2 * len(pairs)), layout="constrained")
             panels = figure.subplots(len(pairs), len(metrics), squeeze=False)
@@ -57,22 +57,22 @@ class Heatmap:
                     if axes.get_visible():
                         _draw_map(axes, *read_grids(results, task, arm, self.x, self.y, metric), metric)
                         _draw_mark(axes, marks.get(task))
-                        axes.set(title=f"{task}, {arm}: {with_unit(metric)}", xlabel=x, ylabel=y)
+                        axes.set(title=f"{task}, {arm}: {name_with_unit(metric)}", xlabel=x, ylabel=y)
             add_legend_above(figure)
         return figure
 
 
 def _draw_map(axes: Axes, val: Grid, test: Grid, metric: str) -> None:
-    means = pd.Series({cell: values.mean() for cell, values in test.items()})
+    means = express(metric, pd.Series({cell: values.mean() for cell, values in test.items()}))
     table = means.unstack(0)
     colours = "viridis_r" if find(metric).best == "low" else "viridis"
     image = axes.pcolormesh(table.columns, table.index, table.to_numpy(), shading="nearest", cmap=colours)
     axes.figure.colorbar(image, ax=axes)
     if len(test) <= LEGIBLE:
-        for (h, v), values in test.items():
-            dark = relative_luminance(image.to_rgba(values.mean())) < 0.4
+        for (h, v), mean in zip(test, means, strict=True):
+            dark = relative_luminance(image.to_rgba(mean)) < 0.4
             colour = "white" if dark else "black"
-            axes.text(h, v, f"{values.mean():.3g}", ha="center", va="center", fontsize=7, color=colour)
+            axes.text(h, v, f"{mean:.3g}", ha="center", va="center", fontsize=7, color=colour)
     for cell, marker, label in (
         (find_best(test, metric), "o", "best on test"),
         (find_best(val, metric), "s", "best on validation"),

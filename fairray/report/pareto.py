@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from fairray.measures import find
 from fairray.records import headline
 from fairray.report._blocks import Block, Items, Line, Picture, Strong, Text
-from fairray.report._figures import add_legend_above, pick_colours, scale_by_ratio
-from fairray.report._words import describe_point, directed, named, shown
+from fairray.report._figures import add_legend_above, express_points, pick_colours, scale_by_ratio
+from fairray.report._words import describe_metric, describe_point, name_metric, write_interval
 from fairray.results import Results
-from fairray.statistics.intervals import Interval, mean_interval
+from fairray.statistics.intervals import mean_interval
 from fairray.statistics.pareto import pareto_front
 
 __all__ = ["Pareto"]
@@ -41,9 +41,10 @@ class Pareto:
             return
         caption = (
             f"Means over seeds on the test set with their 95 % intervals. On the front are the points whose "
-            f"{named(x)} and {named(y)} no other point of the task beats on validation data:"
+            f"{name_metric(x)} and {name_metric(y)} no other point of the task beats on validation data:"
         )
-        yield Picture("pareto", _draw(points, x, y), f"{named(y)} against {named(x)} of every point", caption)
+        alt = f"{name_metric(y)} against {name_metric(x)} of every point"
+        yield Picture("pareto", _draw(points, x, y), alt, caption)
         yield Items(list(_describe_front(points, x, y)))
 
 
@@ -60,20 +61,18 @@ def _average(results: Results, x: str, y: str) -> pd.DataFrame:
     places = {(trial.task, trial.arm, trial.uid): describe_point(trial.point) for trial in results.trials}
     table = values["test"].rename(columns={x: "x", y: "y"})
     for axis, metric in (("x", x), ("y", y)):
-        table[f"interval {axis}"] = table[axis].map(lambda sample, metric=metric: _interval(sample, metric))
+        table[f"interval {axis}"] = table[axis].map(mean_interval)
         table[axis] = table[f"interval {axis}"].map(lambda interval: interval.mean)
+        table[f"{axis} half"] = table[f"interval {axis}"].map(lambda interval: interval.half)
         table[f"val {axis}"] = find(metric).sign * values["val"][metric].map(np.mean)
     scores = table.groupby("task", sort=False)[["val x", "val y"]]
     table["front"] = pd.concat([pd.Series(pareto_front(part.to_numpy()), index=part.index) for _, part in scores])
     return table.assign(place=[places[key] for key in table.index]).reset_index()
 
 
-def _interval(values: list[float], metric: str) -> Interval:
-    return mean_interval(value * find(metric).unit.factor for value in values)
-
-
 def _draw(points: pd.DataFrame, x: str, y: str) -> Figure:
     tasks, arms = (list(points[key].unique()) for key in ("task", "arm"))
+    points = express_points(points, x, y)
     colours = pick_colours(arms)
     with sns.axes_style("whitegrid"):
         figure = Figure(figsize=(1.0 + 6.4 * len(tasks), 5.4), layout="constrained")
@@ -82,7 +81,7 @@ def _draw(points: pd.DataFrame, x: str, y: str) -> Figure:
             for arm in arms:
                 _draw_points(axes, of[of["arm"] == arm], arm, colours[arm])
             _draw_front(axes, of[of["front"]].sort_values("x"))
-            axes.set(title=task, xlabel=directed(x), ylabel=directed(y), ylim=_around(of["y"]))
+            axes.set(title=task, xlabel=describe_metric(x), ylabel=describe_metric(y), ylim=_around(of["y"]))
             if not scale_by_ratio(axes, of["x"]):
                 axes.set_xlim(_around(of["x"]))
         add_legend_above(figure)
@@ -90,8 +89,8 @@ def _draw(points: pd.DataFrame, x: str, y: str) -> Figure:
 
 
 def _draw_points(axes: Axes, points: pd.DataFrame, arm: str, colour) -> None:
-    half = {axis: points[f"interval {axis}"].map(lambda interval: interval.half) for axis in "xy"}
-    axes.errorbar(points["x"], points["y"], xerr=half["x"], yerr=half["y"], color=colour, fmt="none", lw=0.8, alpha=0.2)
+    style = {"color": colour, "fmt": "none", "lw": 0.8, "alpha": 0.2}
+    axes.errorbar(points["x"], points["y"], xerr=points["x half"], yerr=points["y half"], **style)
     axes.scatter(points["x"], points["y"], color=colour, s=45, linewidths=0, label=arm)
 
 
@@ -108,5 +107,5 @@ def _around(values: pd.Series) -> tuple[float, float]:
 
 def _describe_front(points: pd.DataFrame, x: str, y: str) -> Iterator[Line]:
     for row in points[points["front"]].sort_values(["task", "x"]).to_dict("records"):
-        values = "; ".join(f"{named(m)} {shown(m, row[f'interval {axis}'])}" for axis, m in (("x", x), ("y", y)))
-        yield Strong(", ".join(filter(None, [row["task"], row["arm"], row["place"]]))), f": {values}."
+        values = [f"{name_metric(m)} {write_interval(m, row[f'interval {axis}'])}" for axis, m in (("x", x), ("y", y))]
+        yield Strong(", ".join(filter(None, [row["task"], row["arm"], row["place"]]))), f": {'; '.join(values)}."

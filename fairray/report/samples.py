@@ -45,7 +45,7 @@ def contact_sheet(dataset: Dataset, columns: int = 14) -> Figure:
     """
     if dataset.kind != "image":
         raise BadInput(f"data set {dataset.name}", "it has no images", "give a data set of images")
-    bands = {name: _lines(len(task.classes), columns) for name, task in dataset.tasks.items()}
+    bands = {name: _break_lines(len(task.classes), columns) for name, task in dataset.tasks.items()}
     line = LINE + ROWS * CELL + GAP
     height = MARGIN + sum(HEADING + line * len(lines) for lines in bands.values())
     width = columns * (CELL + GAP / 2)
@@ -62,7 +62,7 @@ def contact_sheet(dataset: Dataset, columns: int = 14) -> Figure:
     return figure
 
 
-def _lines(classes: int, columns: int) -> list[range]:
+def _break_lines(classes: int, columns: int) -> list[range]:
     """The classes of each line; none is longer than the first."""
     return [range(first, min(first + columns, classes)) for first in range(0, classes, columns)]
 
@@ -72,22 +72,22 @@ def _show(figure: Figure, dataset: Dataset, task: str, label: int, across: int, 
     width, height = figure.get_size_inches()
     down = ROWS * CELL
     axes = figure.add_axes((left / width, (top - down) / height, across * CELL / width, down / height))
-    axes.imshow(_mosaic(_samples(dataset, task, label, ROWS * across), across), aspect="equal")
+    axes.imshow(_make_mosaic(_pick_samples(dataset, task, label, ROWS * across), across), aspect="equal")
     axes.set_anchor("NW")
     axes.set_axis_off()
     axes.set_title(dataset.tasks[task].classes[label], fontsize=10, loc="left", pad=3)
 
 
-def _samples(dataset: Dataset, task: str, label: int, most: int) -> np.ndarray:
+def _pick_samples(dataset: Dataset, task: str, label: int, most: int) -> np.ndarray:
     """Bytes with axes (image, y, x, RGB)."""
     rows = (dataset.test[dataset.tasks[task].column] == label).nonzero()[:, 0]
     rows = rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))]
     labels = torch.stack([dataset.test[each.column][rows] for each in dataset.tasks.values()], dim=1)
-    chosen = rows[_varied(labels, most)]
+    chosen = rows[_pick_unlike(labels, most)]
     return dataset.shown({"x": dataset.test["x"][chosen]})["x"].permute(0, 2, 3, 1).numpy()
 
 
-def _varied(labels: torch.Tensor, most: int) -> list[int]:
+def _pick_unlike(labels: torch.Tensor, most: int) -> list[int]:
     """Up to `most` examples, each with as few labels of those before it as there can be. labels: (example, task)."""
     chosen: list[int] = []
     shared = torch.zeros(len(labels))
@@ -98,7 +98,7 @@ def _varied(labels: torch.Tensor, most: int) -> list[int]:
     return chosen
 
 
-def _mosaic(images: np.ndarray, across: int) -> np.ndarray:
+def _make_mosaic(images: np.ndarray, across: int) -> np.ndarray:
     """ROWS rows of framed images on a white page, `across` in each."""
     _, height, width, _ = images.shape
     gap = max(1, width // 20)

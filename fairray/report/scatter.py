@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fairray.report._blocks import Block, Picture, Text
-from fairray.report._figures import find_measured, pick_colours
-from fairray.report._words import named, shown, with_unit
+from fairray.report._figures import express_points, find_measured, pick_colours
+from fairray.report._words import name_metric, name_with_unit, write_interval
 from fairray.results import Results
 from fairray.statistics.correlation import Correlation, correlation
 from fairray.statistics.intervals import mean_interval
@@ -33,7 +33,7 @@ class Scatter:
 
     @property
     def title(self) -> str:
-        return f"{named(self.y)} against {named(self.x)}"
+        return f"{name_metric(self.y)} against {name_metric(self.x)}"
 
     def __call__(self, results: Results) -> Iterator[Block]:
         points = self._average(results)
@@ -41,11 +41,11 @@ class Scatter:
             yield Text("Nothing was measured.")
             return
         found = correlation(points["x"].tolist(), points["y"].tolist())
-        gap = shown(self.y, mean_interval(points["y"] - points["x"]), "+")
+        gap = write_interval(self.y, mean_interval(points["y"] - points["x"]), "+")
         caption = (
             f"Pearson's {_describe(found)}; Spearman's rank correlation {found.rank:.2f}. Mean over tasks of "
-            f"{named(self.y)} minus {named(self.x)}: {gap}. Intervals of 95 % that take the tasks as independent, "
-            "which those of one data set are not."
+            f"{name_metric(self.y)} minus {name_metric(self.x)}: {gap}. Intervals of 95 % that take the tasks as "
+            "independent, which those of one data set are not."
         )
         yield Picture("scatter", self._draw(points, found), f"{self.title}, a point for each task", caption)
 
@@ -62,12 +62,14 @@ class Scatter:
         with sns.axes_style("whitegrid"):
             figure = Figure(figsize=(9.0, 6.4), layout="constrained")
             axes = figure.subplots()
+            points = express_points(points, self.x, self.y)
             axes.axline((0, 0), slope=1, color="grey", ls="--", lw=1, label="identity")
             for source, colour in pick_colours(list(points["source"].unique())).items():
                 of = points[points["source"] == source]
                 style = {"color": colour, "fmt": "o", "markersize": 5, "lw": 0.8, "alpha": 0.8}
                 axes.errorbar(of["x"], of["y"], xerr=of["x half"], yerr=of["y half"], label=source or None, **style)
-            axes.set(xlabel=with_unit(self.x), ylabel=with_unit(self.y), title=_describe(found), aspect="equal")
+            labels = {"xlabel": name_with_unit(self.x), "ylabel": name_with_unit(self.y)}
+            axes.set(**labels, title=_describe(found), aspect="equal")
             _name_extremes(axes, points)
             figure.legend(*axes.get_legend_handles_labels(), loc="outside right upper", frameon=False)
         return figure

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from fairray.report._blocks import Block, Picture, Text
 from fairray.report._figures import add_legend_above, scale_by_ratio
-from fairray.report._words import describe_point, label_axis, named, with_unit
+from fairray.report._words import describe_point, express, name_key, name_metric, name_with_unit
 from fairray.results import Results
 from fairray.statistics.intervals import mean_interval
 
@@ -39,7 +39,7 @@ class Sweep:
             yield Text("No number was searched.")
             return
         over = ", ".join(dict.fromkeys(key.split(".")[-1] for _, _, key in searches))
-        alt = f"{', '.join(map(named, metrics))} along {over}, a row for each method on each task"
+        alt = f"{', '.join(map(name_metric, metrics))} along {over}, a row for each method on each task"
         yield Picture("sweep", _draw(results, searches, metrics), alt)
 
 
@@ -71,12 +71,15 @@ def _draw(results: Results, searches: Sequence[Search], metrics: Sequence[str]) 
 def _draw_panel(results: Results, axes: Axes, search: Search, metric: str) -> None:
     task, arm, key = search
     rows = results.of(task, arm).astype({key: float})
+    rows[metric] = express(metric, rows[metric])
     _draw_lines(axes, rows, [other for other in results.searched if other != key], key, metric)
     axes.axvline(float(results.chosen[task, arm].point[key]), color="grey", ls=":", label="chosen on validation")
     baseline = results.study.baseline
     if baseline and results.has(task, baseline, metric):
-        axes.axhline(results.interval(task, baseline, metric).mean, color="grey", ls="--", lw=1, label=baseline)
-    axes.set(title=f"{task}, {arm}", xlabel=label_axis(key), ylabel=with_unit(metric))
+        axes.axhline(
+            express(metric, results.values(task, baseline, metric)).mean(), color="grey", ls="--", lw=1, label=baseline
+        )
+    axes.set(title=f"{task}, {arm}", xlabel=name_key(key), ylabel=name_with_unit(metric))
     scale_by_ratio(axes, rows[key])
 
 

@@ -51,12 +51,12 @@ def _measure(results: Results, metrics: Sequence[str]) -> Iterator[Entry]:
                 key={"task": task, "method": arm},
                 metric=metric,
                 interval=results.interval(task, arm, metric),
-                printed=results.print_of(task, arm, metric),
+                printed=results.find_printed(task, arm, metric),
             )
 
 
 def _average_tasks(results: Results, metrics: Sequence[str]) -> Iterator[Entry]:
-    """Of the methods that have a metric on each task that has it at all: their averages are of the same tasks."""
+    """An average for each method that has a metric on every task that has it at all: all are over the same tasks."""
     arms = dict.fromkeys(arm for _, arm in results.chosen)
     for metric in metrics:
         tasks = list(dict.fromkeys(task for task, arm in results.chosen if results.has(task, arm, metric)))
@@ -67,7 +67,7 @@ def _average_tasks(results: Results, metrics: Sequence[str]) -> Iterator[Entry]:
 
 def _average(results: Results, tasks: Sequence[str], arm: str, metric: str) -> Entry:
     values = pd.DataFrame({task: results.values(task, arm, metric) for task in tasks}).dropna()
-    printed = [value for task in tasks if (value := results.print_of(task, arm, metric)) is not None]
+    printed = [value for task in tasks if (value := results.find_printed(task, arm, metric)) is not None]
     return Entry(
         key={"task": f"average of {len(tasks)} tasks", "method": arm},
         metric=metric,

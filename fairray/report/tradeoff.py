@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from fairray.report._blocks import Block, Picture, Text
 from fairray.report._figures import find_labels, find_measured, make_panels, pick_colours
-from fairray.report._words import directed, named
+from fairray.report._words import describe_metric, express, name_metric
 from fairray.results import Results
 from fairray.statistics.intervals import mean_interval
 
@@ -30,7 +30,7 @@ class Tradeoff:
             yield Text("Nothing was measured.")
             return
         tasks = list(dict.fromkeys(task for task, _ in pairs))
-        alt = f"{named(self.y)} against {named(self.x)} of every method on {', '.join(tasks)}"
+        alt = f"{name_metric(self.y)} against {name_metric(self.x)} of every method on {', '.join(tasks)}"
         yield Picture("tradeoff", self._draw(results, pairs, tasks), alt)
 
     def _draw(self, results: Results, pairs: Sequence[tuple[str, str]], tasks: Sequence[str]) -> Figure:
@@ -40,21 +40,21 @@ class Tradeoff:
             for task, axes in zip(tasks, panels, strict=True):
                 for arm in [arm for arm in colours if (task, arm) in pairs]:
                     self._draw_point(results, axes, task, arm, colours[arm])
-                axes.set(title=task, xlabel=directed(self.x), ylabel=directed(self.y))
+                axes.set(title=task, xlabel=describe_metric(self.x), ylabel=describe_metric(self.y))
             labelled = find_labels(figure)
             order = sorted(labelled, key=[*colours, "printed"].index)
             figure.legend([labelled[k] for k in order], order, loc="outside right center", frameon=False)
         return figure
 
     def _draw_point(self, results: Results, axes: Axes, task: str, arm: str, colour) -> None:
-        h, v = (results.values(task, arm, metric) for metric in (self.x, self.y))
+        h, v = (express(metric, results.values(task, arm, metric)) for metric in (self.x, self.y))
         axes.scatter(h, v, color=colour, alpha=0.25, s=22, linewidths=0)
         means = [mean_interval(values) for values in (h, v)]
         axes.errorbar(
             means[0].mean, means[1].mean, xerr=means[0].half, yerr=means[1].half,
             color=colour, marker="o", markersize=7, capsize=3, lw=1.5, ls="", label=arm,
         )  # fmt: skip
-        printed = [value for m in (self.x, self.y) if (value := results.print_of(task, arm, m)) is not None]
+        printed = [value for m in (self.x, self.y) if (value := results.find_printed(task, arm, m)) is not None]
         if len(printed) == 2 and task not in results.study.printed_tasks:  # other data's values would lie far away
             axes.plot(*printed, color=colour, marker="x", markersize=8, ls="", mew=1.5)
             axes.plot([], [], color="grey", marker="x", ls="", label="printed")

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from fairray.matrices import LACKING, Matrix, find_matrices
 from fairray.report._blocks import Block, Picture, Text
 from fairray.report._figures import make_panels
-from fairray.report._words import shown
+from fairray.report._words import express, write_interval
 from fairray.results import Results
 
 __all__ = ["TrustMatrices"]
@@ -47,12 +47,14 @@ def _draw(found: Sequence[Matrix]) -> Figure:
 
 
 def _draw_map(axes: Axes, matrix: Matrix, several: bool) -> None:
-    names = [f"{name}\n({100 / classes:.0f})" for name, classes in matrix.tasks.items()]
+    means, ideal = (express("probe_accuracy", share) for share in (matrix.accuracy.mean(0), 1))
+    names = [f"{name}\n({ideal / classes:.0f})" for name, classes in matrix.tasks.items()]
     sns.heatmap(
-        100 * matrix.accuracy.mean(0), ax=axes, vmin=0, vmax=100, cmap="viridis", annot=True, fmt=".0f", square=True,
-        cbar=False, xticklabels=names, yticklabels=list(matrix.tasks), linewidths=0.5,
+        means, ax=axes, vmin=0, vmax=ideal, cmap="viridis", annot=True, fmt=".0f", square=True, cbar=False,
+        xticklabels=names, yticklabels=list(matrix.tasks), linewidths=0.5,
     )  # fmt: skip
     axes.tick_params(axis="both", labelrotation=0, labelsize=8)
+    score = write_interval("trust", matrix.score)
     of = f"{matrix.family}, {matrix.arm}" if several else matrix.arm
-    axes.set(xlabel="probed task (chance)", ylabel="trained task", title=f"{of}: {shown('trust', matrix.score)}")
+    axes.set(xlabel="probed task (chance)", ylabel="trained task", title=f"{of}: {score}")
     axes.title.set_fontsize(10)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fairray.matrices import LACKING, Matrix, find_matrices
 from fairray.report._blocks import Bad, Block, Good, Items, Line, Part, Strong, Text
 from fairray.report._tables import Entry, lay_out, tabulate
-from fairray.report._words import shown
+from fairray.report._words import write_interval
 from fairray.results import Results
 from fairray.statistics.intervals import Interval, mean_interval
 from fairray.statistics.trust import band
@@ -40,7 +40,7 @@ def _measure(results: Results, matrix: Matrix) -> Entry:
         key={"tasks": matrix.family, "method": matrix.arm, "band": band(matrix.score.mean)},
         metric="trust",
         interval=matrix.score,
-        printed=results.printed_value(task=matrix.family, arm=matrix.arm, metric="trust"),
+        printed=results.look_up_printed(task=matrix.family, arm=matrix.arm, metric="trust"),
     )
 
 
@@ -48,7 +48,7 @@ def _compare(found: Mapping[tuple[str, str], Matrix], baseline: str) -> Iterator
     for (family, arm), matrix in found.items():
         if arm != baseline and (family, baseline) in found:
             change = mean_interval((matrix.scores - found[family, baseline].scores).dropna())
-            text = f": {shown('trust', change, '+')} against {baseline}: "
+            text = f": {write_interval('trust', change, '+')} against {baseline}: "
             yield Strong(f"{family}, {arm}"), text, _judge(change), "."
 
 

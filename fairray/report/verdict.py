@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from fairray.measures import PERCENT, find
 from fairray.report._blocks import Bad, Block, Good, Items, Line, Strong, Text, join
-from fairray.report._words import named, shown
+from fairray.report._words import name_metric, write_interval
 from fairray.results import Results
 from fairray.statistics.intervals import Interval, mean_interval
 
@@ -32,7 +32,10 @@ class Verdict:
                 *(f"{task} was left out: {why}" for task, why in study.left_out.items()),
             ]
         )
-        points = ", ".join(named(metric) for metric in metrics if find(metric).unit == PERCENT)
+        if study.baseline is None:
+            yield Text("The study has no baseline to compare its methods with.")
+            return
+        points = ", ".join(name_metric(metric) for metric in metrics if find(metric).unit == PERCENT)
         yield Text(
             f"Against {study.baseline}, seed by seed [95 % t-interval of the difference]"
             f"{f'; {points} in percentage points' if points else ''}."
@@ -57,7 +60,7 @@ def _pair(results: Results, task: str, arm: str, baseline: str, metric: str) -> 
 
 
 def _describe(metric: str, change: Interval) -> Line:
-    text = f"{named(metric)} {shown(metric, change, '+')}"
+    text = f"{name_metric(metric)} {write_interval(metric, change, '+')}"
     if change.n < 2:
         return f"{text} (one seed: no verdict)"
     if not change.clear_of_zero:

@@ -7,7 +7,7 @@ from itertools import combinations
 from fairray.report._blocks import Block, Items, Line, Strong, Text
 from fairray.report._tables import explain_printed, lay_out, tabulate
 from fairray.report._views import measure_views, read_views
-from fairray.report._words import named, number, shown, with_unit
+from fairray.report._words import name_metric, name_with_unit, write_interval, write_printed
 from fairray.results import Results
 from fairray.statistics.intervals import mean_interval
 
@@ -22,12 +22,12 @@ class Views:
 
     @property
     def title(self) -> str:
-        return f"{named(self.metric)} under triggers"
+        return f"{name_metric(self.metric)} under triggers"
 
     def __call__(self, results: Results) -> Iterator[Block]:
         entries = list(measure_views(results, self.metric, "view"))
         cells = lay_out(entries, rows=("task", "view"), across="method")
-        caption = f"{with_unit(self.metric)} on the test set; mean over seeds [95 % t-interval]."
+        caption = f"{name_with_unit(self.metric)} on the test set; mean over seeds [95 % t-interval]."
         yield tabulate("views", cells, entries, caption)
         yield from explain_printed(results)
         yield Text("The largest effect of a trigger on the same examples, by paired differences over seeds:")
@@ -51,11 +51,11 @@ def _describe_effect(results: Results, task: str, arm: str, metric: str) -> str:
         return ""
     (before, after), change = max(changes.items(), key=lambda item: abs(item[1].mean))
     beside = _describe_printed(results, task, arm, metric, before, after)
-    return f"{arm} {shown(metric, change, '+')} ({after} against {before}{beside})"
+    return f"{arm} {write_interval(metric, change, '+')} ({after} against {before}{beside})"
 
 
 def _describe_printed(results: Results, task: str, arm: str, metric: str, before: str, after: str) -> str:
     """The printed difference between two views."""
-    printed = [results.print_of(task, arm, metric, view=view) for view in (after, before)]
+    printed = [results.find_printed(task, arm, metric, view=view) for view in (after, before)]
     known = [value for value in printed if value is not None]
-    return f", printed {number(metric, known[0] - known[1], '+')}" if len(known) == 2 else ""
+    return f", printed {write_printed(metric, known[0] - known[1], '+')}" if len(known) == 2 else ""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from fairray.costs._channels import rgb
-from fairray.costs._trunks import normalised
+from fairray.costs._trunks import normalise
 from fairray.costs._weights import File, Part, find, key
 from fairray.errors import BadInput
 from fairray.saliency._maps import resized, scaled
@@ -51,7 +51,7 @@ def _inputs(x: Tensor) -> Tensor:
     """On the host, over their brightest value, normalised, axes (image, 1, 3, 320, 320): it takes them one by one."""
     small = resized(rgb(x.detach().cpu().float()), (SIDE, SIDE))
     brightest = small.amax((1, 2, 3), keepdim=True)
-    return normalised(small / brightest.where(brightest > 0, 1))[:, None]
+    return normalise(small / brightest.where(brightest > 0, 1))[:, None]
 
 
 def _map(session: Any, image: Tensor) -> Tensor:
