@@ -13,6 +13,7 @@ from fairray.cli import main
 from fairray.launch.planning import open_results
 from fairray.report import BetaTests, CovariateLine
 from fairray.statistics.regression import fit_line
+from fairray.summary import summarize
 from fairray.trial import dataset
 
 LOCAL = ["launch=local", "launch.threads=1", "launch.tracking=none"]
@@ -75,6 +76,17 @@ def test_arms_are_tested_over_seeds_of_one_start_and_over_starts(ran):
     assert against.seeds.p == pytest.approx(stats.ttest_1samp(ours[[0, 2]], begun["beta"][0]).pvalue)
     p = sorted(t.starts.p for t in tests.values())
     assert min(t.holm for t in tests.values()) == pytest.approx(min(1, len(p) * p[0]))
+
+
+def test_tests_of_an_arm_are_numbers_of_its_run(ran):
+    results, _ = ran("dro_beta")
+    test = next(t for t in compare_betas(results) if (t.arm, t.rival, t.measure) == ("ours", "pgd", "beta"))
+    numbers, name = summarize(results)["ours"], "Digits/test_beta_minus_pgd"
+    assert numbers[name] == test.starts.mean
+    found = [numbers[f"{name}/{part}"] for part in ("low", "high", "n", "p", "p_holm", "over_seeds_t", "over_seeds_p")]
+    starts, seeds = test.starts, test.seeds
+    assert found == [starts.low, starts.high, 2, starts.p, test.holm, seeds.t, seeds.p]
+    assert "Digits/test_beta_minus_theta_0/p" in numbers
 
 
 def test_the_page_says_it_in_words_tables_and_boxes(ran):
