@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -100,7 +100,7 @@ class Dataset:
     @cached_property
     def fingerprint(self) -> str:
         """A hash of the content: equal data have equal fingerprints, wherever they came from."""
-        said = [self.classes, self.groups, self.kind, [*self.tasks.items()], self.render]
+        said: list[Any] = [self.classes, self.groups, self.kind, [*self.tasks.items()], self.render]
         said += [self.covariate, self.groups_on] if self.covariate else []
         code = identity.fingerprint(identity.modules(self.render))
         digest = hashlib.sha256(identity.digest([said, code]).encode())
