@@ -74,7 +74,7 @@ MUTANTS = [
         ("methods/dro.py", "attack(theta, x_i, y_i,", "attack(theta, first, y_i,", "test_dro.py"),
         ("methods/dro.py", "as_bytes(adversarial), origin[own]", "as_bytes(adversarial), own", "test_dro.py"),
         ("methods/dro.py", "weights(places, originals).double() / mean_weight(originals, made)", "weights(places, originals).double() / 2", "test_dro.py"),
-        ("methods/_uncertain.py", "<= rho", "<= 2 * rho", "test_uncertain.py"),
+        ("methods/_uncertain.py", "eta)) <= rho", "eta)) <= 2 * rho", "test_uncertain.py"),
         ("methods/_uncertain.py", "(share * n - rank)", "(share * n - rank - 1)", "test_uncertain.py"),
         ("methods/online_adversarial.py", "error(theta(self.attack(theta, x, y, replica.seed)), y)", "error(theta(x), y)", "test_dro.py"),
         ("metrics/beta.py", ".double().sum(0).sqrt()", ".double().sum(0)", "test_beta.py"),
