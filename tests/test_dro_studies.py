@@ -100,6 +100,10 @@ def test_the_page_says_it_in_words_tables_and_boxes(ran):
     test = next(t for t in compare_betas(results) if (t.arm, t.rival, t.measure) == ("ours", "pgd", "beta"))
     assert (row["p Welch"], row["d"], row["n"]) == (test.samples.welch.p, test.samples.d, 2)
     assert row["p one-sided"] == pytest.approx(row["p"] / 2)
+    arms = pd.read_csv(folder / "betas.csv").query("metric == 'accuracy'").set_index("method")
+    assert arms["printed"].dropna().to_dict() == {"theta_0": 87.5, "ours": 84.3, "pgd": 79.7}
+    begun = next(betas.begun for betas in find_betas(results) if len(betas.begun))
+    assert arms.loc["theta_0", "mean"] == pytest.approx(100 * begun["accuracy"].mean())
     assert {path.name for path in folder.glob("*.png")} == {"betas_1.png"}
 
 
