@@ -17,7 +17,7 @@ from annotated_types import Ge, MinLen
 
 from fairray import members
 from fairray.catalogue import conf_file, conf_names, find, question, scales
-from fairray.errors import BadInput, unknown
+from fairray.errors import BadInput, placed, said_of, unknown
 from fairray.space import Range, Template, is_space, template
 from fairray.stages import Numerics
 from fairray.study import Launch, Search, Study
@@ -124,7 +124,7 @@ class Draft:
         for i, part in enumerate(path):
             if part not in tree and path[:i] == ["training"]:  # the settings of one stage
                 tree[part] = {}
-            if part not in tree and part not in self._fields(path[:i]):
+            if part not in tree and part not in self._fields(path[:i], tree):
                 raise unknown(f"{source} ({key})", "key", ".".join(path[: i + 1]), tree)
             if not isinstance(tree.get(part), dict):
                 raise BadInput(f"{source} ({key})", f"{'.'.join(path[: i + 1])} has no keys", "set it as a whole")
@@ -136,9 +136,9 @@ class Draft:
         self.origin = {old: origin for old, origin in self.origin.items() if not old.startswith(f"{key}.")}
         self.origin[key] = source
 
-    def _fields(self, path: list[str]) -> list[str]:
+    def _fields(self, path: list[str], spec: Tree) -> list[str]:
         """Of the member that a key names, if it does."""
-        group, spec = MANY.get(path[0], path[0]) if path else "", _at(self.values, path)
+        group = MANY.get(path[0], path[0]) if path else ""
         is_member = group in FAMILIES and len(path) == (2 if path[0] in MANY else 1)
         return _arguments_of(FAMILIES[group], spec["name"]) if is_member else []
 
@@ -183,13 +183,8 @@ class Draft:
 
     def built(self, key: str, build: Callable[[Any], Any], values: Any) -> Any:
         """What the door makes of values; its errors say where these came from."""
-        try:
+        with placed(self.where), said_of(key):
             return build(values)
-        except BadInput as error:
-            if not error.names_field:
-                raise
-            place = self.where(".".join(filter(None, (key, error.where))))
-            raise BadInput(place, error.problem, error.cure) from error
 
     def closed(self, key: str, build: Callable[[Any], Any], values: Tree) -> Any:
         """A value of which nothing is searched."""
@@ -358,7 +353,7 @@ def _arguments_of(family: str, member: str) -> list[str]:
 def _is_choice(key: str) -> bool:
     """Whether a key says which members there are, or which file one comes from."""
     group, _, label = key.partition(".")
-    return key in MANY or key in SINGLE or (group in MANY and "." not in label)
+    return key in SINGLE or (group in MANY and "." not in label)
 
 
 def _argument(text: str) -> tuple[str, Any]:
@@ -394,9 +389,3 @@ class Loader(yaml.SafeLoader):
                 raise yaml.YAMLError(f"the key {key.value} is no text unless it stands in quotes{key.start_mark}")
             seen.add(key.value)
         return node
-
-
-def _at(tree: Any, path: list[str]) -> Any:
-    for part in path:
-        tree = tree[part]
-    return tree

@@ -1,11 +1,11 @@
 """What a user did that cannot work, said in one message."""
 
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from difflib import get_close_matches
 
-__all__ = ["BadInput", "said_of", "unknown"]
+__all__ = ["BadInput", "placed", "said_of", "unknown"]
 
 
 class BadInput(Exception):
@@ -31,14 +31,19 @@ class BadInput(Exception):
 
 
 @contextmanager
-def said_of(part: str) -> Iterator[None]:
-    """An error about a field, raised in here, is about that field of a part."""
+def placed(where: Callable[[str], str]) -> Iterator[None]:
+    """An error about a field, raised in here, says what `where` makes of the field's name."""
     try:
         yield
     except BadInput as error:
         if not error.names_field:
             raise
-        raise BadInput(".".join(filter(None, (part, error.where))), error.problem, error.cure) from error
+        raise BadInput(where(error.where), error.problem, error.cure) from error
+
+
+def said_of(part: str) -> AbstractContextManager[None]:
+    """An error about a field, raised in here, is about that field of a part."""
+    return placed(lambda name: ".".join(filter(None, (part, name))))
 
 
 def unknown(where: str, kind: str, name: object, known: Iterable[str]) -> BadInput:

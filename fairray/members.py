@@ -53,7 +53,7 @@ def build(family: str, value: Any) -> Any:
     """
     if is_dataclass(value) and not isinstance(value, type):
         _check_family(family, value)
-        return checked(type(value), field_values(value))
+        return checked(type(value), value)
     spec = {"name": value} if isinstance(value, str) else value
     if not isinstance(spec, Mapping):
         raise BadInput("", f"got {value!r}", f"name one of fairray/{family}, or give its values")
@@ -112,8 +112,7 @@ def label(member: Any) -> str:
 def families(cls: Any) -> dict[str, str]:
     """Of each field that holds members, their family."""
     hints = get_type_hints(cls, include_extras=True) if is_dataclass(cls) else {}
-    found = {name: next(_families(hint), None) for name, hint in hints.items()}
-    return {name: family for name, family in found.items() if family is not None}
+    return {name: leaf.family for name, hint in hints.items() for leaf in _leaves(hint) if isinstance(leaf, Of)}
 
 
 def load(family: str, name: str) -> Any:
@@ -195,9 +194,8 @@ def _first_on_path(folder: Path) -> Iterator[None]:
 def _check_family(family: str, value: Any) -> None:
     home = type(value).__module__.split(".")
     if home[0] == "fairray" and home[1:2] != [family]:
-        raise BadInput(
-            "", f"got {value!r}, which is none of fairray/{family}", f"name one of {', '.join(names(family))}"
-        )
+        problem = f"got {value!r}, which is none of fairray/{family}"
+        raise BadInput("", problem, f"name one of {', '.join(names(family))}")
 
 
 def _explained(cls: Any, error: ValidationError) -> BadInput:
@@ -246,15 +244,9 @@ def _numbers(cls: type) -> frozenset[str]:
 
 
 def _leaves(hint: Any) -> Iterator[Any]:
+    """What an annotation is made of, such as float, None and what `Annotated` adds."""
     inner = get_args(hint)
     for part in inner:
         yield from _leaves(part)
     if not inner:
         yield hint
-
-
-def _families(hint: Any) -> Iterator[str]:
-    for part in (*getattr(hint, "__metadata__", ()), *get_args(hint)):
-        if isinstance(part, Of):
-            yield part.family
-        yield from _families(part)

@@ -239,7 +239,7 @@ class Replica:
     def training(self) -> Training:
         """The study's, with what the stage has of its own, with what the study sets for this stage."""
         own = {**self.stage.own, **self.setting.stages.get(self.stage.name, {})}
-        return checked(Training, {**vars(self.setting.training), **own})
+        return checked(Training, {**vars(self.setting.training), **own}) if own else self.setting.training
 
     @cached_property
     def key(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from fairray.betas import BetaTest, compare_betas
 from fairray.matrices import find_matrices
 from fairray.results import Results
 from fairray.statistics.intervals import mean_interval
@@ -14,7 +15,8 @@ __all__ = ["summarize"]
 def summarize(results: Results) -> dict[str, dict[str, float]]:
     """The numbers of each arm, by name: mean over seeds as measured, 95 % interval and n, on test data by task.
 
-    The names of differences to the baseline, which are taken seed by seed, end in its name.
+    The names of differences to the baseline, which are taken seed by seed, end in its name. Where models go on from
+    shared starts, differences and intervals are over starts, and the tests over seeds and over starts are beside them.
     """
     found: dict[str, dict[str, float]] = {}
     values = {(name, arm): series for name, arm, series in (*_list_objectives(results), *_list_trust(results))}
@@ -24,6 +26,8 @@ def summarize(results: Results) -> dict[str, dict[str, float]]:
         base = values.get((name, str(results.study.baseline)))
         if base is not None and arm != results.study.baseline:
             numbers |= _describe(f"{name}_minus_{results.study.baseline}", own - base)
+    for test in compare_betas(results):
+        found.setdefault(test.arm, {}).update(_list_test(test))
     return found
 
 
@@ -37,6 +41,13 @@ def _list_objectives(results: Results) -> Iterator[tuple[str, str, pd.Series]]:
 def _list_trust(results: Results) -> Iterator[tuple[str, str, pd.Series]]:
     for matrix in find_matrices(results):
         yield f"{matrix.family}/test_trust_matrix", matrix.arm, matrix.scores
+
+
+def _list_test(test: BetaTest) -> dict[str, float]:
+    name, starts, seeds = f"{test.task}/test_{test.measure}_minus_{test.rival}", test.starts, test.seeds
+    numbers = {"low": starts.low, "high": starts.high, "n": float(starts.n), "p": starts.p, "p_holm": test.holm}
+    numbers |= {"over_seeds": seeds.mean, "over_seeds_t": seeds.t, "over_seeds_p": seeds.p}
+    return {name: starts.mean, **{f"{name}/{part}": value for part, value in numbers.items()}}
 
 
 def _describe(name: str, values: pd.Series) -> dict[str, float]:

@@ -17,7 +17,7 @@ import torch.distributed as dist
 
 from fairray import members
 from fairray.data import Dataset
-from fairray.errors import BadInput, said_of, unknown
+from fairray.errors import BadInput, placed, said_of, unknown
 from fairray.evaluation import Evaluation, metrics
 from fairray.identity import digest
 from fairray.stages import Artifact, Numerics, Progress, Replica, Setting, Stage, Training
@@ -116,13 +116,8 @@ class Trial:
 
         where: says where the value under a dotted name, such as method.trigger, came from.
         """
-        try:
+        with placed(lambda name: f"{where(name)} on {self.data.name} ({self.data.task})"):
             self._check()
-        except BadInput as error:
-            if not error.names_field:
-                raise
-            place = f"{where(error.where)} on {self.data.name} ({self.data.task})"
-            raise BadInput(place, error.problem, error.cure) from error
 
     def _check(self) -> None:
         data = self.data
@@ -173,8 +168,7 @@ _loaded: dict[str, Dataset] = {}
 
 def checked_training(values: Mapping[str, Any] | Training) -> dict[str, Any]:
     """Every field of `Training`, and under the names of single stages those that are given for them."""
-    if isinstance(values, Training):
-        return dict(vars(members.checked(Training, values)))
+    values = vars(values) if isinstance(values, Training) else values
     own = {name: part for name, part in values.items() if isinstance(part, Mapping) and name not in vars(Training())}
     whole = dict(vars(members.checked(Training, {k: v for k, v in values.items() if k not in own})))
     for name, part in own.items():

@@ -13,6 +13,7 @@ from fairray.cli import main
 from fairray.launch.planning import open_results
 from fairray.report import BetaTests, CovariateLine
 from fairray.statistics.regression import fit_line
+from fairray.summary import summarize
 from fairray.trial import dataset
 
 LOCAL = ["launch=local", "launch.threads=1", "launch.tracking=none"]
@@ -77,6 +78,17 @@ def test_arms_are_tested_over_seeds_of_one_start_and_over_starts(ran):
     assert min(t.holm for t in tests.values()) == pytest.approx(min(1, len(p) * p[0]))
 
 
+def test_tests_of_an_arm_are_numbers_of_its_run(ran):
+    results, _ = ran("dro_beta")
+    test = next(t for t in compare_betas(results) if (t.arm, t.rival, t.measure) == ("ours", "pgd", "beta"))
+    numbers, name = summarize(results)["ours"], "Digits/test_beta_minus_pgd"
+    assert numbers[name] == test.starts.mean
+    found = [numbers[f"{name}/{part}"] for part in ("low", "high", "n", "p", "p_holm", "over_seeds_t", "over_seeds_p")]
+    starts, seeds = test.starts, test.seeds
+    assert found == [starts.low, starts.high, 2, starts.p, test.holm, seeds.t, seeds.p]
+    assert "Digits/test_beta_minus_theta_0/p" in numbers
+
+
 def test_the_page_says_it_in_words_tables_and_boxes(ran):
     results, folder = ran("dro_beta")
     page = (folder / "report.html").read_text()
@@ -88,6 +100,10 @@ def test_the_page_says_it_in_words_tables_and_boxes(ran):
     test = next(t for t in compare_betas(results) if (t.arm, t.rival, t.measure) == ("ours", "pgd", "beta"))
     assert (row["p Welch"], row["d"], row["n"]) == (test.samples.welch.p, test.samples.d, 2)
     assert row["p one-sided"] == pytest.approx(row["p"] / 2)
+    arms = pd.read_csv(folder / "betas.csv").query("metric == 'accuracy'").set_index("method")
+    assert arms["printed"].dropna().to_dict() == {"theta_0": 87.5, "ours": 84.3, "pgd": 79.7}
+    begun = next(betas.begun for betas in find_betas(results) if len(betas.begun))
+    assert arms.loc["theta_0", "mean"] == pytest.approx(100 * begun["accuracy"].mean())
     assert {path.name for path in folder.glob("*.png")} == {"betas_1.png"}
 
 

@@ -299,7 +299,7 @@ METRIC = '''
 """Somebody's metric, in a unit of their own."""
 
 from fairray.measures import Unit, measure
-from fairray.metrics import recall, spread
+from fairray.metrics import spread
 
 __all__ = ["permille"]
 
@@ -307,7 +307,7 @@ __all__ = ["permille"]
 @measure("Spread", unit=Unit(" (permille)", 1000.0, 1), best="low", problems=("binary", "multiclass"))
 def permille(p):
     """The largest difference of recall between groups."""
-    return spread(recall(p)).amax(-1)
+    return spread(p.recall).amax(-1)
 '''
 
 

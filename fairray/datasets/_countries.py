@@ -52,11 +52,11 @@ def logs(numbers: pd.Series, path: Path) -> np.ndarray:
 
 
 def text_table(path: Path, columns: Sequence[str], cure: str, comment: str | None = None) -> pd.DataFrame:
-    """These columns of a csv file as text, which is nowhere empty. Rows count from 0 here, and from 1 in errors."""
+    """These columns of a csv file as text, which may be empty. Rows count from 0 here, and from 1 in errors."""
     if not Path(path).is_file():
         raise BadInput(str(path), "there is no such file", cure)
     try:
-        table = pd.read_csv(path, dtype=str, na_filter=False, comment=comment, skip_blank_lines=True)
+        table = pd.read_csv(path, dtype=str, na_filter=False, comment=comment)
     except ValueError as error:  # pandas' parsers raise subclasses of it
         raise BadInput(str(path), f"it cannot be read: {error}", cure) from error
     if missing := [name for name in columns if name not in table]:
@@ -66,16 +66,12 @@ def text_table(path: Path, columns: Sequence[str], cure: str, comment: str | Non
         raise BadInput(str(path), problem, cure)
     if table.empty:
         raise BadInput(str(path), "it has no row", cure)
-    for name in columns:
-        if (empty := table[name] == "").any():
-            problem = f"row {int(empty.argmax()) + 1} is empty there"
-            raise BadInput(f"{path} ({name})", problem, "fill it in, or leave the row out")
     return table[list(columns)]
 
 
 def places(values: pd.Series, known: Iterable[str]) -> np.ndarray:
     """Where each value stands among the known ones; -1 where it is none of them."""
-    return values.map({name: place for place, name in enumerate(known)}).fillna(-1).to_numpy(np.int64)
+    return values.map({name: place for place, name in enumerate(known)}).fillna(-1).to_numpy(np.int64, copy=True)
 
 
 def enough(groups: Iterable[str], where: str) -> None:
@@ -90,13 +86,12 @@ def everywhere(data: Dataset, where: str, cure: str) -> Dataset:
 
     A split without any image lacks none. cure: what to do besides giving more images.
     """
-    number = len(data.groups)
-    counts = {name: torch.bincount(data.split(name)["group"], minlength=number) for name in SPLITS}
-    lacking = {name: (of == 0).nonzero()[:, 0].tolist() for name, of in counts.items() if of.any()}
-    groups = sorted({group for few in lacking.values() for group in few})
-    if groups:
-        needed = 1 + max(int(sum(of[group] for of in counts.values())) for group in groups)
-        said = [f"{data.groups[i]} ({', '.join(name for name in lacking if i in lacking[name])})" for i in groups]
-        problem = f"{len(groups)} of {number} groups have no image in some split: {'; '.join(said)}"
-        raise BadInput(where, problem, f"give at least {needed} images of each, hold out larger shares, or {cure}")
+    counts = {name: torch.bincount(data.split(name)["group"], minlength=len(data.groups)) for name in SPLITS}
+    lacking = []
+    for i, group in enumerate(data.groups):
+        if empty := [name for name, of in counts.items() if of.any() and not of[i]]:
+            lacking.append(f"{group} ({sum(int(of[i]) for of in counts.values())} images, none in {', '.join(empty)})")
+    if lacking:
+        problem = f"{len(lacking)} of {len(data.groups)} groups have no image in some split: {'; '.join(lacking)}"
+        raise BadInput(where, problem, f"give more images of each, hold out larger shares, or {cure}")
     return data

@@ -84,6 +84,10 @@ def _listed(folder: Path) -> pd.DataFrame:
     if not (folder / TABLE).is_file():
         return _found(folder)
     table = text_table(folder / TABLE, COLUMNS, CURE)
+    for name in COLUMNS:
+        if (empty := table[name] == "").any():
+            problem = f"row {int(empty.argmax()) + 1} is empty there"
+            raise BadInput(f"{folder / TABLE} ({name})", problem, "fill it in, or leave the row out")
     if len(twice := table["image"][table["image"].duplicated()]):
         problem = f"row {twice.index[0] + 1} has {twice.iloc[0]} again"
         raise BadInput(f"{folder / TABLE} (image)", problem, "list each image once, with one label and country")

@@ -7,7 +7,7 @@ import tempfile
 import time
 import traceback
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -154,22 +154,27 @@ class Rounds(Searcher):
 def _trial(config: dict[str, Any]) -> None:
     """What Tune runs. An error of ours is reported at once; a process that dies is Tune's to start again."""
     try:
+        pack, store = _opened(config)
         if config["workers"]:
             _with_workers(config)
         else:
-            _execute(config, tune.report)
+            _execute(pack, store, config, tune.report)
     except Exception:
         tune.report({"share": 1.0, "error": traceback.format_exc()})
     else:
-        tune.report({"share": 1.0, **_scores(config)})
+        tune.report({"share": 1.0, **_scores(pack, store, config["objectives"])})
 
 
-def _scores(config: dict[str, Any]) -> dict[str, float]:
+def _opened(config: dict[str, Any]) -> tuple[Pack, Store]:
+    """What is to be run, and where its results are."""
+    return [Trial(**trial) for trial in config["pack"]], Store(config["store"])
+
+
+def _scores(pack: Pack, store: Store, objectives: Sequence[str]) -> dict[str, float]:
     """The objectives on validation data, as means over the points and seeds of a pack."""
-    trials, store = [Trial(**trial) for trial in config["pack"]], Store(config["store"])
-    found = [val_means(results(trial, store)) for trial in trials if trial.shard is None]
+    found = [val_means(results(trial, store)) for trial in pack if trial.shard is None]
     means = pd.DataFrame(found).mean()
-    return {f"val_{name}": float(means[name]) for name in config["objectives"] if name in means}
+    return {f"val_{name}": float(means[name]) for name in objectives if name in means}
 
 
 def _with_workers(config: dict[str, Any]) -> None:
@@ -190,10 +195,10 @@ def _with_workers(config: dict[str, Any]) -> None:
 
 def _worker(config: dict[str, Any]) -> None:
     # Train waits until every worker has reported: the workers are in step, but their clocks are not.
-    _execute(config, train.report, every_s=0.0)
+    _execute(*_opened(config), config, train.report, every_s=0.0)
 
 
-def _execute(config: dict[str, Any], report: Any, every_s: float = REPORT_S) -> None:
+def _execute(pack: Pack, store: Store, config: dict[str, Any], report: Any, every_s: float = REPORT_S) -> None:
     torch.set_num_threads(config["threads"])
     said = time.monotonic()
 
@@ -203,7 +208,7 @@ def _execute(config: dict[str, Any], report: Any, every_s: float = REPORT_S) -> 
             said = time.monotonic()
             report({"message": message, "share": share})
 
-    execute([Trial(**trial) for trial in config["pack"]], Store(config["store"]), config["engine"], progress)
+    execute(pack, store, config["engine"], progress)
 
 
 def _made(folder: Path) -> Path:

@@ -79,7 +79,7 @@ class Mirror:
 
     @_optional
     def show(self, trial: Trial, records: pd.DataFrame) -> None:
-        """Log a trial, unless it is shown already: parameters, curves, and each metric's mean, interval and n."""
+        """Log a trial, unless it is shown already: parameters, curves, and what `_finals` says of each metric."""
         if self._key(trial) in self.shown:
             return
         run, params = self._trial(trial), _list_parameters(trial)
@@ -192,18 +192,19 @@ def _list_curves(records: pd.DataFrame) -> Iterable[Metric]:
 
 
 def _list_finals(records: pd.DataFrame) -> Iterable[Metric]:
-    """Each measure by split and by what it is of: mean, 95 % interval, n, and every seed's value."""
+    """Each measure by split and by what it is of: the mean and every seed's value; of results, 95 % interval and n."""
     last, now = records[records["epoch"].isna() & records["sample"].isna()], _now()
     of = [name for name in DETAILS if name not in ("epoch", "sample")]
-    for (split, metric, *places), rows in last.groupby(["split", "metric", *of], dropna=False, sort=False):
+    by_seed = last.set_index("seed").groupby(["split", "metric", *of], dropna=False, sort=False)["value"]
+    for (split, metric, *places), values in by_seed:
         labels = {name: _clean(place) for name, place in zip(of, places, strict=True) if isinstance(place, str)}
-        model = labels.pop("model", "")
+        is_result, model = not labels, labels.pop("model", "")
         named = (f"{name} {place}" for name, place in labels.items())
         name = "/".join(filter(None, [model, f"{split}_{metric}", *named]))
-        interval = mean_interval(rows["value"])
-        yield Metric(name, interval.mean, now, 0)
-        parts: dict[str, float] = {"low": interval.low, "high": interval.high, "n": interval.n}
-        parts |= {f"seed{row.seed}": row.value for row in rows.itertuples()}  # type: ignore[misc]
+        mean, *interval = mean_interval(values)
+        parts = dict(zip(("low", "high", "n"), interval, strict=True)) if is_result else {}
+        parts |= {f"seed{seed}": value for seed, value in values.items()}
+        yield Metric(name, mean, now, 0)
         yield from (Metric(f"{name}/{part}", float(value), now, 0) for part, value in parts.items())
 
 

@@ -222,7 +222,7 @@ class Concept(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class Continued(TrainStage):
-    """Training that goes on from the biased model, of what lies behind a layer.
+    """Training that goes on from the biased model, of what lies behind a layer, for the paper's ten epochs.
 
     activations: of that layer, so that what lies before it is not computed again; without them images are seen anew.
     trained: "linear" for the linear layers alone, as the paper does, or "after" for all.
@@ -230,6 +230,8 @@ class Continued(TrainStage):
     """
 
     stream: ClassVar[str] = "continued"
+
+    own: ClassVar = {"epochs": 10, "selection": "last"}
 
     model: Standard
     layer: Layer

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from fairray.data import membership
 
-__all__ = ["Metric", "Predictions", "rate_by_group", "recall", "spread"]
+__all__ = ["Metric", "Predictions", "rate_by_group", "spread"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,17 @@ class Predictions:
         """How much class 1 is preferred to class 0, with axes (replica, example)."""
         return self.logits[..., 1].double() - self.logits[..., 0].double()
 
+    @cached_property
+    def member(self) -> Tensor:
+        """1 where an example is of a group, else 0, with axes (example, group)."""
+        return membership(self.group, self.groups).double()
+
+    @cached_property
+    def recall(self) -> Tensor:
+        """P(predicted c | label c) by group, with axes (replica, class, group)."""
+        hit, classes = self.predicted == self.y, range(self.logits.shape[-1])
+        return torch.stack([rate_by_group(hit, self, self.y == c) for c in classes], dim=1)
+
 
 Metric = Callable[[Predictions], Tensor]
 
@@ -49,16 +60,8 @@ def rate_by_group(event: Tensor, p: Predictions, where: Tensor | None = None) ->
 
     where: restricts the examples, with axis (example,).
     """
-    member = membership(p.group, p.groups).double()
-    if where is not None:
-        member = member * where[:, None]
+    member = p.member if where is None else p.member * where[:, None]
     return event.double() @ member / member.sum(0)
-
-
-def recall(p: Predictions) -> Tensor:
-    """P(predicted c | label c) by group, with axes (replica, class, group)."""
-    hit = p.predicted == p.y
-    return torch.stack([rate_by_group(hit, p, p.y == c) for c in range(p.logits.shape[-1])], dim=1)
 
 
 def spread(rates: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from fairray.measures import measure
-from fairray.metrics import Predictions, rate_by_group, recall
+from fairray.metrics import Predictions, rate_by_group
 
 __all__ = ["accuracy", "group_accuracy", "worst_group_accuracy"]
 
@@ -23,4 +23,4 @@ def group_accuracy(p: Predictions) -> Tensor:
 @measure(problems=("binary", "multiclass"))
 def worst_group_accuracy(p: Predictions) -> Tensor:
     """On the (label, group) subgroup where it is lowest (Sagawa et al., 2020)."""
-    return recall(p).amin((-2, -1))
+    return p.recall.amin((-2, -1))

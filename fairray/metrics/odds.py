@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from fairray.measures import measure
-from fairray.metrics import Predictions, recall, spread
+from fairray.metrics import Predictions, spread
 
 __all__ = ["deo_max", "odds"]
 
@@ -14,10 +14,10 @@ def odds(p: Predictions) -> Tensor:
 
     With more classes the mean of their differences of recall, with more groups the largest differences.
     """
-    return spread(recall(p)).mean(-1)
+    return spread(p.recall).mean(-1)
 
 
 @measure(best="low", problems=("binary", "multiclass"))
 def deo_max(p: Predictions) -> Tensor:
     """max_y max_{a, a'} |P(predicted y | y, a) - P(predicted y | y, a')|, MFD's DEO_M (Jung et al., 2021)."""
-    return spread(recall(p)).amax(-1)
+    return spread(p.recall).amax(-1)

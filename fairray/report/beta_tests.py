@@ -50,7 +50,9 @@ class BetaTests:
             alt = f"β and accuracy of each model on {task}, by method, with those of theta_0"
             caption = f"Quartiles of all models, with whiskers to at most 1.5 times the box. {_describe(results, task)}"
             yield Picture(f"betas_{place}", _draw(task, [*arms]), alt, caption)
-        entries = [entry for betas in found for entry in _measure(results, betas)]
+        begun = {betas.task: betas for betas in found if len(betas.begun)}
+        entries = [entry for betas in begun.values() for entry in _measure_starts(results, betas)]
+        entries += [entry for betas in found for entry in _measure(results, betas)]
         cells = lay_out(entries, rows=("task", "method"), across="metric")
         yield tabulate("betas", cells, entries, "Mean over theta_0 of the means of their models [95 % t-interval].")
         yield from explain_printed(results)
@@ -72,6 +74,17 @@ def _measure(results: Results, betas: Betas) -> Iterator[Entry]:
             metric=metric,
             interval=mean_interval(betas.values.groupby("start")[metric].mean()),
             printed=results.find_printed(betas.task, betas.arm, metric),
+        )
+
+
+def _measure_starts(results: Results, betas: Betas) -> Iterator[Entry]:
+    task = results.study.printed_tasks.get(betas.task, betas.task)
+    for metric in (*MEASURES, "accuracy"):
+        yield Entry(
+            key={"task": betas.task, "method": "theta_0"},
+            metric=metric,
+            interval=mean_interval(betas.begun[metric]),
+            printed=results.look_up_printed(task=task, arm="theta_0", metric=metric),
         )
 
 

@@ -1,6 +1,7 @@
 """Means with Student's t intervals, and shares with Wilson's."""
 
 from collections.abc import Iterable
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -32,7 +33,7 @@ def mean_interval(values: Iterable[float], confidence: float = 0.95) -> Interval
     n, mean = len(sample), float(sample.mean())
     if n < 2:
         return Interval(mean, float("nan"), float("nan"), n)
-    half = float(stats.t.ppf((1 + confidence) / 2, n - 1) * sample.std(ddof=1) / np.sqrt(n))
+    half = float(_quantile((1 + confidence) / 2, n - 1) * sample.std(ddof=1) / np.sqrt(n))
     return Interval(mean, mean - half, mean + half, n)
 
 
@@ -43,3 +44,8 @@ def share_interval(values: Iterable[float], confidence: float = 0.95) -> Interva
     z = float(stats.norm.ppf((1 + confidence) / 2))
     middle, half = share + z**2 / (2 * n), z * float(np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)))
     return Interval(share, max(0.0, (middle - half) / (1 + z**2 / n)), min(1.0, (middle + half) / (1 + z**2 / n)), n)
+
+
+@cache  # scipy takes longer for it than all the rest of an interval
+def _quantile(share: float, freedom: int) -> float:
+    return stats.t.ppf(share, freedom)
