@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from conformance import DATA, KINDS, artifacts, assert_engines_agree, assert_stacking_changes_nothing, served, to_distribute
+from conformance import (
+    DATA,
+    KINDS,
+    artifacts,
+    assert_engines_agree,
+    assert_stacking_changes_nothing,
+    served,
+    to_distribute,
+)
 
 from fairray import members
 from fairray.store import Store
