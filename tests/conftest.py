@@ -34,7 +34,7 @@ def trial():
     def make(method="standard", seeds=(0, 1), point=None, arm=None, numerics=None, dataset=None, **training):
         spec = {"name": method} if isinstance(method, str) else method
         if "cav" in members.arguments(members.load("methods", spec["name"])):  # corrects a model that has to be one
-            training = {"standard": {"epochs": 20}, **training}
+            training = {"standard": {"epochs": 20, "selection": "accuracy"}, **training}
             dataset = {**({} if "name" in (dataset or {}) else {"bias": 0.7}), **(dataset or {})}
         images = {"name": "small_cnn", "channels": 2}
         return Trial(
