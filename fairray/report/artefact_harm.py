@@ -8,7 +8,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from fairray.report._blocks import Block, Picture, Text
-from fairray.report._figures import pick_colours
+from fairray.report._figures import add_legend_above, pick_colours
 from fairray.report._words import express, name_with_unit
 from fairray.results import Results
 from fairray.statistics.intervals import Interval
@@ -59,7 +59,7 @@ class ArtefactHarm:
                         axes.axhline(level, color="grey", ls="--", lw=1, label=base)
                     axes.set(title=task, xlabel="artefacts taken out", ylabel=name_with_unit(metric))
                     axes.set_xticks(sorted(of["number"].unique()))
-            figure.axes[0].legend(frameon=False)
+            add_legend_above(figure)
         return figure
 
 
