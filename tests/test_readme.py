@@ -27,7 +27,7 @@ def test_the_example_runs(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "CONTRIBUTING.md", "docs/design.md", "docs/decisions.md", "docs/bade.md", "docs/trust.md"]
+    "name", ["README.md", "CONTRIBUTING.md", *(f"docs/{page.name}" for page in sorted(ROOT.glob("docs/*.md")))]
 )
 def test_links_lead_somewhere(name):
     page = ROOT / name
@@ -60,6 +60,8 @@ SMALL = {
     "run bade_benchmarks launch.workers=2": [*TOY, "methods=[standard]", "seeds=1"],
     "run trust_suppression": ["--scale", "smoke", "launch=local", "methods=[standard, grl_random]"],
     "run attack_comparison": ["launch=local", "methods=[pgd_l2, ours_a0]", *FEW],
+    "run dro_beta seeds=300": ["--scale", "smoke", "launch=local", "methods=[ours, pgd]", "seeds=4"],
+    "run clarc_correction": ["--scale", "smoke", "launch=local", "methods=[vanilla, p_clarc]", "methods.*.lrp=false"],
     "run bade_triggers": ["--scale", "smoke", "launch=local"],
     "status": LOCAL,
     "report": LOCAL,
