@@ -1,7 +1,7 @@
 """Do objectives that one would take today lower the dependence of accuracy on income?
 
-Beside chapter 4 of Imperceptible Attacks: group DRO over countries (Sagawa et al., 2020), CVaR and chi-square DRO (Levy et
-al., 2020), which look at losses instead of attacks.
+Beside chapter 4 of Imperceptible Attacks: group DRO over countries (Sagawa et al., 2020), CVaR and chi-square DRO (Levy
+et al., 2020), which look at losses instead of attacks.
 """
 
 from fairray import cli, report
