@@ -116,7 +116,7 @@ def test_one_model_has_no_test(ran):
     results, folder = ran("dro_beta", "seeds=1", "methods=[ours, pgd]")
     assert compare_betas(results) == []
     assert not (folder / "beta_tests.csv").exists()
-    assert [type(block).__name__ for block in BetaTests()(results)] == ["Items", "Picture", "Frame"]
+    assert [type(block).__name__ for block in BetaTests()(results)] == ["Items", "Picture", "Frame", "Text"]
 
 
 def test_the_line_is_that_of_the_first_models_groups(ran):

@@ -148,7 +148,7 @@ def _draw(task: str, arms: Sequence[Betas]) -> Figure:
         figure = Figure(figsize=(11.0, 1.4 + 0.55 * len(arms)), layout="constrained")
         for axes, metric in zip(figure.subplots(1, 2, sharey=True), MEASURES, strict=True):
             _draw_boxes(axes, arms, metric)
-        figure.suptitle(task)
+            axes.set_title(task)
         add_legend_above(figure)
     return figure
 
@@ -174,4 +174,4 @@ def _draw_boxes(axes: Axes, arms: Sequence[Betas], metric: str) -> None:
         lifted = place + 0.22 * ((betas.values.reset_index().index.to_numpy() * 0.618) % 1 - 0.5)
         axes.scatter(values, lifted, c=list(dots), s=9, alpha=0.6, linewidths=0, zorder=2)
     axes.set(xlabel=describe_metric(metric), yticks=range(len(arms)), yticklabels=[betas.arm for betas in arms])
-    axes.invert_yaxis()
+    axes.set_ylim(len(arms) - 0.5, -0.5)  # the first on top

@@ -64,6 +64,6 @@ def _write(interval: Interval) -> str:
 
 
 def _lay_out_printed(printed: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """A row for each network and data set, a column for each method; and the numbers as they are."""
-    cells = printed.pivot(index=["network", "task"], columns="arm", values="value").reset_index()
+    """A row for each data set and network, a column for each method; and the numbers as they are."""
+    cells = printed.pivot(index="task", columns="arm", values="value").reset_index()
     return cells.map(lambda value: f"{value:.2f}" if isinstance(value, float) else value), printed
