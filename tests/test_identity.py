@@ -111,8 +111,8 @@ def _all(replica):
 
 def test_only_rooms_that_compute_are_in_a_uid():
     """Neither what checks, launches, stores, selects, reports or prints."""
-    rooms = {"artefacts", "attacks", "concepts", "datasets", "methods", "metrics", "networks", "costs", "saliency", "statistics"}
-    rooms |= {"training", "triggers"}
+    rooms = {"artefacts", "attacks", "concepts", "costs", "datasets", "methods", "metrics", "networks", "saliency"}
+    rooms |= {"statistics", "training", "triggers"}
     alone = {"data", "defences", "evaluation", "records", "stages"}
     for stage, names in closures().items():
         for name in names:
