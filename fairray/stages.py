@@ -20,7 +20,7 @@ from fairray.records import join
 
 __all__ = [
     "Artifact", "Before", "Method", "NetworkSpec", "Numerics", "Pinned", "Progress", "Replica", "Setting",
-    "Shared", "Stage", "Step", "Training",
+    "Shared", "Stage", "Step", "Training", "one_by_one",
 ]  # fmt: skip
 
 
@@ -189,6 +189,19 @@ class Shared:
 Parent = Stage | Pinned | Shared
 
 
+def one_by_one(
+    make: Callable[[Any, Before], Artifact],
+    replicas: Sequence["Replica"],
+    before: Mapping[str, Before],
+    progress: Progress,
+) -> Iterator[tuple["Replica", Artifact]]:
+    """What `Stage.run` gives where replicas are computed each on its own. make: one of them, from those before it."""
+    for i, replica in enumerate(replicas):
+        made = make(replica, before[replica.uid])
+        yield replica, Artifact(made.tensors, join([made.records]))
+        progress(f"{replica.stage.name} x{len(replicas)}", (i + 1) / len(replicas))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Step(Stage):
     """A stage that is computed seed by seed; those that train networks are `TrainStage`.
@@ -199,11 +212,7 @@ class Step(Stage):
     measures: ClassVar[tuple[Measure, ...]] = ()
 
     def run(self, replicas, before, engine, progress):
-        for i, replica in enumerate(replicas):
-            assert isinstance(replica.stage, Step)
-            made = replica.stage.compute(replica.setting, replica.seed, before[replica.uid])
-            yield replica, Artifact(made.tensors, join([made.records]))
-            progress(f"{self.name} x{len(replicas)}", (i + 1) / len(replicas))
+        yield from one_by_one(lambda r, before: r.stage.compute(r.setting, r.seed, before), replicas, before, progress)
 
     @abstractmethod
     def compute(self, setting: Setting, seed: int, before: Before) -> Artifact:

@@ -77,7 +77,7 @@ MUTANTS = [
         ("methods/_uncertain.py", "eta)) <= rho", "eta)) <= 2 * rho", "test_uncertain.py"),
         ("methods/_uncertain.py", "(share * n - rank)", "(share * n - rank - 1)", "test_uncertain.py"),
         ("methods/online_adversarial.py", "error(theta(self.attack(theta, x, y, replica.seed)), y)", "error(theta(x), y)", "test_dro.py"),
-        ("metrics/beta.py", ".double().sum(0).sqrt()", ".double().sum(0)", "test_beta.py"),
+        ("metrics/beta.py", "p.member.sum(0).sqrt()", "p.member.sum(0)", "test_beta.py"),
         ("betas.py", "values.index % starts", "values.index // starts", "test_dro_studies.py"),
         ("methods/group_dro.py", "torch.exp(self.step_size * adjusted)", "torch.exp(-self.step_size * adjusted)", "test_group_dro.py"),
         ("methods/group_dro.py", "self.adjustment / state[\"n\"].sqrt()", "self.adjustment / state[\"n\"]", "test_group_dro.py"),

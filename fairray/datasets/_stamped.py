@@ -13,7 +13,7 @@ from torch import Tensor
 from fairray.artefacts import Artefact
 from fairray.data import SPLITS, Dataset, Tensors
 from fairray.datasets._images import Corrupt, images, pick
-from fairray.errors import BadInput, said_of, unknown
+from fairray.errors import BadInput, placed, said_of, unknown
 
 GROUPS = ("clean", "artefact")
 BLOCK = 256  # images at a time, so that no set is in memory as floats
@@ -122,10 +122,5 @@ def _inserted(artefact: Artefact, x: Tensor, ids: Tensor, where: str) -> tuple[T
 
 
 def _called(artefact: Artefact, x: Tensor, ids: Tensor, where: str) -> tuple[Tensor, Tensor]:
-    try:
-        with said_of("artefact"):
-            return artefact(x, ids)
-    except BadInput as error:
-        if not error.names_field:
-            raise
-        raise BadInput(f"{where} ({error.where})", error.problem, error.cure) from error
+    with placed(lambda name: f"{where} ({name})"), said_of("artefact"):
+        return artefact(x, ids)

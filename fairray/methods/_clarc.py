@@ -22,7 +22,7 @@ from fairray.methods.standard import Standard
 from fairray.networks import Network
 from fairray.records import join, rows
 from fairray.stages import Artifact, Setting, Step
-from fairray.training.objective import cast, chunks, parameters, trained
+from fairray.training.objective import in_parts, parameters, trained
 from fairray.training.stage import TrainStage, View
 
 Layer = str | None
@@ -71,8 +71,7 @@ def two(setting: Setting, network: Network) -> Tensor:
 @torch.no_grad()
 def see(network: Network, layer: str, setting: Setting, x: Tensor) -> Tensor:
     """What a layer gives for inputs as the data set has them, on the host; axis 0 the example."""
-    parts = chunks(setting.dataset, cast({"x": x}, setting.numerics))
-    return torch.cat([network.front(part["x"], layer).cpu() for part in parts])
+    return in_parts(lambda part: network.front(part, layer), setting, x)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,8 @@ from fairray.concepts.corrections import carries, project, shift
 from fairray.concepts.pooling import pool
 from fairray.data import SPLITS
 from fairray.methods._clarc import Cav, Corrected
-from fairray.records import join
-from fairray.stages import Artifact, Before, Replica
-from fairray.training.objective import cast, chunks, generator, kept, objective
+from fairray.stages import Artifact, Before, Replica, one_by_one
+from fairray.training.objective import generator, in_parts, kept, objective
 
 Condition = Literal["always", "class", "artefact", "class_and_artefact"]
 
@@ -30,10 +29,7 @@ class Projected(Corrected):
     condition: Condition
 
     def run(self, replicas, before, engine, progress):
-        for i, replica in enumerate(replicas):
-            assert isinstance(replica.stage, Projected)
-            yield replica, replica.stage.predict(replica, before[replica.uid])
-            progress(f"{self.name} x{len(replicas)}", (i + 1) / len(replicas))
+        yield from one_by_one(lambda r, before: r.stage.predict(r, before), replicas, before, progress)
 
     @torch.no_grad()
     def predict(self, replica: Replica, before: Before) -> Artifact:
@@ -43,9 +39,9 @@ class Projected(Corrected):
         bound = objective(replica, view.start).eval()
         found = {}
         for split in SPLITS:
-            parts = chunks(setting.dataset, cast({"x": view.examples(split, setting.dataset)["x"]}, setting.numerics))
-            found[f"{split}/logits"] = torch.cat([bound(part, {}, {}, predict=True)[0].cpu() for part in parts])
-        return Artifact(kept(bound.nets.state_dict(), {}) | found, join([]))
+            x = view.examples(split, setting.dataset)["x"]
+            found[f"{split}/logits"] = in_parts(lambda x: bound({"x": x}, {}, {}, predict=True)[0], setting, x)
+        return Artifact(kept(bound.nets.state_dict(), {}) | found)
 
     def view(self, setting, generator, before):
         view = super().view(setting, generator, before)

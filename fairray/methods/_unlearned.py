@@ -1,7 +1,7 @@
 """How much a corrected model still heeds a concept, and what the correction cost."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from fairray.methods._clarc import PAIRED, Activations, Cav, Continued, all_inpu
 from fairray.methods.standard import Standard
 from fairray.records import join, rows
 from fairray.stages import Artifact, Setting, Step
-from fairray.training.objective import Objective, cast, chunks, trained
+from fairray.training.objective import Objective, cast, in_parts, trained
 
 COLLAPSED = 0.95  # share of the predictions that are of one class, from which on a model has collapsed
 RELEVANCE_IMAGES = 64  # LRP is slow, and a mean over so many is near enough
@@ -94,14 +94,15 @@ class Seen:
         found = self.before["activations"].tensors if self.step.activations else all_inputs(self.setting.dataset)
         return found[f"{self.split}/{kind}"]
 
-    def apply(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-        """A function of parts of the inputs, on the host."""
-        parts = chunks(self.setting.dataset, cast({"x": x}, self.setting.numerics))
-        return torch.cat([function(part["x"]).detach().cpu() for part in parts])
+    @cached_property
+    def logits(self) -> dict[str, Tensor]:
+        """Of both kinds of images."""
 
-    @torch.no_grad()
-    def logits(self, kind: str) -> Tensor:
-        return self.apply(lambda x: self.bound({"x": x}, {}, {}, predict=True)[0], self.inputs(kind))
+        @torch.no_grad()
+        def predict(x: Tensor) -> Tensor:
+            return self.bound({"x": x}, {}, {}, predict=True)[0]
+
+        return {kind: in_parts(predict, self.setting, self.inputs(kind)) for kind in PAIRED}
 
     def judge(self) -> dict[str, float]:
         """Scores of both kinds, whether the model has collapsed, and what it lost."""
@@ -109,18 +110,18 @@ class Seen:
             return {"collapsed": collapse(self.before["model"].tensors[f"{self.split}/logits"])}
         found: dict[str, float] = {}
         for kind in PAIRED:
-            found |= {f"{kind}_{name}": value for name, value in score(self.logits(kind), self.y).items()}
+            found |= {f"{kind}_{name}": value for name, value in score(self.logits[kind], self.y).items()}
         biased = trained(self.step.biased, self.setting, self.before["biased"])
         with torch.no_grad():
-            clean = self.apply(biased.main, self.setting.dataset.split(self.split)["clean"])
+            clean = in_parts(biased.main, self.setting, self.setting.dataset.split(self.split)["clean"])
         lost = float((clean.argmax(-1) == self.y).double().mean()) - found["clean_accuracy"]
-        return {**found, "collapsed": collapse(self.logits("clean")), "lost": lost}
+        return {**found, "collapsed": collapse(self.logits["clean"]), "lost": lost}
 
     def by_class(self):
         """Records of the accuracy on each class."""
         classes = self.setting.dataset.classes
         for kind in PAIRED if self.paired else ():
-            hit = (self.logits(kind).argmax(-1) == self.y).double()
+            hit = (self.logits[kind].argmax(-1) == self.y).double()
             each = torch.stack([hit[self.y == label].mean() for label in range(len(classes))])
             yield rows({f"{kind}_class_accuracy": each}, split=self.split, label=[*classes])
 
@@ -134,9 +135,8 @@ class Seen:
         """Probes that learn from every second image, and read the others; from both kinds of each."""
         if not self.paired:
             return {}
-        activations = [self.apply(self.corrected, self.inputs(kind)) for kind in PAIRED]
-        logits = [self.logits(kind) for kind in PAIRED]
-        read_from = {"probe_activations": activations, "probe_logits": logits}
+        activations = [in_parts(self.corrected, self.setting, self.inputs(kind)) for kind in PAIRED]
+        read_from = {"probe_activations": activations, "probe_logits": [*self.logits.values()]}
         return {name: read(pairs) for name, pairs in read_from.items() if torch.cat(pairs).isfinite().all()}
 
     def heed(self) -> dict[str, float]:
@@ -144,12 +144,12 @@ class Seen:
         if not self.paired:
             return {}
         label, h = attacked_class(self.setting.dataset), self.before["cav"].tensors["h"]
-        gradients = self.apply(lambda x: self.differentiate(x, label), self.inputs("attacked"))
+        gradients = in_parts(lambda x: self.differentiate(x, label), self.setting, self.inputs("attacked"))
         values = {"tcav": tcav(gradients, h), "tcav_sensitivity": sensitivity(gradients, h)}
         data = self.setting.dataset.split(self.split)
         if self.step.lrp and "mask" in data:
             x = self.bound.main.as_floats(cast({"x": data["attacked"][:RELEVANCE_IMAGES]}, self.setting.numerics)["x"])
-            classes = self.logits("attacked")[:RELEVANCE_IMAGES].argmax(-1)
+            classes = self.logits["attacked"][:RELEVANCE_IMAGES].argmax(-1)
             values["relevance"] = relevance_inside(
                 Whole(self.step.model, self.bound.nets), x, data["mask"][:RELEVANCE_IMAGES], classes
             ).mean()

@@ -14,8 +14,8 @@ from fairray.methods._attacked import Victim
 from fairray.methods.dro import check_images
 from fairray.methods.standard import Standard
 from fairray.records import rows
-from fairray.stages import Artifact, Before, Replica, Shared
-from fairray.training.objective import chunks, generator, kept, trained
+from fairray.stages import Artifact, Before, Replica, Shared, one_by_one
+from fairray.training.objective import generator, in_parts, kept, trained
 from fairray.training.stage import TrainStage, error
 
 __all__ = ["OnlineAdversarial"]
@@ -56,10 +56,7 @@ class Online(TrainStage):
     victim: Victim
 
     def run(self, replicas, before, engine, progress):
-        for i, replica in enumerate(replicas):
-            assert isinstance(replica.stage, Online)
-            yield replica, replica.stage.train(replica, before[replica.uid])
-            progress(f"{self.name} x{len(replicas)}", (i + 1) / len(replicas))
+        yield from one_by_one(lambda r, before: r.stage.train(r, before), replicas, before, progress)
 
     def train(self, replica: Replica, before: Before) -> Artifact:
         """The parameters after the last epoch and their logits, as the loop of other stages leaves them."""
@@ -81,11 +78,8 @@ class Online(TrainStage):
                 optimizer.step()
                 each.append(loss.detach())
             losses.append(torch.stack(each).mean().cpu())
-        logits = {f"{name}/logits": self._logits(bound.main, replica, name) for name in SPLITS}
+        with torch.no_grad():
+            splits = {name: setting.dataset.split(name)["x"] for name in SPLITS}
+            logits = {f"{name}/logits": in_parts(bound.main, setting, x) for name, x in splits.items()}
         records = rows({"loss": torch.stack(losses)}, split="train", epoch=range(len(losses)))
         return Artifact(kept(bound.nets.state_dict(), {}) | logits, records)
-
-    @torch.no_grad()
-    def _logits(self, network, replica, name):
-        dataset, device = replica.setting.dataset, replica.setting.numerics.device
-        return torch.cat([network(p["x"].to(device)).cpu() for p in chunks(dataset, {"x": dataset.split(name)["x"]})])

@@ -2,9 +2,9 @@
 
 from torch import Tensor
 
-from fairray.data import membership
 from fairray.measures import NUMBER, measure
-from fairray.metrics import Predictions, rate_by_group
+from fairray.metrics import Predictions
+from fairray.metrics.accuracy import accuracy, group_accuracy
 
 __all__ = ["beta", "counted_accuracy", "counted_group_accuracy"]
 
@@ -19,20 +19,20 @@ def beta(p: Predictions) -> Tensor:
     Fairness", section 4, prints: diag(1 / sqrt(n_i)), n_i the examples of group i; so the weights are sqrt(n_i).
     """
     assert p.covariate is not None
-    weight = membership(p.group, p.groups).double().sum(0).sqrt()
+    weight = p.member.sum(0).sqrt()
     weight = weight / weight.sum()
     apart = p.covariate.double() - weight @ p.covariate.double()
     moments = weight * apart
-    return counted_group_accuracy(p) @ moments / (moments @ apart)
+    return group_accuracy(p) @ moments / (moments @ apart)
 
 
 @measure("accuracy where β is taken", problems=CLASSES, covariate=True)
 def counted_accuracy(p: Predictions) -> Tensor:
     """Over the examples on which β is taken."""
-    return (p.predicted == p.y).double().mean(-1)
+    return accuracy(p)
 
 
 @measure("group accuracy where β is taken", problems=CLASSES, covariate=True)
 def counted_group_accuracy(p: Predictions) -> Tensor:
     """By group, over the examples on which β is taken."""
-    return rate_by_group(p.predicted == p.y, p)
+    return group_accuracy(p)

@@ -23,6 +23,7 @@ __all__ = [
     "encode",
     "encoded",
     "generator",
+    "in_parts",
     "initial_state",
     "kept",
     "laid_out",
@@ -112,10 +113,15 @@ def encode(stage: Hooks, setting: Setting, artifact: Artifact, x: Tensor) -> Ten
     """The feature layer of a trained stage on inputs as the data set has them, with axes (example, feature)."""
     numerics = setting.numerics
     model = trained(stage, setting, artifact).main.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    examples = cast({"x": x}, numerics)
     with autocast(numerics):
-        parts = [model.encode(laid_out(part["x"])).cpu() for part in chunks(setting.dataset, examples)]
-    return cast({"features": torch.cat(parts)}, numerics)["features"].cpu()
+        features = in_parts(lambda part: model.encode(laid_out(part)), setting, x)
+    return cast({"features": features}, numerics)["features"].cpu()
+
+
+def in_parts(function: Callable[[Tensor], Tensor], setting: Setting, x: Tensor) -> Tensor:
+    """What a function gives for inputs as the data set has them, part by part on the device, together on the host."""
+    parts = chunks(setting.dataset, cast({"x": x}, setting.numerics))
+    return torch.cat([function(part["x"]).detach().cpu() for part in parts])
 
 
 def initial_state(replica: Replica) -> Tensors:
