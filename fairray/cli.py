@@ -178,8 +178,8 @@ def _run(options: argparse.Namespace) -> int:
     study = _load(options)
     outcome = run_study(study)
     print(f"{write_count(outcome.computed, 'trial')} computed, {outcome.seconds:.0f} s", file=sys.stderr)
-    for pack, error in outcome.failures:
-        print(f"failed: {', '.join(label([trial]) for trial in pack)}\n{error}", file=sys.stderr)
+    for trial, error in outcome.failures:
+        print(f"failed: {label([trial])}\n{error}", file=sys.stderr)
     _show_report(outcome.files, outcome.broken)
     uri = study.launch.tracking_uri
     if outcome.files and uri:

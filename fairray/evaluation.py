@@ -24,6 +24,8 @@ class Evaluation(Step):
     model: Stage
     metrics: tuple[Metric, ...]
 
+    brief = True
+
     def compute(self, setting, seed, before):
         tables = []
         data, tensors = setting.dataset, before["model"].tensors

@@ -109,9 +109,11 @@ class Stage(ABC):
 
     What decides its result is in them, or in code that its module imports: a member, a metric, a function.
     own: fields of `Training` that this stage has otherwise than the study, unless the study sets them for it.
+    brief: it takes a moment, so whoever computes what is before it goes on with it.
     """
 
     own: ClassVar[Mapping[str, Any]] = {}
+    brief: ClassVar[bool] = False
 
     @abstractmethod
     def run(
@@ -124,11 +126,6 @@ class Stage(ABC):
 
     def fits(self, setting: Setting) -> None:  # noqa: B027 (most do)
         """Raise BadInput where it cannot run in a setting, such as with its network; `where` is the field."""
-
-    @property
-    def shards(self) -> tuple["Stage", ...]:
-        """Stages before this one that other workers can compute, each on its own; then this one has little to do."""
-        return ()
 
     @property
     def name(self) -> str:

@@ -4,8 +4,8 @@ import os
 import platform
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property, partial
 from importlib.metadata import version
 from itertools import groupby
@@ -20,7 +20,7 @@ from fairray.data import Dataset
 from fairray.errors import BadInput, placed, said_of, unknown
 from fairray.evaluation import Evaluation, metrics
 from fairray.identity import digest
-from fairray.stages import Artifact, Numerics, Progress, Replica, Setting, Stage, Training
+from fairray.stages import Numerics, Progress, Replica, Setting, Stage, Training
 from fairray.store import Store
 from fairray.training.distributed import active
 from fairray.training.fit import EngineName, check_training
@@ -39,7 +39,6 @@ class Trial:
     task, arm: what the study calls the data set and the method. dataset, method, network: members.
     training: `Training`, or its fields; those of a stage that is trained otherwise stand under the stage's name, and
     then in `stages`. point: the values that the search chose.
-    shard: only this one of the stages that the last stage can leave to other workers, where it can.
     """
 
     task: str
@@ -51,7 +50,6 @@ class Trial:
     numerics: Any = field(default_factory=Numerics)
     seeds: tuple[int, ...] = (0,)
     point: Mapping[str, Any] = field(default_factory=dict)
-    shard: int | None = None
     stages: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -86,25 +84,19 @@ class Trial:
 
     @cached_property
     def replicas(self) -> list[Replica]:
-        """The last stage of the method, or the shard of it, once per seed."""
-        stage = self.last_stage if self.shard is None else self.last_stage.shards[self.shard]
+        """The last stage of the method, once per seed."""
         setting = Setting(self.data, self.network, self.training, self.numerics, self.stages)
-        return [Replica(stage, setting, seed) for seed in self.seeds]
+        return [Replica(self.last_stage, setting, seed) for seed in self.seeds]
 
     @cached_property
     def ends(self) -> list[Replica]:
         """All that is to be computed: the last stage of each seed, and where there are groups the metrics of every
         model that was trained before it."""
-        if self.shard is not None or len(self.data.groups) < 2:
+        if len(self.data.groups) < 2:
             return self.replicas
         models = [replica for replica in stages(self.replicas).values() if isinstance(replica.stage, TrainStage)]
         found = [Replica(self._evaluation(model.stage), model.setting, model.seed) for model in models]
         return [*{replica.uid: replica for replica in [*self.replicas, *found]}.values()]
-
-    @cached_property
-    def shards(self) -> list["Trial"]:
-        """The parts of it that are trials for other workers; this one is to run after them."""
-        return [] if self.shard is not None else [replace(self, shard=i) for i in range(len(self.last_stage.shards))]
 
     @cached_property
     def stage_names(self) -> set[str]:
@@ -209,47 +201,74 @@ def execute(
     store: Store,
     engine: EngineName = "auto",
     progress: Progress = lambda message, share: None,
+    only: Collection[str] | None = None,
 ) -> None:
     """Compute and store every stage that the trials need and the store lacks, early stages first.
 
-    Inside a torch.distributed group all processes call this alike, and the first one writes.
+    only: these stages, by uid, whose earlier ones are stored or among them; those that somebody else is computing are
+        left out. Without it, it waits for them.
+    Inside a torch.distributed group all processes call this alike. Raises BadInput where a trial does not fit its data,
+    or has no such stage: then the code or the data are no longer what they were where the uids come from.
     """
     torch.backends.cudnn.allow_tf32 = False  # ten bits are no float32: finite differences drown in them
     for trial in trials:
         trial.check()
-    last = [replica for trial in trials for replica in trial.ends]
-    needed = stages(last, wanted=lambda replica: not _agreed(store.has(replica.uid)))
+    needed = _needed([replica for trial in trials for replica in trial.ends], store, only)
     levels = [list(level) for _, level in groupby(needed.values(), key=lambda replica: replica.depth)]
     done = 0
     for level in levels:
-        todo = {replica.uid: replica for replica in level}
+        todo = {replica.uid: replica for replica in level if only is None or _can_begin(replica, store)}
         while todo := {uid: replica for uid, replica in todo.items() if not _agreed(store.has(uid))}:
             with store.claim(todo if _first() else ()) as ours:
                 mine = [replica for uid, replica in todo.items() if _agreed(uid in ours and not store.has(uid))]
-                for replica, artifact, seconds in _compute(mine, store, engine, _scaled(progress, done, mine, needed)):
-                    if _first():
-                        store.write(replica.uid, artifact, _spec(replica, seconds))
+                _compute(mine, store, engine, _scaled(progress, done, mine, needed))
+            if not mine and only is not None:
+                break
             if not mine:
                 time.sleep(WAIT_S)  # another worker is computing the rest
         done += len(level)
 
 
-def _compute(
-    replicas: list[Replica], store: Store, engine: EngineName, progress: Progress
-) -> Iterator[tuple[Replica, Artifact, float]]:
-    # a stage before several replicas is read once, so that they hold the same tensors and not copies
-    read = {uid: store.read(uid) for uid in {p.uid for replica in replicas for p in replica.parents.values()}}
-    before = {r.uid: {name: read[parent.uid] for name, parent in r.parents.items()} for r in replicas}
-    start = time.perf_counter()
+def _needed(ends: Sequence[Replica], store: Store, only: Collection[str] | None) -> dict[str, Replica]:
+    """What is not stored of all that leads to these, or only those that are named."""
+    if only is None:
+        return stages(ends, wanted=lambda replica: not _agreed(store.has(replica.uid)))
+    found = stages(ends)
+    if strange := [uid for uid in only if uid not in found]:
+        problem = f"{len(strange)} of {len(only)} stages are not what they were when the study began ({strange[0]})"
+        raise BadInput("the code or the data", problem, "run again; what is stored is not computed again")
+    return {uid: replica for uid, replica in found.items() if uid in {*only}}
 
-    def timed(pair: tuple[Replica, Artifact]) -> tuple[Replica, Artifact, float]:
-        nonlocal start
-        start, since = time.perf_counter(), start
-        return *pair, start - since
 
+def _can_begin(replica: Replica, store: Store) -> bool:
+    return all(_agreed(store.has(parent.uid)) for parent in replica.parents.values())
+
+
+def _compute(replicas: list[Replica], store: Store, engine: EngineName, progress: Progress) -> None:
+    """Compute replicas of one depth, those of one class together, and store them.
+
+    Processes that train together do that in step, and the first one stores what they made; stages that train nothing
+    are shared out among them, and each stores its own.
+    """
     for _, group in groupby(sorted(replicas, key=_class), key=_class):
-        alike = list(group)
-        yield from map(timed, alike[0].stage.run(alike, before, engine, progress))
+        alike, stores = list(group), _first()
+        if active() and not isinstance(alike[0].stage, TrainStage):
+            alike, stores = alike[dist.get_rank() :: dist.get_world_size()], True
+        if alike:
+            _store_each(alike, store, engine, progress, stores)
+    if active():
+        dist.barrier()  # what the others have stored is there now
+
+
+def _store_each(alike: list[Replica], store: Store, engine: EngineName, progress: Progress, stores: bool) -> None:
+    # a stage before several replicas is read once, so that they hold the same tensors and not copies
+    read = {uid: store.read(uid) for uid in {p.uid for replica in alike for p in replica.parents.values()}}
+    before = {r.uid: {name: read[parent.uid] for name, parent in r.parents.items()} for r in alike}
+    start = time.perf_counter()
+    for replica, artifact in alike[0].stage.run(alike, before, engine, progress):
+        if stores:
+            store.write(replica.uid, artifact, _spec(replica, time.perf_counter() - start))
+        start = time.perf_counter()
 
 
 def _class(replica: Replica) -> str:

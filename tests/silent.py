@@ -7,5 +7,8 @@ class Silent:
     def show(self, trial, records):
         assert len(records)
 
-    def fail(self, pack, error):
+    def fail(self, trial, error):
         assert error
+
+    def progress(self, counts):
+        assert 0 <= counts["share"] <= 1

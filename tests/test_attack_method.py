@@ -18,7 +18,9 @@ from fairray.defences import bit_depth, jpeg
 from fairray.errors import BadInput
 from fairray.launch import study as launch_study
 from fairray.launch.planning import plan
-from fairray.launch.rounds import Ledger, rounds
+from fairray.launch.progress import Progress
+from fairray.launch.queue import Queue
+from fairray.launch.search import askers
 from fairray.methods._attacked import Attacked, Victim
 from fairray.networks._torchvision import imported
 from fairray.space import Grid, Range, points
@@ -54,10 +56,9 @@ def attack(trial):
 
 @pytest.fixture
 def run(store):
-    """Computes a trial, its shards first; gives its records."""
+    """Computes a trial; gives its records."""
 
     def go(made):
-        execute(made.shards, store)
         execute([made], store)
         return results(made, store)
 
@@ -232,7 +233,6 @@ def test_the_gallery_has_attacked_images_from_first_to_last(attack, run, store):
 def test_the_classifier_is_trained_once_for_all_shards_and_attacks(attack):
     made = [attack(shards=3), attack(shards=1), attack(attack={**PGD, "eps": 0.3}), attack(attack={"name": "perc_al"})]
     assert len({uid for one in made for uid in uids(one, "standard")}) == 1
-    assert uids(made[0], "standard") == uids(made[0].shards[1], "standard")
 
 
 def test_what_is_measured_more_attacks_nothing_again(attack):
@@ -261,22 +261,6 @@ def test_a_cost_within_an_attack_is_in_the_address_too(attack):
     costs = [{"name": "ssim"}, {"name": "ssim", "sigma": 2.0}, {"name": "lpips"}]
     made = [attack(attack={**spec, "cost": cost}) for cost in costs]
     assert len({uid for one in made for uid in uids(one, "attacked")}) == 6
-
-
-def test_shards_are_trials_of_the_stages_before_the_summary(attack):
-    made = attack(shards=3, seeds=(0, 1))
-    assert [shard.shard for shard in made.shards] == [0, 1, 2]
-    for shard in made.shards:
-        assert {replica.stage.name for replica in shard.replicas} == {"measured"}
-        assert [replica.seed for replica in shard.replicas] == [0, 1]
-        assert shard.shards == []
-    measured = {uid for shard in made.shards for uid in (replica.uid for replica in shard.replicas)}
-    assert measured == uids(made, "measured")
-    assert len(measured) == 6
-
-
-def test_a_method_without_shards_has_none(trial):
-    assert trial("standard").shards == []
 
 
 @pytest.fixture
@@ -465,17 +449,18 @@ def test_a_killed_shard_is_redone_alone(study, monkeypatch, broken):
     with monkeypatch.context() as patch:
         breaking(patch, *broken)
         outcome = launch_study.run(chosen, Silent())
-    assert sorted(pack[0].shard for pack, _ in outcome.failures) == list(broken)
+    assert [trial.arm for trial, _ in outcome.failures] == ["pgd_l2"]
     assert "this worker was killed" in outcome.failures[0][1]
     kept = 3 - len(broken)
-    assert computed(store) == {"Standard": 1, "Attacked": kept, "Measured": kept}
+    assert computed(store) == {"Standard": 1, "Evaluation": 1, "Attacked": kept, "Measured": kept}
     (arm,) = chosen.arms()
     assert not arm.corner.stored(store)
-    assert [shard.stored(store) for shard in arm.corner.shards] == [i not in broken for i in range(3)]
+    measured = {r.stage.attacked.shard[0]: store.has(r.uid) for r in found(arm.corner, "measured")}
+    assert measured == {i: i not in broken for i in range(3)}
     before = computed(store)
     again = launch_study.run(chosen, Silent())
     assert (again.computed, again.failures) == (1, [])
-    assert computed(store) - before == {"Attacked": len(broken), "Measured": len(broken), "Summary": 1, "Evaluation": 1}
+    assert computed(store) - before == {"Attacked": len(broken), "Measured": len(broken), "Summary": 1}
     assert launch_study.run(chosen, Silent()).computed == 0
     assert computed(store) == {"Standard": 1, "Attacked": 3, "Measured": 3, "Summary": 1, "Evaluation": 1}
 
@@ -487,18 +472,18 @@ def test_a_trial_without_some_shard_counts_as_not_computed(study, monkeypatch, b
     assert (outcome.trials, outcome.computed) == (1, int(not broken))
 
 
-def test_shards_come_a_round_before_their_trial(study):
-    chosen, found = study("methods.pgd_l2.attack.eps={grid: [0.1, 0.2]}"), []
-    store = Store(chosen.launch.store_root)
-    for packs in rounds(chosen, store, lambda: 1, Ledger(), lambda trial: None):
-        found.append([[trial.shard for trial in pack] for pack in packs])
-        for pack in packs:
-            execute(pack, store)
-    first, second = found
-    assert sorted(first) == [[0], [0], [1], [1], [2], [2]]
-    assert [shard for pack in second for shard in pack] == [None, None]
+def test_shards_are_jobs_of_their_own(study):
+    chosen = study("methods.pgd_l2.attack.eps={grid: [0.1, 0.2]}")
+    store, jobs = Store(chosen.launch.store_root), []
+    queue = Queue(askers(chosen), store, lambda: 2, 25, Progress(lambda trial: ""))
+    while job := queue.take():
+        jobs.append(job.stages)
+        execute(job.trials, store, only=job.uids)
+        queue.end(job)
+    assert queue.over
+    assert jobs[0] == ["standard", "evaluation"]
+    assert sum(stages[:2] == ["attacked", "measured"] for stages in jobs) > 2
     assert computed(store) == {"Standard": 1, "Attacked": 6, "Measured": 6, "Summary": 2, "Evaluation": 1}
-    assert list(rounds(chosen, store, lambda: 1, Ledger(), lambda trial: None)) == []
 
 
 def test_plan_knows_the_shards(study):

@@ -7,7 +7,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 from fairray.evaluation import metrics
 from fairray.launch import search
-from fairray.launch.search import Asker, _distribution
+from fairray.launch.search import OptunaSearch, _distribution
 from fairray.measures import find
 from fairray.records import join
 from fairray.space import Grid, Range
@@ -36,7 +36,7 @@ def told(monkeypatch):
 
     def make(name, objectives):
         arm = SimpleNamespace(space={"x": Range(low=0.0, high=1.0)}, at=lambda point: Point(**point))
-        asker = Asker(arm, Search(name=name, points=5, batch=5), objectives)
+        asker = OptunaSearch(arm, Search(name=name, points=5, batch=5), objectives)
         points = asker.ask()
         asker.tell(store=None)
         return [point.x for point in points], asker.study

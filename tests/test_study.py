@@ -15,7 +15,6 @@ from fairray.cli import main
 from fairray.launch import local, planning
 from fairray.launch import study as launch_study
 from fairray.launch.planning import stored_records
-from fairray.launch.rounds import make_packs
 from fairray.launch.tracking import Mirror
 from fairray.records import headline
 from fairray.store import Store
@@ -132,7 +131,7 @@ def test_a_failure_costs_nothing_else(run, monkeypatch):
 
     monkeypatch.setattr(local, "execute", breaks)
     outcome, computed = run()
-    assert [pack[0].arm for pack, _ in outcome.failures] == ["reweighing"]
+    assert [trial.arm for trial, _ in outcome.failures] == ["reweighing"]
     assert "this one breaks" in outcome.failures[0][1]
     assert outcome.computed == 7
     assert "Reweighing" not in computed
@@ -149,16 +148,6 @@ def test_records_are_tidy(run, study):
     last = headline(records).query("split == 'test' and metric == 'odds'")
     assert last.groupby("trial")["seed"].nunique().eq(2).all()
     assert records["uid"].isin(stages(r for t in trials for r in t.ends)).all()
-
-
-def test_packs_keep_every_slot_busy(study):
-    asked = planning.list_asked(study(), Store("/nowhere")).trials
-    assert all(len(pack) == 1 for pack in make_packs(asked, slots=2, most=25))
-    many = asked[-5:] * 20
-    packs = make_packs(many, slots=2, most=25)
-    assert max(map(len, packs)) == 12
-    assert sum(map(len, packs)) == 100
-    assert len({(pack[0].task, pack[0].arm) for pack in packs}) == 1
 
 
 def test_plan_as_json(tmp_path, capsys):

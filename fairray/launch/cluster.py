@@ -6,8 +6,7 @@ import shutil
 import tempfile
 import time
 import traceback
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from ray.tune.search import Searcher
 
 from fairray.errors import BadInput
 from fairray.launch.progress import Progress, label
-from fairray.launch.rounds import Pack, plain
+from fairray.launch.queue import Job, Queue
 from fairray.selection import val_means
 from fairray.store import Store
 from fairray.study import Launch, Study
@@ -67,8 +66,8 @@ def slots(launch: Launch) -> int:
     return int(min(fits))
 
 
-def run(study: Study, store: Store, rounds: Iterator[list[Pack]], progress: Progress) -> None:
-    """Run every pack on the cluster. A trial whose process dies is tried once more, elsewhere."""
+def run(study: Study, store: Store, queue: Queue, progress: Progress) -> None:
+    """Run every job on the cluster, each as a trial of Tune's. One whose process dies is tried once more, elsewhere."""
     launch = study.launch
     folder = Path(tempfile.mkdtemp(prefix="tune-", dir=_made(launch.folder)))
     common = {
@@ -85,10 +84,10 @@ def run(study: Study, store: Store, rounds: Iterator[list[Pack]], progress: Prog
     tuner = tune.Tuner(
         tune.with_resources(_trial, reserved),
         tune_config=tune.TuneConfig(
-            search_alg=Rounds(rounds, common, progress),
+            search_alg=Jobs(queue, common, progress),
             num_samples=-1,
             reuse_actors=True,
-            max_concurrent_trials=slots(launch),
+            max_concurrent_trials=queue.slots,
             metric="share",
             mode="max",
             trial_name_creator=lambda trial: trial.config["label"].replace("/", "_"),
@@ -107,39 +106,31 @@ def run(study: Study, store: Store, rounds: Iterator[list[Pack]], progress: Prog
         shutil.rmtree(folder, ignore_errors=True)  # Tune's own state; the results are in the store
 
 
-class Rounds(Searcher):
-    """Hands Tune the packs of a round, and asks for the next round once all of them have ended."""
+class Jobs(Searcher):
+    """Hands Tune the jobs of a queue."""
 
-    def __init__(self, rounds: Iterator[list[Pack]], common: dict[str, Any], progress: Progress):
+    def __init__(self, queue: Queue, common: dict[str, Any], progress: Progress):
         super().__init__(metric="share", mode="max")
-        self.rounds, self.common, self.progress = rounds, common, progress
-        self.queue: deque[Pack] = deque()
-        self.running: dict[str, Pack] = {}
+        self.queue, self.common, self.progress = queue, common, progress
+        self.running: dict[str, Job] = {}
 
     def suggest(self, trial_id: str) -> Any:
-        if not self.queue:
-            if self.running:
-                return None
-            packs = next(self.rounds, None)
-            if packs is None:
-                return Searcher.FINISHED
-            self.progress.expect(packs)
-            self.queue.extend(packs)
-        pack = self.running[trial_id] = self.queue.popleft()
-        points = {key: [trial.point[key] for trial in pack] for key in pack[0].point}
-        said = {"label": label(pack), "task": pack[0].task, "method": pack[0].arm, **points}
-        return {**self.common, **said, "pack": plain(pack)}
+        job = self.queue.take()
+        if job is None:
+            return Searcher.FINISHED if self.queue.over else None
+        self.running[trial_id] = job
+        self.progress.begun(job)
+        first = job.trials[0]
+        said = {"label": label(job.trials), "task": first.task, "method": first.arm, **job.points, "stages": job.stages}
+        return {**self.common, **said, "trials": [trial.plain for trial in job.trials], "uids": job.uids}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         if "message" in result:
             self.progress.at(self.running[trial_id], result["message"], result["share"])
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        pack = self.running.pop(trial_id)
-        if error or (result or {}).get("error"):
-            self.progress.failed(pack, (result or {}).get("error", "its process died twice; is there enough memory?"))
-        else:
-            self.progress.done(pack)
+        died = "its process died twice; is there enough memory?" if error else None
+        self.queue.end(self.running.pop(trial_id), (result or {}).get("error", died))
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # Tune writes its searcher down to resume it; studies are resumed from the store instead
@@ -154,25 +145,25 @@ class Rounds(Searcher):
 def _trial(config: dict[str, Any]) -> None:
     """What Tune runs. An error of ours is reported at once; a process that dies is Tune's to start again."""
     try:
-        pack, store = _opened(config)
+        trials, store = _opened(config)
         if config["workers"]:
             _with_workers(config)
         else:
-            _execute(pack, store, config, tune.report)
+            _execute(trials, store, config, tune.report)
     except Exception:
         tune.report({"share": 1.0, "error": traceback.format_exc()})
     else:
-        tune.report({"share": 1.0, **_scores(pack, store, config["objectives"])})
+        tune.report({"share": 1.0, **_scores(trials, store, config["objectives"])})
 
 
-def _opened(config: dict[str, Any]) -> tuple[Pack, Store]:
+def _opened(config: dict[str, Any]) -> tuple[list[Trial], Store]:
     """What is to be run, and where its results are."""
-    return [Trial(**trial) for trial in config["pack"]], Store(config["store"])
+    return [Trial(**trial) for trial in config["trials"]], Store(config["store"])
 
 
-def _scores(pack: Pack, store: Store, objectives: Sequence[str]) -> dict[str, float]:
-    """The objectives on validation data, as means over the points and seeds of a pack."""
-    found = [val_means(results(trial, store)) for trial in pack if trial.shard is None]
+def _scores(trials: Sequence[Trial], store: Store, objectives: Sequence[str]) -> dict[str, float]:
+    """The objectives on validation data, as means over the points that are whole, and their seeds."""
+    found = [val_means(results(trial, store)) for trial in trials if trial.stored(store)]
     means = pd.DataFrame(found).mean()
     return {f"val_{name}": float(means[name]) for name in objectives if name in means}
 
@@ -198,7 +189,9 @@ def _worker(config: dict[str, Any]) -> None:
     _execute(*_opened(config), config, train.report, every_s=0.0)
 
 
-def _execute(pack: Pack, store: Store, config: dict[str, Any], report: Any, every_s: float = REPORT_S) -> None:
+def _execute(
+    trials: Sequence[Trial], store: Store, config: dict[str, Any], report: Any, every_s: float = REPORT_S
+) -> None:
     torch.set_num_threads(config["threads"])
     said = time.monotonic()
 
@@ -208,7 +201,7 @@ def _execute(pack: Pack, store: Store, config: dict[str, Any], report: Any, ever
             said = time.monotonic()
             report({"message": message, "share": share})
 
-    execute(pack, store, config["engine"], progress)
+    execute(trials, store, config["engine"], progress, config["uids"])
 
 
 def _made(folder: Path) -> Path:

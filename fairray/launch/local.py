@@ -1,13 +1,13 @@
 """In this process, without Ray: for debugging. The records are the same."""
 
+import time
 import traceback
-from collections.abc import Iterable
 from functools import partial
 
 import torch
 
 from fairray.launch.progress import Progress
-from fairray.launch.rounds import Pack
+from fairray.launch.queue import LOOK_S, Queue
 from fairray.store import Store
 from fairray.study import Study
 from fairray.trial import execute
@@ -15,15 +15,18 @@ from fairray.trial import execute
 __all__ = ["run"]
 
 
-def run(study: Study, store: Store, rounds: Iterable[list[Pack]], progress: Progress) -> None:
-    """Run every pack, one after the other."""
+def run(study: Study, store: Store, queue: Queue, progress: Progress) -> None:
+    """Run every job, one after the other."""
     torch.set_num_threads(study.launch.threads)
-    for packs in rounds:
-        progress.expect(packs)
-        for pack in packs:
-            try:
-                execute(pack, store, study.launch.engine, partial(progress.at, pack))
-            except Exception:
-                progress.failed(pack, traceback.format_exc())
-            else:
-                progress.done(pack)
+    while not queue.over:
+        job = queue.take()
+        if job is None:
+            time.sleep(LOOK_S)  # another driver is computing what comes next
+            continue
+        progress.begun(job)
+        try:
+            execute(job.trials, store, study.launch.engine, partial(progress.at, job), job.uids)
+        except Exception:
+            queue.end(job, traceback.format_exc())
+        else:
+            queue.end(job)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from fairray.launch.rounds import Ledger, rounds
+from fairray.launch.search import Asker, askers
 from fairray.results import Results
 from fairray.store import Store
 from fairray.study import Study
@@ -39,34 +39,49 @@ class Plan:
     arms: list[ArmPlan]
 
 
-def list_asked(study: Study, store: Store) -> Ledger:
-    """The trials up to the first round that is not wholly stored: the whole of a grid, the start of a search."""
-    ledger = Ledger()
-    next(rounds(study, store, lambda: 1, ledger, lambda trial: None), None)
-    return ledger
+def list_asked(study: Study, store: Store) -> list[Trial]:
+    """The trials of each arm that a run would have asked for by now: the whole of a grid; of a search the batches up to
+    the last of which something is stored, and where that is whole, the one that comes next."""
+    return [trial for asker in askers(study) for trial in _list_batches(asker, store)]
+
+
+def _list_batches(asker: Asker, store: Store) -> list[Trial]:
+    seen: dict[str, Trial] = {}
+    known: dict[str, Trial] = {}
+    whole = True
+    while asked := asker.ask():
+        seen |= {trial.uid: trial for trial in asked if trial.uid not in seen}
+        have = [trial.stored(store) for trial in asked]
+        if whole or any(have):
+            known |= seen
+        whole = whole and all(have)
+        asker.tell(store)
+    return [*known.values()]
 
 
 def plan(study: Study) -> Plan:
     """What a run would compute, what is stored, and what is shared. Raises BadInput as `Study.check` does."""
     study.check()
     store = Store(study.launch.store_root)
-    ledger = list_asked(study, store)
-    wanted = Counter(uid for trial in ledger.unique.values() for uid in stages(trial.ends))
+    asked = list_asked(study, store)
+    unique = {trial.uid: trial for trial in asked}
+    wanted = Counter(uid for trial in unique.values() for uid in stages(trial.ends))
     have, claimed = {uid for uid in wanted if store.has(uid)}, set(store.claimed())
     arms = []
-    for task, arm in dict.fromkeys((trial.task, trial.arm) for trial in ledger.trials):
-        trials = [trial for trial in ledger.trials if (trial.task, trial.arm) == (task, arm)]
+    for task, arm in dict.fromkeys((trial.task, trial.arm) for trial in asked):
+        trials = [trial for trial in asked if (trial.task, trial.arm) == (task, arm)]
         needed = set(stages(replica for trial in trials for replica in trial.ends))
         runs = sum(len(trial.seeds) for trial in trials)
         arms.append(ArmPlan(task, arm, len(trials), runs, len(needed), len(needed & have), len(needed & claimed)))
     shared = sum(count > 1 for count in wanted.values())
-    return Plan(len(ledger.unique), ledger.stored, len(wanted), len(have), shared, arms)
+    stored = sum(trial.stored(store) for trial in unique.values())
+    return Plan(len(unique), stored, len(wanted), len(have), shared, arms)
 
 
 def stored_records(study: Study) -> tuple[pd.DataFrame, list[Trial]]:
     """The tidy records of every trial that is stored, and those trials."""
     store = Store(study.launch.store_root)
-    trials = [trial for trial in list_asked(study, store).trials if trial.stored(store)]
+    trials = [trial for trial in list_asked(study, store) if trial.stored(store)]
     tables = [results(trial, store) for trial in trials]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(), trials
 

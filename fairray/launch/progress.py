@@ -1,10 +1,10 @@
-"""One line for each thing that happened: readable in a terminal and in a log file."""
+"""How far a study is: one line for each thing that happened, readable in a terminal, in a log and in a job's log."""
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from fairray.launch.rounds import Pack, work
+from fairray.launch.queue import Job
 from fairray.trial import Trial
 
 __all__ = ["Progress", "label"]
@@ -13,56 +13,90 @@ EVERY_S = 15.0
 
 
 class Progress:
-    """Tells of packs as they start, move on and end; `show` says what a trial with a result has found."""
+    """Counts trials and stages as they end, and says so.
 
-    def __init__(self, show: Callable[[Trial], str]):
-        self.show = show
-        self.total = self.count = 0  # packs
-        self.all = self.behind = 0.0  # the work in them, by which time left is told
-        self.start = self.told = time.monotonic()
-        self.shares: dict[str, float] = {}
-        self.failures: list[tuple[Pack, str]] = []
+    show: shows a trial that has a result, and says what it found. log: is given the counts every quarter of a minute.
+    slots: how many jobs can run at once, where that is known.
+    """
 
-    def expect(self, packs: list[Pack]) -> None:
-        self.total += len(packs)
-        self.all += sum(map(work, packs))
+    def __init__(self, show: Callable[[Trial], str], log: Callable[[Mapping[str, float]], None] = lambda counts: None):
+        self.show, self.log = show, log
+        self.trials: set[str] = set()  # two methods can have one in common
+        self.ended_trials: set[str] = set()
+        self.stages = self.behind = 0
+        self.start = self.told = self.logged = time.monotonic()
+        self.shares: dict[str, float] = {}  # of the jobs that run, in stages
+        self.failures: list[tuple[Trial, str]] = []
+        self.slots = 1
 
-    def at(self, pack: Pack, message: str, share: float) -> None:
-        """Somebody is this far with a pack; said every quarter of a minute."""
-        self.shares[pack[0].uid] = share * work(pack)
+    def expect(self, trial: Trial, stages: int) -> None:
+        """A trial is to come, and with it so many stages that no other needed."""
+        self.trials.add(trial.uid)
+        self.stages += stages
+
+    def stored(self, trial: Trial) -> None:
+        self.show(trial)
+
+    def begun(self, job: Job) -> None:
+        self.shares[job.uids[0]] = 0.0
+
+    def at(self, job: Job, message: str, share: float) -> None:
+        """Somebody is this far with a job; said every quarter of a minute."""
+        self.shares[job.uids[0]] = share * len(job.uids)
         if time.monotonic() - self.told > EVERY_S:
-            self._say(f"{label(pack)}: {message} {share:.0%}")
+            self._say(f"{label(job.trials)}: {message} {share:.0%}")
 
-    def done(self, pack: Pack) -> None:
-        self._close(pack)
-        for trial in pack:
-            self._say(f"done {label([trial])}  {self.show(trial) if trial.shard is None else ''}".rstrip())
+    def ended(self, job: Job, stages: int) -> None:
+        """So many of its stages are stored."""
+        self.shares.pop(job.uids[0], None)
+        self.behind += stages
 
-    def failed(self, pack: Pack, error: str) -> None:
-        self._close(pack)
-        self.failures.append((pack, error))
-        self._say(f"FAILED {label(pack)}: {error.strip().splitlines()[-1]}")
+    def done(self, trial: Trial) -> None:
+        self.ended_trials.add(trial.uid)
+        self._say(f"done {label([trial])}  {self.show(trial)}".rstrip())
 
-    def _close(self, pack: Pack) -> None:
-        self.count += 1
-        self.behind += work(pack)
-        self.shares.pop(pack[0].uid, None)
+    def failed(self, trial: Trial, error: str) -> None:
+        self.ended_trials.add(trial.uid)
+        self.failures.append((trial, error))
+        self._say(f"FAILED {label([trial])}: {error.strip().splitlines()[-1]}")
+
+    @property
+    def counts(self) -> dict[str, float]:
+        """What there is to say of a study that runs, as numbers."""
+        ended, failed = len(self.ended_trials), len({trial.uid for trial, _ in self.failures})
+        return {
+            "trials_done": ended - failed,
+            "trials_failed": failed,
+            "trials_left": len(self.trials) - ended,
+            "jobs_running": len(self.shares),
+            "slots": self.slots,
+            "share": self._share(),
+            "trials_per_minute": 60 * ended / max(time.monotonic() - self.start, 1.0),
+        }
+
+    def _share(self) -> float:
+        return (self.behind + sum(self.shares.values())) / max(self.stages, 1)
 
     def _say(self, text: str) -> None:
         self.told = time.monotonic()
-        elapsed, share = self.told - self.start, (self.behind + sum(self.shares.values())) / max(self.all, 1)
+        elapsed, share = self.told - self.start, self._share()
         left = f" ~{_clock(elapsed / share - elapsed)} left" if 0.05 < share < 1 else ""
-        print(f"[{self.count:>3}/{self.total}] {_clock(elapsed)}{left}  {text}", file=sys.stderr, flush=True)
+        failed = f", {len(self.failures)} failed" if self.failures else ""
+        busy = f", {len(self.shares)}/{self.slots} slots" if self.slots > 1 else ""
+        head = f"[{len(self.ended_trials):>3}/{len(self.trials)}{failed}{busy}] {_clock(elapsed)}{left}"
+        print(f"{head}  {text}", file=sys.stderr, flush=True)
+        if self.told - self.logged > EVERY_S:
+            self.logged = self.told
+            self.log(self.counts)
 
 
-def label(pack: Pack) -> str:
+def label(trials: list[Trial]) -> str:
     """Task, method and the searched values."""
-    first = pack[0]
-    if len(pack) > 1:
-        return f"{first.task} {first.arm} ({len(pack)} points)"
+    first = trials[0]
+    if len({trial.uid for trial in trials}) > 1:
+        return f"{first.task} {first.arm} ({len(trials)} points)"
     values = [f"{key.split('.')[-1]}={_short(value)}" for key, value in first.point.items()]
-    shard = [] if first.shard is None else [f"shard {first.shard + 1}"]
-    return " ".join([first.task, first.arm, *values, *shard])
+    return " ".join([first.task, first.arm, *values])
 
 
 def _short(value: object) -> str:

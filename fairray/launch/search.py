@@ -1,7 +1,7 @@
 """Asking for trials and telling how they scored: grids, and Optuna's samplers."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Protocol
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -14,41 +14,57 @@ from fairray.store import Store
 from fairray.study import Arm, Search, Study
 from fairray.trial import Trial, results
 
-__all__ = ["Asker", "askers"]
+__all__ = ["Asker", "GridSearch", "OptunaSearch", "askers"]
 
 DIRECTIONS: dict[str, Literal["maximize", "minimize"]] = {"high": "maximize", "low": "minimize"}
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
-class Asker:
+class Asker(Protocol):
     """The batches of one arm. What is asked depends on the batches before, never on which trial ended first."""
-
-    def __init__(self, arm: Arm, search: Search, objectives: Sequence[Measure]):
-        self.arm, self.search, self.objectives = arm, search, objectives
-        self.open: list[tuple[optuna.Trial, Trial]] = []
-        self.asked = 0
-        self.grid = points(arm.space) if search.name == "grid" or not arm.space else []
-        if not self.grid:
-            sampler = {"tpe": _tpe, "nsga2": _nsga2}[search.name](search)
-            directions = [DIRECTIONS[measure.best] for measure in objectives]
-            self.study = optuna.create_study(directions=directions, sampler=sampler)
 
     def ask(self) -> list[Trial]:
         """The next trials; none when the search is over."""
-        if self.grid:
-            points, self.grid = self.grid, []
-            return [self.arm.at(point) for point in points]
-        if not hasattr(self, "study"):
-            return []
+
+    def tell(self, store: Store) -> None:
+        """Learn how the trials that were asked for last have scored."""
+
+
+class GridSearch:
+    """All points of a grid, at once."""
+
+    def __init__(self, arm: Arm):
+        self.arm, self.points = arm, points(arm.space)
+
+    def ask(self) -> list[Trial]:
+        asked, self.points = self.points, []
+        return [self.arm.at(point) for point in asked]
+
+    def tell(self, store: Store) -> None:
+        """Nothing: what is asked does not depend on the scores."""
+
+
+class OptunaSearch:
+    """Batches of points that one of Optuna's samplers chooses; the points of one batch do not know of each other."""
+
+    def __init__(self, arm: Arm, search: Search, objectives: Sequence[Measure]):
+        self.arm, self.search, self.objectives = arm, search, objectives
+        self.space = {name: _distribution(choice) for name, choice in arm.space.items()}
+        self.open: list[tuple[optuna.Trial, Trial]] = []
+        self.asked = 0
+        sampler = {"tpe": _tpe, "nsga2": _nsga2}[search.name](search)
+        directions = [DIRECTIONS[measure.best] for measure in objectives]
+        self.study = optuna.create_study(directions=directions, sampler=sampler)
+
+    def ask(self) -> list[Trial]:
         count = min(self.search.batch, self.search.points - self.asked)
-        space = {name: _distribution(choice) for name, choice in self.arm.space.items()}
-        asked = [self.study.ask(space) for _ in range(count)]
+        asked = [self.study.ask(self.space) for _ in range(count)]
         self.open = [(trial, self.arm.at(trial.params)) for trial in asked]
         self.asked += count
         return [trial for _, trial in self.open]
 
     def tell(self, store: Store) -> None:
-        """Score what was asked last; a trial without result, or without one of the objectives, has failed."""
+        """Score the last batch; a trial without result, or without one of the objectives, has failed."""
         for asked, trial in self.open:
             means = dict(val_means(results(trial, store))) if trial.stored(store) else {}
             if all(measure.name in means for measure in self.objectives):
@@ -60,8 +76,13 @@ class Asker:
 
 def askers(study: Study) -> list[Asker]:
     """One for each arm of the study."""
-    searches = study.searches
-    return [Asker(arm, searches.get(arm.name, study.search), study.objectives_of(arm.task)) for arm in study.arms()]
+    return [_asker(arm, study.searches.get(arm.name, study.search), study) for arm in study.arms()]
+
+
+def _asker(arm: Arm, search: Search, study: Study) -> Asker:
+    if search.name == "grid" or not arm.space:
+        return GridSearch(arm)
+    return OptunaSearch(arm, search, study.objectives_of(arm.task))
 
 
 def _distribution(choice: Grid | Range) -> BaseDistribution:

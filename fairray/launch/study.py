@@ -3,14 +3,14 @@
 import sys
 import time
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fairray.launch import local
 from fairray.launch.planning import open_results
 from fairray.launch.progress import Progress
-from fairray.launch.rounds import Ledger, Pack, rounds
+from fairray.launch.queue import Queue
+from fairray.launch.search import askers
 from fairray.selection import val_means
 from fairray.store import Store
 from fairray.study import Study
@@ -26,13 +26,13 @@ __all__ = ["Outcome", "run", "run_study"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run left: how many trials it computed, in what time, the packs that failed, with why, the files of the
+    """What a run left: how many trials it computed, in what time, those that failed, with why, the files of the
     report, and what those of its sections say that are broken."""
 
     trials: int
     computed: int
     seconds: float
-    failures: list[tuple[Pack, str]]
+    failures: list[tuple[Trial, str]]
     files: list[Path] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
 
@@ -61,7 +61,7 @@ def run_study(study: Study) -> Outcome:
 
 def run(study: Study, mirror: "tracking.Mirror | None" = None) -> Outcome:
     """Compute what the store lacks; show every trial in the mirror as it comes."""
-    start, store, ledger = time.monotonic(), Store(study.launch.store_root), Ledger()
+    start, store = time.monotonic(), Store(study.launch.store_root)
 
     def show(trial: Trial) -> str:
         records = results(trial, store)
@@ -74,29 +74,21 @@ def run(study: Study, mirror: "tracking.Mirror | None" = None) -> Outcome:
             if m.name in means
         )
 
-    progress = Progress(show)
-    todo = rounds(study, store, lambda: _slots(study), ledger, show)
-    first = next(todo, None)
-    total = len(ledger.unique)
-    print(
-        f"{study.name}, scale {study.scale}, {write_count(study.seeds, 'seed')}: "
-        + (
-            f"{ledger.stored} of {write_count(total, 'trial')} are stored, {total - ledger.stored} to run"
-            if first
-            else f"everything is stored: {write_count(total, 'trial')}, 0 to run"
-        ),
-        file=sys.stderr,
-        flush=True,
-    )
-    if first is not None:
-        _execute(study, store, chain([first], todo), progress)
+    progress = Progress(show) if mirror is None else Progress(show, mirror.progress)
+    queue = Queue(askers(study), store, lambda: _slots(study), study.launch.pack, progress)
+    total, stored = len({trial.uid for trial in queue.trials}), len(queue.trials_stored)
+    have = "everything is stored" if queue.over else f"{stored} of {write_count(total, 'trial')} are stored"
+    counted = f"{write_count(total, 'trial')}, 0 to run" if queue.over else f"{total - stored} to run"
+    said = f"{study.name}, scale {study.scale}, {write_count(study.seeds, 'seed')}: {have}"
+    print(f"{said}{':' if queue.over else ','} {counted}", file=sys.stderr, flush=True)
+    if not queue.over:
+        _execute(study, store, queue, progress)
     if mirror is not None:
-        for pack, error in progress.failures:
-            mirror.fail(pack, error)
-    failed = sum(not trial.stored(store) for trial in ledger.unique.values())
-    return Outcome(
-        len(ledger.unique), len(ledger.unique) - ledger.stored - failed, time.monotonic() - start, progress.failures
-    )
+        for trial, error in progress.failures:
+            mirror.fail(trial, error)
+    unique = {trial.uid: trial for trial in queue.trials}
+    computed = sum(trial.stored(store) for trial in unique.values()) - len(queue.trials_stored)
+    return Outcome(len(unique), computed, time.monotonic() - start, progress.failures)
 
 
 # MLflow and Ray take seconds to import and to start: only a study that has something for them pays for that.
@@ -116,10 +108,11 @@ def _slots(study: Study) -> int:
     return cluster.slots(study.launch)
 
 
-def _execute(study: Study, store: Store, packs: chain[list[Pack]], progress: Progress) -> None:
+def _execute(study: Study, store: Store, queue: Queue, progress: Progress) -> None:
+    progress.slots = queue.slots
     if study.launch.executor == "local":
-        local.run(study, store, packs, progress)
+        local.run(study, store, queue, progress)
     else:
         from fairray.launch import cluster
 
-        cluster.run(study, store, packs, progress)
+        cluster.run(study, store, queue, progress)

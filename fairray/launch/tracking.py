@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import wraps
 from pathlib import Path
@@ -95,13 +95,17 @@ class Mirror:
         self.client.set_terminated(run)
 
     @_optional
-    def fail(self, pack: Sequence[Trial], error: str) -> None:
-        """Log trials that failed, with why, as failed runs; they are shown anew when they succeed."""
-        for trial in pack:
-            run = self._trial(trial)
-            self.client.log_batch(run, params=_list_parameters(trial), tags=[RunTag("fairray.error", error[-5000:])])
-            self.client.set_terminated(run, status="FAILED")
-            del self.shown[self._key(trial)]
+    def fail(self, trial: Trial, error: str) -> None:
+        """Log a trial that failed, with why, as a failed run; it is shown anew when it succeeds."""
+        run = self._trial(trial)
+        self.client.log_batch(run, params=_list_parameters(trial), tags=[RunTag("fairray.error", error[-5000:])])
+        self.client.set_terminated(run, status="FAILED")
+        del self.shown[self._key(trial)]
+
+    @_optional
+    def progress(self, counts: Mapping[str, float]) -> None:
+        """Say on the study's run how far it is."""
+        self.client.log_batch(self.parent, [Metric(f"progress/{k}", v, _now(), 0) for k, v in counts.items()])
 
     @_optional
     def finish(self, summary: Mapping[str, Mapping[str, float]], files: Iterable[Path]) -> None:

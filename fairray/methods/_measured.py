@@ -22,7 +22,7 @@ from fairray.methods._attacked import (
 )
 from fairray.records import join, rows
 from fairray.saliency import Saliency, SaliencyField
-from fairray.stages import Artifact, Setting, Stage, Step
+from fairray.stages import Artifact, Setting, Step
 from fairray.training.stage import TrainStage
 
 Values = dict[str, Tensor]
@@ -109,13 +109,11 @@ class Summary(Step):
     attacked: tuple[Attacked, ...]
     gallery: int
 
+    brief = True
+
     @property
     def measures(self) -> tuple[Measure, ...]:  # type: ignore[override]
         return (*ON_IMAGES, *map(measure_of, self.measured[0].costs))
-
-    @property
-    def shards(self) -> tuple[Stage, ...]:
-        return self.measured
 
     def compute(self, setting, seed, before):
         every = join(before[f"measured.{i}"].records for i in range(len(self.measured)))

@@ -1,0 +1,272 @@
+"""What of a study is ready to run: a queue of stages whose earlier ones are stored, from which jobs are cut.
+
+No slot waits for a slow trial, for another's stage or for a round: a stage is ready when what comes before it is
+stored, whoever computed that, and one that many need goes first. Each search is asked for its next batch when its last
+one has ended, whatever the others do; so what is asked depends on the scores before it, and never on the slots.
+"""
+
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import ceil
+from typing import Protocol
+
+from fairray.launch.search import Asker
+from fairray.stages import Replica
+from fairray.store import Store
+from fairray.trial import Trial, stages
+
+__all__ = ["Job", "Listener", "Queue"]
+
+SHARES = 2  # a slot is given this part of its share of what is ready, so that the ends are even
+LOOK_S = 1.0  # between two looks at what others compute
+
+
+@dataclass(frozen=True)
+class Job:
+    """Stages that one slot computes, earliest first, by uid and by name, and trials to which they belong."""
+
+    trials: list[Trial]
+    uids: list[str]
+    stages: list[str]
+
+    @property
+    def points(self) -> dict[str, list[object]]:
+        """The searched values of its first trial's method, by name."""
+        first = self.trials[0]
+        alike = [trial for trial in self.trials if (trial.task, trial.arm) == (first.task, first.arm)]
+        return {name: [trial.point[name] for trial in alike] for name in first.point}
+
+
+class Listener(Protocol):
+    """Is told what happens to trials."""
+
+    def expect(self, trial: Trial, stages: int) -> None: ...
+    def stored(self, trial: Trial) -> None: ...
+    def done(self, trial: Trial) -> None: ...
+    def failed(self, trial: Trial, error: str) -> None: ...
+    def ended(self, job: Job, stages: int) -> None: ...
+
+
+@dataclass
+class _Node:
+    """A stage to be computed: a trial that needs it, what it waits for, and what waits for it.
+
+    alone: it is tried by itself, after a job in company that failed.
+    """
+
+    replica: Replica
+    trial: Trial
+    before: set[str]
+    after: list[str] = field(default_factory=list)
+    alone: bool = False
+
+    @property
+    def group(self) -> tuple[str, ...]:
+        """What can be computed in one job: a stage of one method on one task."""
+        name = self.replica.uid if self.alone else self.replica.stage.name
+        return self.trial.task, self.trial.arm, name
+
+
+@dataclass
+class _Open:
+    """A trial that has not ended: who asked for it, and which of its ends are missing."""
+
+    trial: Trial
+    asker: int
+    missing: set[str]
+
+
+class Queue:
+    """Hands out jobs and is told how they ended.
+
+    asking: one for each arm. slots: how many jobs can run at once; asked when the first is taken. pack: most stages
+    that a job begins with. listener: is told of trials.
+    """
+
+    def __init__(self, asking: Sequence[Asker], store: Store, slots: Callable[[], int], pack: int, listener: Listener):
+        self.asking, self.store, self._count_slots, self.pack, self.listener = asking, store, slots, pack, listener
+        self.asked: list[dict[str, Trial]] = [{} for _ in asking]
+        self.trials_stored: set[str] = set()
+        self.running = 0
+        self.errors: dict[str, str] = {}
+        self.held: list[str] = []  # others are computing them
+        self._nodes: dict[str, _Node] = {}
+        self._ready: dict[tuple[str, ...], deque[str]] = defaultdict(deque)
+        self._stored: set[str] = set()
+        self._open: dict[str, list[_Open]] = defaultdict(list)  # by the ends that they miss
+        self._left = [0] * len(asking)  # trials of the last batch that have not ended
+        self._searching = dict.fromkeys(range(len(asking)))
+        self._needs: dict[str, int] = {}
+        self._looked = time.monotonic()
+        self._ask()
+
+    @property
+    def trials(self) -> list[Trial]:
+        """All that were asked for, by arm and in the order in which each search asked."""
+        return [trial for asked in self.asked for trial in asked.values()]
+
+    @property
+    def over(self) -> bool:
+        """Whether all that was asked for has ended."""
+        return not (self.running or self.held or any(self._ready.values()))
+
+    @cached_property
+    def slots(self) -> int:
+        return self._count_slots()
+
+    def take(self) -> Job | None:
+        """The next job; None where nothing is ready until another job ends, here or elsewhere."""
+        if self.held and time.monotonic() - self._looked > LOOK_S:
+            self._look()
+        group = max(filter(None, self._ready.values()), key=lambda waiting: self._need(waiting[0]), default=None)
+        if group is None:
+            return None
+        heads = [group.popleft() for _ in range(min(self._share(), self.pack, len(group)))]
+        self.running += 1
+        return _job([self._nodes[uid] for uid in self._grow(heads)])
+
+    def end(self, job: Job, error: str | None = None) -> None:
+        """A job has ended. With an error, what it did not store is tried again, each by itself; what was by itself has
+        failed, and with it all that needs it."""
+        self.running -= 1
+        found = {uid for uid in job.uids if self.store.has(uid)}
+        begun = [uid for uid in job.uids if uid not in found and self._nodes[uid].before <= found]
+        self.listener.ended(job, len(found))
+        if error is None:  # another driver's worker is computing them
+            self.held += [uid for uid in begun if not self._nodes[uid].before]
+        elif len(begun) == 1:
+            self._fail(begun[0], error)
+        else:
+            for node in (self._nodes[uid] for uid in begun):
+                node.alone = True
+                if not node.before:
+                    self._ready[node.group].append(node.replica.uid)
+        self._release(found)
+        self._ask()
+
+    def _share(self) -> int:
+        """How much of what is ready a slot takes at most, so that all slots end together."""
+        ready = sum(map(len, self._ready.values()))
+        return ready if self.slots == 1 else ceil(ready / (SHARES * self.slots))
+
+    def _grow(self, heads: Iterable[str]) -> list[str]:
+        """These stages, and those after them that wait for nothing else and that others cannot begin meanwhile:
+        what alone comes after a stage, and what takes a moment."""
+        inside, ahead = dict.fromkeys(heads), deque(heads)
+        while ahead:
+            after = [self._nodes[uid] for uid in self._nodes[ahead.popleft()].after if uid in self._nodes]
+            long = [node for node in after if not node.replica.stage.brief]
+            for node in after:
+                alone = node.replica.stage.brief or len(long) == 1
+                if alone and node.replica.uid not in inside and node.before <= inside.keys():
+                    inside[node.replica.uid] = None
+                    ahead.append(node.replica.uid)
+        return [*inside]
+
+    def _need(self, uid: str) -> int:
+        """How many stages need it, those that several ways lead to once for each."""
+        if uid not in self._needs:
+            self._needs[uid] = 1 + sum(self._need(after) for after in self._nodes[uid].after if after in self._nodes)
+        return self._needs[uid]
+
+    def _ask(self) -> None:
+        """Tell the searches whose last batch has ended, and ask them for the next, until all have something to run."""
+        while ended := [number for number in self._searching if not self._left[number]]:
+            for number in ended:
+                self.asking[number].tell(self.store)
+                asked = self.asking[number].ask()
+                if not asked:
+                    del self._searching[number]
+                # a search can ask for a point again
+                new = {trial.uid: trial for trial in asked if trial.uid not in self.asked[number]}
+                self.asked[number] |= new
+                for trial in new.values():
+                    self._add(number, trial)
+
+    def _add(self, number: int, trial: Trial) -> None:
+        missing = stages(trial.ends, wanted=lambda replica: not self._has(replica.uid))
+        ends = {replica.uid for replica in trial.ends} & missing.keys()
+        if not ends:
+            self.trials_stored.add(trial.uid)
+            self.listener.stored(trial)
+            return
+        new = [replica for uid, replica in missing.items() if uid not in self._nodes and uid not in self.errors]
+        self.listener.expect(trial, len(new))
+        self._needs.clear()
+        for replica in new:
+            self._insert(replica, trial, missing)
+        self._left[number] += 1
+        opened = _Open(trial, number, ends)
+        for uid in ends:
+            self._open[uid].append(opened)
+        for uid in ends & self.errors.keys():
+            self._close_failed(uid)
+
+    def _insert(self, replica: Replica, trial: Trial, missing: dict[str, Replica]) -> None:
+        before = {parent.uid for parent in replica.parents.values()} & missing.keys()
+        self._nodes[replica.uid] = node = _Node(replica, trial, before)
+        for uid in before & self._nodes.keys():
+            self._nodes[uid].after.append(replica.uid)
+        if failed := before & self.errors.keys():
+            self._fail(replica.uid, self.errors[min(failed)])
+        elif not before:
+            self._ready[node.group].append(replica.uid)
+
+    def _has(self, uid: str) -> bool:
+        if uid not in self._stored and uid not in self._nodes and uid not in self.errors and self.store.has(uid):
+            self._stored.add(uid)
+        return uid in self._stored
+
+    def _look(self) -> None:
+        """See what became of the stages that others were computing."""
+        self._looked, held, self.held = time.monotonic(), self.held, []
+        claimed = set(self.store.claimed())
+        for uid in held:
+            if uid in claimed:
+                self.held.append(uid)
+            elif not self.store.has(uid):
+                self._ready[self._nodes[uid].group].append(uid)
+        self._release([uid for uid in held if uid not in self.held and self.store.has(uid)])
+        self._ask()
+
+    def _release(self, uids: Collection[str]) -> None:
+        """These are stored: what waited for nothing else is ready, and trials may be whole."""
+        self._stored.update(uids)
+        for node in [self._nodes.pop(uid) for uid in uids]:
+            for after in node.after:
+                waiting = self._nodes.get(after)
+                if waiting is not None:
+                    waiting.before.discard(node.replica.uid)
+                    if not waiting.before:
+                        self._ready[waiting.group].append(after)
+            for opened in self._open.pop(node.replica.uid, []):
+                opened.missing.discard(node.replica.uid)
+                if not opened.missing:
+                    self._left[opened.asker] -= 1
+                    self.listener.done(opened.trial)
+
+    def _fail(self, uid: str, error: str) -> None:
+        """A stage has failed, and all that need it."""
+        node = self._nodes.pop(uid, None)
+        if node is None:
+            return
+        self.errors[uid] = error
+        self._close_failed(uid)
+        for after in node.after:
+            self._fail(after, error)
+
+    def _close_failed(self, uid: str) -> None:
+        for opened in self._open.pop(uid, []):
+            if opened.missing:  # else another of its ends has failed before
+                opened.missing.clear()
+                self._left[opened.asker] -= 1
+                self.listener.failed(opened.trial, self.errors[uid])
+
+
+def _job(nodes: Sequence[_Node]) -> Job:
+    trials = {node.trial.uid: node.trial for node in nodes}
+    names = dict.fromkeys(node.replica.stage.name for node in nodes)
+    return Job([*trials.values()], [node.replica.uid for node in nodes], [*names])
