@@ -1,6 +1,5 @@
 """On Ray: one Tuner for the whole study; a trial trains inside itself or with Ray Train workers."""
 
-import logging
 import os
 import shutil
 import tempfile
@@ -23,6 +22,7 @@ from ray.tune.integration.ray_train import TuneReportCallback
 from ray.tune.search import Searcher
 
 from fairray.errors import BadInput
+from fairray.launch.connect import connect
 from fairray.launch.progress import Progress, label
 from fairray.launch.queue import Job, Queue
 from fairray.selection import val_means
@@ -33,26 +33,11 @@ from fairray.trial import Trial, execute, results
 __all__ = ["run", "slots"]
 
 REPORT_S = 5.0
-QUIET = {
-    "OMP_NUM_THREADS": "1",
-    "OMP_WAIT_POLICY": "PASSIVE",
-    "PYTHONWARNINGS": "ignore",
-    # Tune runs each trial in a new thread, and what glibc keeps for the threads that have ended would fill the memory
-    "MALLOC_ARENA_MAX": "1",
-}
 
 
 def slots(launch: Launch) -> int:
     """How many trials can run at once; connects to the cluster, or starts one here. BadInput where none can."""
-    if not ray.is_initialized():
-        address = launch.address or os.environ.get("RAY_ADDRESS") or "local"
-        ray.init(
-            address=address,
-            include_dashboard=False if address == "local" else None,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            runtime_env={"env_vars": QUIET},
-        )
+    connect(launch)
     have = ray.cluster_resources()
     each = max(launch.workers, 1)
     fits = [have.get("CPU", 1) // (launch.cpus * each)]
