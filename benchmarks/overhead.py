@@ -16,7 +16,7 @@ import ray
 from ray import tune
 
 from fairray import config
-from fairray.launch import cluster
+from fairray.launch.connect import connect
 from fairray.launch.study import run
 from fairray.launch.tracking import Mirror
 
@@ -76,7 +76,7 @@ def whole_stack(trials: int) -> float:
 
 def main() -> None:
     trials = int(sys.argv[1]) if len(sys.argv) > 1 else 200
-    cluster.slots(config.load("bade_benchmarks", "smoke").launch)  # starts Ray
+    connect(config.load("bade_benchmarks", "smoke").launch)  # starts Ray
     ours, plain = whole_stack(trials), plain_tune(trials)
     print(f"{'':<24}{'seconds':>10}{'trials/s':>10}")
     print(f"{'plain Tune':<24}{plain:>10.1f}{trials / plain:>10.1f}")

@@ -24,7 +24,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from fairray import config
 from fairray.cli import main as fairray
 from fairray.datasets.adult import Adult
-from fairray.launch import cluster
+from fairray.launch.connect import connect
 
 RATES = [round(0.1 * i, 1) for i in range(11)]
 
@@ -109,7 +109,7 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=60, help="how many of them otherwise")
     options = parser.parse_args()
     study = config.load("bade_tar_grid", "small")
-    cluster.slots(study.launch)  # starts Ray, for both
+    connect(study.launch)  # starts Ray, for both
     settings = {"units": study.network.corner.units, **study.training.corner}
     points = [
         {"tar_negative": n, "tar_positive": p, "seed": s} for n in RATES for p in RATES for s in range(study.seeds)

@@ -157,7 +157,7 @@ def _plan(options: argparse.Namespace) -> int:
     print(f"{stages}, {planned.stages_stored} stored; {planned.shared} shared by several trials")
     for arm in planned.arms:
         print(f"  {arm.task:<12} {arm.method:<16} {arm.points:>3} points {arm.runs:>4} runs "
-              f"{arm.stages - arm.stored:>4} of {arm.stages} stages to compute")  # fmt: skip
+              f"{arm.stages - arm.stored:>4} of {arm.stages} stages to compute, a job has {arm.job}")  # fmt: skip
     return 0
 
 

@@ -224,6 +224,7 @@ def _study(draft: Draft, name: str, scale: str) -> Study:
     left_out = _left_out(draft)
     tasks, families = _tasks(draft, left_out)
     search = partial(members.checked, Search)
+    launch = draft.closed("launch", partial(members.checked, Launch), keys.launch)
     study = Study(
         name=name,
         question=question(name),
@@ -234,12 +235,12 @@ def _study(draft: Draft, name: str, scale: str) -> Study:
         network=draft.member("network", "network", keys.network),
         networks={k: draft.member("network", f"networks.{k}", spec) for k, spec in keys.networks.items()},
         training=draft.built("training", partial(template, checked_training), keys.training),
-        numerics=draft.closed("numerics", partial(members.checked, Numerics), keys.numerics),
+        numerics=draft.closed("numerics", partial(_numerics, launch), keys.numerics),
         seeds=keys.seeds,
         objectives=keys.objectives,
         search=draft.closed("search", search, keys.search),
         searches={k: draft.closed(f"searches.{k}", search, spec) for k, spec in keys.searches.items()},
-        launch=draft.closed("launch", partial(members.checked, Launch), keys.launch),
+        launch=launch,
         baseline=keys.baseline,
         printed=_printed(draft, keys.printed),
         printed_tasks=keys.printed_tasks,
@@ -248,6 +249,12 @@ def _study(draft: Draft, name: str, scale: str) -> Study:
     )
     _check_searches(draft, study)
     return study
+
+
+def _numerics(launch: Launch, values: Tree) -> Numerics:
+    """The numeric mode, with the device that "auto" stands for."""
+    auto = values.get("device", "auto") == "auto"
+    return members.checked(Numerics, {**values, "device": "cuda" if launch.has_gpus else "cpu"} if auto else values)
 
 
 def _check_labels(draft: Draft, keys: Keys) -> None:

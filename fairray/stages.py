@@ -56,7 +56,7 @@ class Numerics:
     """The numeric mode: it changes results, so it is part of every uid.
 
     dtype: of parameters and data; "bfloat16" keeps float32 parameters and runs the products in bfloat16.
-    device: the kind of device.
+    device: the kind of device. In a study file "auto", the default, is a GPU where the launch has one.
     """
 
     dtype: Literal["float32", "float64", "bfloat16"] = "float32"

@@ -1,5 +1,6 @@
 """A study is a declared question: tasks x methods x search space x seeds, as plain values."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -43,9 +44,10 @@ class Launch:
 
     executor: "ray", or "local" for this process alone. address: of a Ray cluster; without one, the cluster whose
     job this is, or one that is started here.
-    cpus, gpus: of each trial, or of each of its workers. workers: Ray Train workers of each trial; 0 trains
-    inside the trial. pack: most replicas in one trial. engine: "auto" measures which is faster.
-    threads: torch threads of a trial. output: the folder of the reports; store: of the results, or a URL
+    cpus, gpus: of each job, or of each of its workers; gpus matter on cuda only. workers: Ray Train workers of each
+    job; 0 computes inside the job. "auto" chooses by what the networks need (launch/resources.py), and `plan` says how.
+    pack: most replicas in one job. engine: "auto" measures which is faster.
+    threads: torch threads of a job. output: the folder of the reports; store: of the results, or a URL
     (s3://, gs://), which all nodes must reach. tracking: MLflow's URI, or "none" to do without MLflow. Where they are
     not given they lie in `output`.
     """
@@ -53,8 +55,8 @@ class Launch:
     executor: Literal["ray", "local"] = "ray"
     address: str | None = None
     cpus: Annotated[int, Ge(1)] = 1
-    gpus: Annotated[float, Ge(0)] = 0.0
-    workers: Annotated[int, Ge(0)] = 0
+    gpus: Annotated[float, Ge(0)] | Literal["auto"] = "auto"
+    workers: Annotated[int, Ge(0)] | Literal["auto"] = 0
     pack: Annotated[int, Ge(1)] = 25
     engine: Literal["auto", "alone", "stacked"] = "auto"
     threads: Annotated[int, Ge(1)] = 1
@@ -69,6 +71,13 @@ class Launch:
     @property
     def store_root(self) -> str:
         return self.store or str(self.folder / "store")
+
+    @property
+    def has_gpus(self) -> bool:
+        """Whether `numerics.device: auto` means a GPU: it is given some, or may have those of a cluster, or of here."""
+        if self.gpus == "auto":
+            return (self.executor == "ray" and self.address is not None) or torch.cuda.is_available()
+        return self.gpus > 0
 
     @property
     def tracking_uri(self) -> str | None:
@@ -177,7 +186,7 @@ class Study:
                 raise BadInput(f"search of {arm.name}", problem, "give the data set some, or every key one value")
         self._check_objectives(arms)
         self._check_stages(arms)
-        if self.launch.workers > 1 and self.numerics.device != "cuda":
+        if self.launch.workers not in ("auto", 0, 1) and self.numerics.device != "cuda":
             self._check_batch_norm(arms)
 
     def _where(self, arm: Arm, name: str) -> str:
@@ -187,11 +196,17 @@ class Study:
         return self.where(f"{keys.get(part, part)}{dot}{rest}")
 
     def _check_device(self) -> None:
-        ray, cuda = self.launch.executor == "ray", self.numerics.device == "cuda"
-        if cuda and not (self.launch.gpus if ray else torch.cuda.is_available()):
-            problem = "cuda is asked for, and " + ("trials are given no GPU" if ray else "torch sees none here")
-            cure = "set numerics.device=cpu, or " + ("launch.gpus=1" if ray else "run where there is a GPU")
-            raise BadInput(self.where("numerics.device"), problem, cure)
+        launch, place = self.launch, self.where("numerics.device")
+        if self.numerics.device != "cuda":
+            return
+        if launch.executor == "ray" and launch.gpus == 0:
+            raise BadInput(
+                place, "cuda is asked for, and jobs are given no GPU", "set launch.gpus=auto, or to a number"
+            )
+        elsewhere = launch.executor == "ray" and (launch.address or os.environ.get("RAY_ADDRESS"))
+        if not elsewhere and not torch.cuda.is_available():
+            cure = "set numerics.device=cpu, or run where there is a GPU"
+            raise BadInput(place, "cuda is asked for, and torch sees none here", cure)
 
     def _check_objectives(self, arms: Sequence[Arm]) -> None:
         own = {measure.name for arm in arms for measure in getattr(arm.corner.last_stage, "measures", ())}

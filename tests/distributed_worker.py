@@ -3,19 +3,25 @@
 import os
 import sys
 from pathlib import Path
+from unittest import mock
 
 import torch.distributed as dist
 from conformance import artifacts, counted, to_distribute
 from conftest import trial
 
+from fairray.evaluation import Evaluation
 from fairray.training.distributed import Distributed
 
 folder, rank = Path(sys.argv[1]), int(sys.argv[2])
 dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2)
-with counted(Distributed) as steps:
+with (
+    counted(Distributed) as steps,
+    mock.patch.object(Evaluation, "compute", autospec=True, side_effect=Evaluation.compute) as evaluated,
+):
     artifacts(to_distribute(trial.__wrapped__()), folder / "together", "auto")
 assert (
     steps.call_count == (9 * 3 + 6) * 3 + 6 * 2
 )  # nine stages of three batches, one of six; epochs; and a fine-tuning of six
+(folder / f"evaluated{rank}").write_text(str(evaluated.call_count))
 dist.barrier()
 os._exit(0)  # gloo's threads abort now and then where one process tears down before the other

@@ -118,3 +118,23 @@ def test_a_scale_sets_probes_where_there_are_any():
     assert not hasattr(config.load("bade_celeba", "small").methods["standard"].corner, "probe_epochs")
     with pytest.raises(BadInput, match="none of the methods has prob_lr"):
         config.load("trust_networks", "small", ["methods.*.prob_lr=1"])
+
+
+@pytest.mark.parametrize(
+    ("launch", "here", "device"),
+    [
+        (["launch=local"], False, "cpu"),
+        (["launch=local"], True, "cuda"),
+        ([], True, "cuda"),
+        (["launch.gpus=0"], True, "cpu"),
+        (["launch.gpus=0.5"], False, "cuda"),
+        (["launch=cluster"], False, "cuda"),
+        (["launch=cluster", "launch.gpus=0"], False, "cpu"),
+        (["launch=cluster", "numerics.device=cpu"], True, "cpu"),
+        (["numerics.device=auto"], True, "cuda"),
+    ],
+    ids=str,
+)
+def test_the_device_is_a_gpu_where_the_launch_has_one(launch, here, device, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: here)
+    assert config.load("bade_benchmarks", "smoke", launch).numerics.device == device

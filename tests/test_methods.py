@@ -17,8 +17,10 @@ from conformance import (
 )
 
 from fairray import members
+from fairray.evaluation import Evaluation
 from fairray.store import Store
 from fairray.training.objective import generator
+from fairray.trial import stages
 
 METHODS = members.names("methods")
 
@@ -73,6 +75,10 @@ def test_distributing_changes_nothing(trial, tmp_path):
     errors = [worker.communicate(timeout=120)[1] for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0], errors
     assert all(one.stored(Store(str(tmp_path / "together"))) for one in trials)  # so that nothing is computed here
+    shared = [int((tmp_path / f"evaluated{rank}").read_text()) for rank in range(2)]
+    replicas = stages(end for one in trials for end in one.ends).values()
+    assert sum(shared) == sum(isinstance(replica.stage, Evaluation) for replica in replicas)
+    assert min(shared) >= sum(shared) // 2 - 2  # what trains nothing is computed by one of them, not by each
     together = artifacts(trials, tmp_path / "together", "alone")
     for key, tensor in alone.items():
         torch.testing.assert_close(together[key], tensor, rtol=1e-10, atol=1e-10)

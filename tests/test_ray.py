@@ -1,5 +1,7 @@
 """The same study on Ray: inside warm trials, and with Ray Train workers."""
 
+import time
+
 import pandas as pd
 import pytest
 import ray
@@ -16,7 +18,17 @@ def _own_cluster():
 
 def records(folder, *arguments):
     assert main(["run", *ARGUMENTS, f"launch.output={folder}", *arguments]) == 0
+    if ray.is_initialized():
+        wait_until_all_is_free()
     return pd.read_csv(folder / "reports" / "bade_benchmarks" / "smoke" / "records.csv")
+
+
+def wait_until_all_is_free():
+    """Every placement group has come back, of trials and of their workers; Ray takes a moment to count."""
+    have, deadline = ray.cluster_resources(), time.monotonic() + 20
+    while ray.available_resources() != have and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert ray.available_resources() == have
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +65,7 @@ def test_an_error_in_a_trial_is_told_and_costs_nothing_else(tmp_path, capsys):
     captured = capsys.readouterr()
     assert "RuntimeError: broken on purpose" in captured.err
     assert "7 trials computed" in captured.err
+    wait_until_all_is_free()
     assert "| Adult | bade_tuned | 2 |" in captured.out
 
 
@@ -94,7 +107,7 @@ def test_a_worker_that_dies_loses_its_own_shard_only(tmp_path, capsys):
 
 
 def test_tune_s_own_table_reads_as_the_study(tmp_path, monkeypatch):
-    """Its trials are named by arm and point, have searched values and stages for their config, and report objectives."""
+    """Its trials are named by arm and point, have searched values and stages in their config, report objectives."""
     from fairray.launch import cluster
 
     told = []

@@ -131,5 +131,5 @@ def test_a_command_of_the_readme_does_what_it_says(command, folders, capsys):
 def test_the_command_for_a_cluster_is_a_study(folders):
     (command,) = (shlex.split(c.replace("DIR", str(folders))) for c in commands() if c.startswith(CLUSTER))
     study = config.load("bade_celeba", "paper", [argument for argument in command[4:] if "=" in argument])
-    assert (study.launch.workers, study.launch.gpus, study.numerics.device) == (1, 1.0, "cuda")
+    assert (study.launch.workers, study.launch.gpus, study.numerics.device) == ("auto", "auto", "cuda")
     assert {str(member.folder) for member in study.tasks.values()} == {str(folders)}

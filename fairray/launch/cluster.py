@@ -5,7 +5,8 @@ import shutil
 import tempfile
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pandas as pd
 import ray
 import torch
 from ray import train, tune
+from ray._private.state import state
 from ray.train.torch import TorchTrainer
 from ray.tune.integration.ray_train import TuneReportCallback
 from ray.tune.search import Searcher
@@ -25,6 +27,7 @@ from fairray.errors import BadInput
 from fairray.launch.connect import connect
 from fairray.launch.progress import Progress, label
 from fairray.launch.queue import Job, Queue
+from fairray.launch.resources import Chosen, Resources
 from fairray.selection import val_means
 from fairray.store import Store
 from fairray.study import Launch, Study
@@ -35,19 +38,34 @@ __all__ = ["run", "slots"]
 REPORT_S = 5.0
 
 
-def slots(launch: Launch) -> int:
-    """How many trials can run at once; connects to the cluster, or starts one here. BadInput where none can."""
+def slots(launch: Launch, needs: Iterable[Resources]) -> int:
+    """How many jobs can run at once; connects to the cluster, or starts one here. BadInput where one can never run."""
     connect(launch)
-    have = ray.cluster_resources()
-    each = max(launch.workers, 1)
-    fits = [have.get("CPU", 1) // (launch.cpus * each)]
-    if launch.gpus:
-        fits.append(have.get("GPU", 0) // (launch.gpus * each))
-    if min(fits) < 1:
-        need = f"{launch.cpus * each} CPUs and {launch.gpus * each:g} GPUs"
-        has = f"{have.get('CPU', 0):g} CPUs and {have.get('GPU', 0):g} GPUs"
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    later = state.get_max_resources_from_cluster_config()  # of a cluster that grows when it is asked to
+    return max(_fit(each, nodes, later) for each in {*needs})
+
+
+def _fit(each: Resources, nodes: Sequence[Mapping[str, float]], later: Mapping[str, float] | None) -> int:
+    """How many jobs fit at once; each worker is whole on one node."""
+    together = sum(_count(each, node) for node in nodes)
+    if later is not None:
+        together = max(together, _count(each, later))
+    if together < max(each.workers, 1):
+        has = "; ".join(f"{node.get('CPU', 0):g} CPUs and {node.get('GPU', 0):g} GPUs" for node in nodes)
         cure = "lower launch.cpus, launch.gpus or launch.workers, or use a larger cluster"
-        raise BadInput("launch", f"a trial needs {need}, the cluster has {has}", cure)
+        cure += " (launch.gpus=0 computes on CPUs)" if each.gpus else ""
+        raise BadInput("launch", f"a job needs {each}, the cluster's nodes have {has}", cure)
+    return together // max(each.workers, 1)
+
+
+def _count(each: Resources, node: Mapping[str, float]) -> int:
+    """How many workers fit on a node."""
+    fits = [node.get("CPU", 0) // each.cpus]
+    if each.gpus >= 1:
+        fits.append(node.get("GPU", 0) // each.gpus)
+    elif each.gpus:  # a fraction is of one card; the small number is for tenths, of which ten are one
+        fits.append(node.get("GPU", 0) * int(1 / each.gpus + 1e-6))
     return int(min(fits))
 
 
@@ -59,17 +77,13 @@ def run(study: Study, store: Store, queue: Queue, progress: Progress) -> None:
         "store": store.url,
         "engine": launch.engine,
         "threads": launch.threads,
-        "workers": launch.workers,
-        "cpus": launch.cpus,
-        "gpus": launch.gpus,
         "folder": str(folder),
         "objectives": study.objectives,
     }
-    reserved = {"node:__internal_head__": 0.001} if launch.workers else {"cpu": launch.cpus, "gpu": launch.gpus}
     tuner = tune.Tuner(
-        tune.with_resources(_trial, reserved),
+        tune.with_resources(_trial, _reserve),
         tune_config=tune.TuneConfig(
-            search_alg=Jobs(queue, common, progress),
+            search_alg=Jobs(queue, common, progress, Chosen(study)),
             num_samples=-1,
             reuse_actors=True,
             max_concurrent_trials=queue.slots,
@@ -91,12 +105,19 @@ def run(study: Study, store: Store, queue: Queue, progress: Progress) -> None:
         shutil.rmtree(folder, ignore_errors=True)  # Tune's own state; the results are in the store
 
 
+def _reserve(config: dict[str, Any]) -> tune.PlacementGroupFactory:
+    """What Tune sets aside for a job; Ray Train places its workers itself."""
+    if config["workers"]:
+        return tune.PlacementGroupFactory([{"node:__internal_head__": 0.001}])
+    return tune.PlacementGroupFactory([{"CPU": config["cpus"], "GPU": config["gpus"]}])
+
+
 class Jobs(Searcher):
     """Hands Tune the jobs of a queue."""
 
-    def __init__(self, queue: Queue, common: dict[str, Any], progress: Progress):
+    def __init__(self, queue: Queue, common: dict[str, Any], progress: Progress, chosen: Chosen):
         super().__init__(metric="share", mode="max")
-        self.queue, self.common, self.progress = queue, common, progress
+        self.queue, self.common, self.progress, self.chosen = queue, common, progress, chosen
         self.running: dict[str, Job] = {}
 
     def suggest(self, trial_id: str) -> Any:
@@ -107,7 +128,8 @@ class Jobs(Searcher):
         self.progress.begun(job)
         first = job.trials[0]
         said = {"label": label(job.trials), "task": first.task, "method": first.arm, **job.points, "stages": job.stages}
-        return {**self.common, **said, "trials": [trial.plain for trial in job.trials], "uids": job.uids}
+        needs = asdict(self.chosen.of(first))
+        return {**self.common, **said, **needs, "trials": [trial.plain for trial in job.trials], "uids": job.uids}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         if "message" in result:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from fairray.errors import BadInput
+from fairray.launch.resources import Chosen, Resources
 from fairray.provenance import provenance
 from fairray.store import Store
 from fairray.study import Launch, Study
@@ -29,7 +30,9 @@ def checks(study: Study | None) -> Iterator[Check]:
         yield _attempt("mlflow", lambda: _mlflow(uri), "set launch.tracking to a URI that answers")
     yield _disk(launch.folder)
     if launch.executor == "ray":
-        yield _attempt("ray", lambda: _ray(launch), "set launch=local, or launch.address to a cluster that answers")
+        yield _attempt(
+            "ray", lambda: _ray(launch, study), "set launch=local, or launch.address to a cluster that answers"
+        )
     if study:
         yield _attempt("data", lambda: _data(study), "mend the input as the message says")
         yield _attempt("report", lambda: _sections(study), "mend the study's script as the message says")
@@ -70,10 +73,11 @@ def _disk(folder: Path) -> Check:
     )
 
 
-def _ray(launch: Launch) -> str:
+def _ray(launch: Launch, study: Study | None) -> str:
     from fairray.launch import cluster
 
-    return f"{write_count(cluster.slots(launch), 'trial')} at once"
+    needs = Chosen(study).every() if study else [Resources(0, launch.cpus, 0.0)]
+    return f"{write_count(cluster.slots(launch, needs), 'job')} at once"
 
 
 def _data(study: Study) -> str:

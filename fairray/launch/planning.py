@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from fairray.launch.resources import Chosen
 from fairray.launch.search import Asker, askers
 from fairray.results import Results
 from fairray.store import Store
@@ -16,7 +17,7 @@ __all__ = ["ArmPlan", "Plan", "list_asked", "open_results", "plan", "stored_reco
 
 @dataclass(frozen=True)
 class ArmPlan:
-    """One method on one task: its points, its runs (points x seeds), and the stages behind them."""
+    """One method on one task: its points, its runs (points x seeds), the stages behind them; what a job is given."""
 
     task: str
     method: str
@@ -25,6 +26,7 @@ class ArmPlan:
     stages: int
     stored: int
     running: int
+    job: str
 
 
 @dataclass(frozen=True)
@@ -67,12 +69,23 @@ def plan(study: Study) -> Plan:
     unique = {trial.uid: trial for trial in asked}
     wanted = Counter(uid for trial in unique.values() for uid in stages(trial.ends))
     have, claimed = {uid for uid in wanted if store.has(uid)}, set(store.claimed())
-    arms = []
+    arms, chosen = [], Chosen(study)
     for task, arm in dict.fromkeys((trial.task, trial.arm) for trial in asked):
         trials = [trial for trial in asked if (trial.task, trial.arm) == (task, arm)]
         needed = set(stages(replica for trial in trials for replica in trial.ends))
         runs = sum(len(trial.seeds) for trial in trials)
-        arms.append(ArmPlan(task, arm, len(trials), runs, len(needed), len(needed & have), len(needed & claimed)))
+        arms.append(
+            ArmPlan(
+                task,
+                arm,
+                len(trials),
+                runs,
+                len(needed),
+                len(needed & have),
+                len(needed & claimed),
+                str(chosen.of(trials[0])),
+            )
+        )
     shared = sum(count > 1 for count in wanted.values())
     stored = sum(trial.stored(store) for trial in unique.values())
     return Plan(len(unique), stored, len(wanted), len(have), shared, arms)

@@ -104,8 +104,9 @@ def _slots(study: Study) -> int:
     if study.launch.executor == "local":
         return 1
     from fairray.launch import cluster
+    from fairray.launch.resources import Chosen
 
-    return cluster.slots(study.launch)
+    return cluster.slots(study.launch, Chosen(study).every())
 
 
 def _execute(study: Study, store: Store, queue: Queue, progress: Progress) -> None:

@@ -1,0 +1,106 @@
+"""What a job is given: Ray Train workers, and the CPUs and GPUs of each, by what its networks need."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import ceil, prod
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from fairray.data import Dataset
+from fairray.stages import Numerics, Training
+from fairray.study import Launch, Study
+from fairray.trial import Trial
+from fairray.words import write_count
+
+__all__ = ["Chosen", "Demand", "Resources", "choose", "estimate"]
+
+CARD_BYTES = 16 * 2**30  # of the smallest GPU that is reckoned with
+WORKER_FLOPS = 3.6e16  # about an hour of it, at a tenth of what its makers promise
+FEWEST = 32  # examples of a batch that are worth a worker of their own
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What training one replica takes. memory: bytes on the device. flops: of all epochs, forward and backward."""
+
+    memory: int
+    flops: float
+
+
+@dataclass(frozen=True)
+class Resources:
+    """workers: of Ray Train; 0 computes in the trial's own process. cpus, gpus: of each worker, or of that process."""
+
+    workers: int
+    cpus: int
+    gpus: float
+
+    def __str__(self) -> str:
+        each = f"{self.cpus} CPU" + (f" and {self.gpus:g} GPU" if self.gpus else "")
+        return f"{write_count(self.workers, 'worker')} of {each}" if self.workers else each
+
+
+class Chosen:
+    """What jobs of a study are given, worked out once for each method on each task."""
+
+    def __init__(self, study: Study):
+        self.study = study
+        self.known: dict[tuple[str, str], Resources] = {}
+
+    def of(self, trial: Trial) -> Resources:
+        key = trial.task, trial.arm
+        if key not in self.known:
+            self.known[key] = choose(trial, self.study.launch)
+        return self.known[key]
+
+    def every(self) -> list[Resources]:
+        """Of each arm."""
+        return [self.of(arm.corner) for arm in self.study.arms()]
+
+
+def choose(trial: Trial, launch: Launch) -> Resources:
+    """What the launch gives, and where it leaves that open: tenths of a GPU by the memory that a job needs, a whole one
+    above a half; a worker for each `WORKER_FLOPS`, up to eight, each with `FEWEST` examples of a batch at least.
+
+    On CPUs one worker: more of them add up a batch in another order, and gain nothing over more jobs.
+    """
+    if trial.numerics.device != "cuda":
+        return Resources(1 if launch.workers == "auto" else launch.workers, launch.cpus, 0.0)
+    demand = estimate(trial.network, trial.data, trial.training, trial.numerics)
+    together = launch.pack if launch.engine != "alone" else 1
+    tenths = ceil(10 * demand.memory * together / CARD_BYTES)
+    gpus = (min(tenths, 10) / 10 if tenths <= 5 else 1.0) if launch.gpus == "auto" else launch.gpus
+    most = max(1, min(8, trial.training.batch // FEWEST))
+    workers = min(ceil(demand.flops / WORKER_FLOPS), most) if launch.workers == "auto" else launch.workers
+    return Resources(workers, launch.cpus, 1.0 if workers > 1 and launch.gpus == "auto" else gpus)
+
+
+def estimate(network: Any, dataset: Dataset, training: Training, numerics: Numerics) -> Demand:
+    """Counted on a device without memory: parameters with gradient and Adam's two moments, what every module gives and
+    its gradient for a batch, and the data set."""
+    with torch.device("meta"):
+        built = network.build(dataset.shape, dataset.outputs).to(numerics.precision)
+        x = torch.empty(training.batch, *dataset.shape, dtype=numerics.precision)
+    with _outputs(built) as sizes, FlopCounterMode(display=False) as counter, torch.no_grad():
+        built(x)
+    numbers = 4 * sum(p.numel() for p in built.parameters()) + 2 * sum(sizes)
+    held = sum(t.numel() * t.element_size() for t in dataset.train.values())
+    steps = training.epochs * len(dataset.train["y"]) / training.batch
+    return Demand(numbers * numerics.precision.itemsize + held, 3 * steps * counter.get_total_flops())
+
+
+@contextmanager
+def _outputs(network: nn.Module) -> Iterator[list[int]]:
+    """The sizes of what each of its innermost modules gives, while it is called."""
+    sizes: list[int] = []
+    note = lambda module, given, output: sizes.append(prod(output.shape))  # noqa: E731
+    hooks = [module.register_forward_hook(note) for module in network.modules() if not [*module.children()]]
+    try:
+        yield sizes
+    finally:
+        for hook in hooks:
+            hook.remove()
