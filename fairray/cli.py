@@ -5,6 +5,7 @@ import inspect
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
@@ -88,6 +89,8 @@ def _parser() -> argparse.ArgumentParser:
         _add_study(sub, required=verb != "doctor")
         if verb == "plan":
             sub.add_argument("--json", action="store_true", help="for programs")
+        if verb == "status":
+            sub.add_argument("--follow", action="store_true", help="a line every so often, until all of it is stored")
         sub.set_defaults(command=command)
     return parser
 
@@ -162,9 +165,17 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    from fairray.launch.planning import plan
+    from fairray.launch.planning import plan, watch
 
-    for arm in plan(_load(options)).arms:
+    study = _load(options)
+    if options.follow:
+        for planned in watch(study):
+            share, running = planned.stages_stored / planned.stages, sum(arm.running for arm in planned.arms)
+            trials = f"{planned.trials_stored} of {write_count(planned.trials, 'trial')}"
+            print(f"{time.strftime('%H:%M:%S')} {trials}, {share:.0%} of {planned.stages} stages stored, "
+                  f"{running} running", flush=True)  # fmt: skip
+        return 0
+    for arm in plan(study).arms:
         share = arm.stored / arm.stages
         running = f", {arm.running} running" if arm.running else ""
         print(f"  {arm.task:<12} {arm.method:<16} {share:>4.0%} of {arm.stages} stages stored{running}")

@@ -46,6 +46,7 @@ class Launch:
     job this is, or one that is started here.
     cpus, gpus: of each job, or of each of its workers; gpus matter on cuda only. workers: Ray Train workers of each
     job; 0 computes inside the job. "auto" chooses by what the networks need (launch/resources.py), and `plan` says how.
+    device: what "auto" means for the numeric mode, where gpus are not counted: a GPU where torch sees one here.
     pack: most replicas in one job. engine: "auto" measures which is faster.
     threads: torch threads of a job. output: the folder of the reports; store: of the results, or a URL
     (s3://, gs://), which all nodes must reach. tracking: MLflow's URI, or "none" to do without MLflow. Where they are
@@ -57,6 +58,7 @@ class Launch:
     cpus: Annotated[int, Ge(1)] = 1
     gpus: Annotated[float, Ge(0)] | Literal["auto"] = "auto"
     workers: Annotated[int, Ge(0)] | Literal["auto"] = 0
+    device: Literal["auto", "cpu", "cuda"] = "auto"
     pack: Annotated[int, Ge(1)] = 25
     engine: Literal["auto", "alone", "stacked"] = "auto"
     threads: Annotated[int, Ge(1)] = 1
@@ -74,10 +76,10 @@ class Launch:
 
     @property
     def has_gpus(self) -> bool:
-        """Whether `numerics.device: auto` means a GPU: it is given some, or may have those of a cluster, or of here."""
-        if self.gpus == "auto":
-            return (self.executor == "ray" and self.address is not None) or torch.cuda.is_available()
-        return self.gpus > 0
+        """Whether `numerics.device: auto` means a GPU."""
+        if self.gpus != "auto":
+            return self.gpus > 0
+        return self.device == "cuda" or (self.device == "auto" and torch.cuda.is_available())
 
     @property
     def tracking_uri(self) -> str | None:

@@ -71,7 +71,7 @@ def test_an_error_in_a_trial_is_told_and_costs_nothing_else(tmp_path, capsys):
 
 def test_a_trial_that_fits_nowhere_is_refused(tmp_path, capsys):
     assert main(["run", *ARGUMENTS, f"launch.output={tmp_path}", "launch.cpus=1000"]) == 2
-    assert "a trial needs 1000 CPUs" in capsys.readouterr().err
+    assert "a job needs 1000 CPU" in capsys.readouterr().err
 
 
 @pytest.mark.slow

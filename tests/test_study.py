@@ -150,6 +150,23 @@ def test_records_are_tidy(run, study):
     assert records["uid"].isin(stages(r for t in trials for r in t.ends)).all()
 
 
+def test_a_study_is_followed_until_all_of_it_is_stored(study, run):
+    seen = planning.watch(study(), every_s=0.0)
+    assert next(seen).stages_stored == 0
+    run()
+    last = next(seen)
+    assert last.stages_stored == last.stages > 0
+    assert list(seen) == []
+
+
+def test_status_says_how_far_a_study_is(tmp_path, capsys):
+    arguments = ["bade_benchmarks", "--scale", "smoke", *TOY, "methods=[standard]", f"launch.output={tmp_path}"]
+    assert main(["run", *arguments, "launch=local"]) == 0
+    capsys.readouterr()
+    assert main(["status", *arguments, "--follow"]) == 0
+    assert "1 of 1 trial, 100% of 4 stages stored, 0 running" in capsys.readouterr().out
+
+
 def test_plan_as_json(tmp_path, capsys):
     assert main(["plan", "bade_benchmarks", "--scale", "smoke", "--json", *TOY, f"launch.output={tmp_path}"]) == 0
     planned = json.loads(capsys.readouterr().out)

@@ -187,6 +187,7 @@ def _with_workers(config: dict[str, Any]) -> None:
             name=f"{tune.get_context().get_trial_id()}-{time.time_ns()}",  # a name used before resumes that run
             storage_path=config["folder"],
             callbacks=[TuneReportCallback()],  # type: ignore[list-item]
+            failure_config=train.FailureConfig(max_failures=1),  # a node that is lost: again, on others
         ),
     ).fit()
 

@@ -1,6 +1,8 @@
 """What a study would run, and what it has: nothing is computed here."""
 
+import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pandas as pd
@@ -12,7 +14,7 @@ from fairray.store import Store
 from fairray.study import Study
 from fairray.trial import Trial, results, stages
 
-__all__ = ["ArmPlan", "Plan", "list_asked", "open_results", "plan", "stored_records"]
+__all__ = ["ArmPlan", "Plan", "list_asked", "open_results", "plan", "stored_records", "watch"]
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,20 @@ def plan(study: Study) -> Plan:
     shared = sum(count > 1 for count in wanted.values())
     stored = sum(trial.stored(store) for trial in unique.values())
     return Plan(len(unique), stored, len(wanted), len(have), shared, arms)
+
+
+def watch(study: Study, every_s: float = 5.0) -> Iterator[Plan]:
+    """What a study has, now and again, until all of it is stored; by its store, so from wherever that is reached.
+
+    Of a large one, whose plan takes a while, less often.
+    """
+    while True:
+        start = time.monotonic()
+        planned = plan(study)
+        yield planned
+        if planned.trials_stored == planned.trials:
+            return
+        time.sleep(max(every_s, 4 * (time.monotonic() - start)))
 
 
 def stored_records(study: Study) -> tuple[pd.DataFrame, list[Trial]]:

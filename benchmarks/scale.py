@@ -1,0 +1,105 @@
+"""Do slots stay busy, and does the driver keep up? Sleeping trials on 1, 2 and 4 workers, and many trials beside few.
+
+Sleeping takes no core, so four workers can be had anywhere. Efficiency is the share of the slots' time that is slept,
+from the moment when every worker has begun (they start one after the other, and import torch) to the last trial's end.
+
+    python benchmarks/scale.py [--trials 240] [--many 5000]
+"""
+
+import argparse
+import random
+import tempfile
+import time
+from pathlib import Path
+
+import ray
+from overhead import whole_stack
+
+from fairray import config
+from fairray.launch.study import run
+
+SLEEPS = """
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from fairray.records import rows
+from fairray.stages import Artifact, Step
+
+__all__ = ["Sleeps"]
+SECONDS = {seconds}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sleeps(Step):
+    x: int = 0
+
+    def chain(self, dataset):
+        return self
+
+    def check(self, dataset):
+        pass
+
+    def compute(self, setting, seed, before):
+        start = time.time()
+        time.sleep(SECONDS[self.x])
+        line = " ".join(map(str, (os.getpid(), start, time.time()))) + "\\n"
+        with Path(__file__).with_name("times").open("a") as times:
+            times.write(line)
+        return Artifact({}, rows({"odds": 0.0, "eacc": self.x}, split="val"))
+"""
+
+
+def efficiency(workers: int, seconds: list[float]) -> float:
+    """Of a study with a trial for each number of seconds."""
+    ray.init(address="local", num_cpus=workers, include_dashboard=False, log_to_driver=False)
+    folder = Path(tempfile.mkdtemp())
+    method = folder / f"sleeps_{folder.name}.py"  # a process knows one file of a name
+    method.write_text(SLEEPS.replace("{seconds}", repr(seconds)))
+    space = f"{{name: {method}, x: {{grid: {[*range(len(seconds))]}}}}}"
+    own = ["tasks.Adult=toy", "seeds=1", "methods=[standard]", f"methods.standard={space}", "baseline=null"]
+    outcome = run(config.load("bade_benchmarks", "smoke", [*own, f"launch.output={folder}"]))
+    ray.shutdown()
+    assert outcome.computed == len(seconds), outcome
+    return share_slept((folder / "times").read_text(), workers)
+
+
+def share_slept(times: str, workers: int) -> float:
+    """times: a line for each trial: process, start, end."""
+    trials = [(pid, float(start), float(end)) for pid, start, end in map(str.split, times.splitlines())]
+    first = {pid: min(start for own, start, _ in trials if own == pid) for pid, _, _ in trials}
+    begin, end = max(first.values()), max(end for _, _, end in trials)
+    assert len(first) == workers, first
+    return sum(max(0.0, end - max(start, begin)) for _, start, end in trials) / (workers * (end - begin))
+
+
+def driver_seconds(trials: int) -> float:
+    """The driver's own CPU seconds for a trial that does nothing."""
+    ray.init(address="local", include_dashboard=False, log_to_driver=False)
+    start = time.process_time()
+    whole_stack(trials)
+    spent = time.process_time() - start
+    ray.shutdown()
+    return spent / trials
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--trials", type=int, default=240)
+    parser.add_argument("--many", type=int, default=5000)
+    given = parser.parse_args()
+    even = [1.0] * given.trials
+    uneven = [0.5] * (given.trials * 9 // 10) + [5.0] * (given.trials // 10)
+    random.Random(0).shuffle(uneven)
+    print(f"{'workers':>8}{'efficiency':>12}")
+    for workers in (1, 2, 4):
+        print(f"{workers:>8}{(found := efficiency(workers, even)):>12.3f}", flush=True)
+    print(f"ratio efficiency_4_workers {found:.3f}")
+    print(f"ratio efficiency_uneven {efficiency(4, uneven):.3f}", flush=True)
+    few, many = driver_seconds(100), driver_seconds(given.many)
+    print(f"driver: {1000 * few:.1f} ms a trial of 100, {1000 * many:.1f} ms of {given.many}")
+    print(f"ratio driver_100_vs_{given.many} {few / many:.2f}")
+
+
+if __name__ == "__main__":
+    main()
