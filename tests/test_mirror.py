@@ -134,3 +134,21 @@ def test_a_failed_trial_is_a_failed_run(tmp_path, monkeypatch):
     run(study, Mirror(study, study.launch.tracking_uri))
     trials = [one for one in client.search_runs(experiments) if "fairray.trial" in one.data.tags]
     assert sorted(one.info.status for one in trials) == ["FAILED", "FINISHED"]
+
+
+def test_the_study_s_run_says_how_far_it_is(tmp_path, monkeypatch):
+    """Every count there is, on the run of the study, while it runs."""
+    from fairray.launch import progress
+
+    monkeypatch.setattr(progress, "EVERY_S", 0.0)
+    arguments = ["tasks.Adult=toy", "methods=[standard, reweighing]", "launch=local", f"launch.output={tmp_path}"]
+    study = config.load("bade_benchmarks", "smoke", arguments)
+    mirror = Mirror(study, study.launch.tracking_uri)
+    run(study, mirror)
+    history = {
+        name: [point.value for point in mirror.client.get_metric_history(mirror.parent, f"progress/{name}")]
+        for name in ("trials_done", "trials_left", "trials_failed", "jobs_running", "share")
+    }
+    assert sorted(history["trials_done"])[-1] == 2
+    assert min(history["trials_left"]) == max(history["trials_failed"]) == 0
+    assert max(history["share"]) == 1
