@@ -1,4 +1,7 @@
-"""The command line: list, plan, run, status, report, doctor. It parses and prints; what it needs is imported late."""
+"""The command line: list, plan, run, submit, status, report, doctor.
+
+It parses and prints; what it needs is imported late.
+"""
 
 import argparse
 import inspect
@@ -81,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     for verb, command, text in (
         ("plan", _plan, "what would run, what is stored, what is shared"),
         ("run", _run, "compute what is not stored, and write the report"),
+        ("submit", _submit, "run it as a job of a Ray cluster, and follow it"),
         ("status", _status, "how much of the study is stored or running"),
         ("report", _report, "write the report of what is stored"),
         ("doctor", _doctor, "check this machine, and a study's input"),
@@ -91,6 +95,8 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--json", action="store_true", help="for programs")
         if verb == "status":
             sub.add_argument("--follow", action="store_true", help="a line every so often, until all of it is stored")
+        if verb == "submit":
+            sub.add_argument("--address", metavar="URL", help="of the cluster's dashboard (default: this machine's)")
         sub.set_defaults(command=command)
     return parser
 
@@ -196,6 +202,12 @@ def _run(options: argparse.Namespace) -> int:
     if outcome.files and uri:
         print(f"runs: {uri if uri.startswith('http') else f'mlflow ui --backend-store-uri {uri}'}")
     return 1 if outcome.failures or outcome.broken else 0
+
+
+def _submit(options: argparse.Namespace) -> int:
+    from fairray.launch.submit import submit
+
+    return submit(_load(options), options.overrides, options.address)
 
 
 def _report(options: argparse.Namespace) -> int:

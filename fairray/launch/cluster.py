@@ -24,7 +24,7 @@ from ray.tune.integration.ray_train import TuneReportCallback
 from ray.tune.search import Searcher
 
 from fairray.errors import BadInput
-from fairray.launch.connect import connect
+from fairray.launch.connect import check_reach, connect
 from fairray.launch.progress import Progress, label
 from fairray.launch.queue import Job, Queue
 from fairray.launch.resources import Chosen, Resources
@@ -72,6 +72,7 @@ def _count(each: Resources, node: Mapping[str, float]) -> int:
 def run(study: Study, store: Store, queue: Queue, progress: Progress) -> None:
     """Run every job on the cluster, each as a trial of Tune's. One whose process dies is tried once more, elsewhere."""
     launch = study.launch
+    check_reach(study, store)
     folder = Path(tempfile.mkdtemp(prefix="tune-", dir=_made(launch.folder)))
     common = {
         "store": store.url,

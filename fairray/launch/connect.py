@@ -1,14 +1,23 @@
-"""Joining the Ray cluster that a study runs on."""
+"""Joining the Ray cluster that a study runs on, and asking its nodes what they see."""
 
 import json
 import logging
 import os
+import sys
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from fairray.study import Launch
+from fairray.errors import BadInput
+from fairray.launch.preflight import list_data
+from fairray.store import Store
+from fairray.study import Launch, Study
 
-__all__ = ["connect"]
+__all__ = ["check_reach", "connect"]
 
 QUIET = {
     "OMP_NUM_THREADS": "1",
@@ -23,17 +32,58 @@ def connect(launch: Launch) -> None:
     """Join the cluster of `launch.address`, else the one whose job this is; else start one here."""
     if ray.is_initialized():
         return
+    if _job().get("working_dir") and "://" not in launch.store_root and launch.folder.is_relative_to(Path.cwd()):
+        print(f"{launch.folder} goes when Ray deletes this job's files; launch.output=FOLDER keeps it", file=sys.stderr)
     address = launch.address or os.environ.get("RAY_ADDRESS") or "local"
+    given = _job().get("env_vars") or {}  # Ray refuses a variable that the job and its driver give
     ray.init(
         address=address,
         include_dashboard=False if address == "local" else None,
         log_to_driver=False,
         logging_level=logging.ERROR,
-        runtime_env={"env_vars": {name: value for name, value in QUIET.items() if name not in _given_by_job()}},
+        runtime_env={"env_vars": {name: value for name, value in QUIET.items() if name not in given}},
     )
 
 
-def _given_by_job() -> dict[str, str]:
-    """The environment variables of the Ray job that this is; Ray refuses one that the driver gives as well."""
-    job = json.loads(os.environ.get("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}"))
-    return (job.get("runtime_env") or {}).get("env_vars") or {}
+def check_reach(study: Study, store: Store) -> None:
+    """Raise BadInput where a node lacks the store, or the data, that the driver sees; nodes may join later unasked."""
+    nodes = [node for node in ray.nodes() if node["Alive"]]
+    if len(nodes) < 2:
+        return
+    for key, path in list_data(study):
+        for node in _lacking(path, nodes):
+            cure = "put it there on every node, or on a disk that they share"
+            raise BadInput(key, f"node {node} does not have {path}", cure)
+    if not store.local:
+        return
+    probe = Path(store.root, f".probe-{uuid.uuid4().hex}")
+    probe.parent.mkdir(parents=True, exist_ok=True)
+    probe.touch()
+    try:
+        for node in _lacking(probe, nodes):
+            cure = "set launch.output to a folder that all nodes share, or launch.store to s3://... or gs://..."
+            raise BadInput("launch.store", f"node {node} does not see what is written to {store.root}", cure)
+    finally:
+        probe.unlink()
+
+
+def _lacking(path: Path, nodes: Iterable[dict[str, Any]]) -> list[str]:
+    """The addresses of the nodes on which a path does not exist; those that have gone meanwhile are passed over."""
+    ask: Any = ray.remote(num_cpus=0)(lambda place: os.path.exists(place))  # a lambda: workers need no fairray for it
+    answers = []
+    for node in nodes:
+        there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+        answers.append((node["NodeManagerAddress"], ask.options(scheduling_strategy=there).remote(str(path))))
+    return [address for address, answer in answers if _answer(answer) is False]
+
+
+def _answer(reference: Any) -> bool | None:
+    try:
+        return ray.get(reference)
+    except ray.exceptions.RayError:
+        return None
+
+
+def _job() -> dict[str, Any]:
+    """The runtime environment of the Ray job that this is."""
+    return json.loads(os.environ.get("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}")).get("runtime_env") or {}
