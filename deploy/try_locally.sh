@@ -40,13 +40,13 @@ submit whole
 ls "$folder/whole/reports/bade_benchmarks/smoke/report.html"
 
 say "the same again computes nothing"
-fairray submit bade_benchmarks --scale smoke "launch.output=$folder/whole" "${settings[@]}" | tee "$folder/again.log"
+python -m fairray submit bade_benchmarks --scale smoke "launch.output=$folder/whole" "${settings[@]}" | tee "$folder/again.log"
 grep --quiet "everything is stored" "$folder/again.log"
 
 say "a job that is stopped in the middle"
 submit stopped --no-wait --submission-id=stopped
-until [[ $(stored stopped | wc -l) -ge 3 ]]; do
-  ray job status stopped | grep --quiet --ignore-case "pending\|running"
+for _ in {1..600}; do
+  if [[ $(stored stopped | wc -l) -ge 3 ]]; then break; fi
   sleep 0.2
 done
 ray job stop stopped
@@ -59,8 +59,9 @@ echo "stages stored before: $(wc -l < "$folder/before"), after: $(wc -l < "$fold
 [[ $(wc -l < "$folder/before") -lt $(wc -l < "$folder/after") ]]
 [[ -z $(comm -23 "$folder/before" "$folder/after") ]]
 
-say "without the token"
+say "without the token it is refused"
 export RAY_AUTH_MODE=disabled
-! ray job list
-! fairray submit bade_benchmarks --scale smoke "launch.output=$folder/whole" "${settings[@]}"
+if ray job list > "$folder/refused.log" 2>&1; then exit 1; fi
+grep AuthenticationError "$folder/refused.log"
+if python -m fairray submit bade_benchmarks --scale smoke "launch.output=$folder/whole" "${settings[@]}"; then exit 1; fi
 say "all of it worked"

@@ -41,14 +41,14 @@ def submit(study: Study, arguments: Sequence[str], address: str | None) -> int:
     """
     for handler in logging.getLogger("ray").handlers:
         handler.setLevel(logging.ERROR)  # it tells of every file that it obeys
-    upload = measure_upload(Path.cwd())
-    print(f"upload: {upload}", file=sys.stderr)
-    upload.check()
-    _check_study(study, upload)
     client = _reach(address)
     nodes = _list_nodes(client)
     check_fits(study.launch, nodes)
     check_shared(study.launch, nodes)
+    upload = measure_upload(Path.cwd())
+    print(f"upload: {upload}", file=sys.stderr)
+    upload.check()
+    _check_study(study, upload)
     before = _stamp(study)
     job = client.submit_job(
         entrypoint=shlex.join(make_command(study, arguments, list_places(study, upload))),
