@@ -27,7 +27,8 @@ from fairray import config
 from fairray.cli import main
 from fairray.errors import BadInput
 from fairray.launch import connect, submit
-from fairray.launch.preflight import Node, check_fits, check_shared, measure_upload
+from fairray.launch.preflight import Node, check_fits, check_launch, measure_upload
+from fairray.launch.resources import Resources
 from fairray.store import Store
 from fairray.study import Launch
 
@@ -106,34 +107,37 @@ def test_an_upload_that_is_too_large_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("launch", "nodes"),
+    ("need", "nodes"),
     [
-        ({}, [HEAD, CPUS]),
-        ({"cpus": 4}, [CPUS]),
-        ({"workers": 2, "cpus": 3}, [CPUS, CPUS]),
-        ({"workers": 1, "gpus": 1}, [HEAD, CPUS, GPUS]),
-        ({"workers": 4, "gpus": 0.25}, [GPUS]),
-        ({"workers": 1, "gpus": 8}, [HEAD, GROWING]),  # what comes is the autoscaler's
+        ((0, 1, 0.0), [HEAD, CPUS]),
+        ((0, 4, 0.0), [CPUS]),
+        ((2, 3, 0.0), [CPUS, CPUS]),
+        ((1, 1, 1.0), [HEAD, CPUS, GPUS]),
+        ((4, 1, 0.25), [GPUS]),
+        ((1, 1, 8.0), [HEAD, GROWING]),  # what comes is the autoscaler's
     ],
 )
-def test_a_trial_that_fits(launch, nodes):
-    check_fits(Launch(**launch), nodes)
+def test_a_job_that_fits(need, nodes):
+    check_fits([Resources(*need)], nodes)
 
 
 @pytest.mark.parametrize(
-    ("launch", "nodes", "said"),
+    ("need", "nodes", "said"),
     [
-        ({}, [HEAD], "0 CPU and 0 GPU"),
-        ({}, [], "no node"),
-        ({"cpus": 5}, [CPUS, CPUS], r"1 x \(5 CPU and 0 GPU\)"),  # together they have 8, and none has 5
-        ({"workers": 2, "cpus": 3}, [CPUS], r"2 x \(3 CPU and 0 GPU\)"),
-        ({"workers": 1, "gpus": 1}, [HEAD, CPUS], "4 CPU and 0 GPU"),
-        ({"executor": "local"}, [CPUS], "on the head"),
+        ((0, 1, 0.0), [HEAD], "0 CPUs and 0 GPUs"),
+        ((0, 5, 0.0), [CPUS, CPUS], "needs 5 CPU"),  # together they have 8, and none has 5
+        ((2, 3, 0.0), [CPUS], "2 workers of 3 CPU"),
+        ((1, 1, 1.0), [HEAD, CPUS], "4 CPUs and 0 GPUs"),
     ],
 )
-def test_a_trial_that_fits_nowhere(launch, nodes, said):
+def test_a_job_that_fits_nowhere(need, nodes, said):
     with pytest.raises(BadInput, match=said):
-        check_fits(Launch(**launch), nodes)
+        check_fits([Resources(*need)], nodes)
+
+
+def test_a_launch_in_one_process():
+    with pytest.raises(BadInput, match="on the head"):
+        check_launch(Launch(executor="local"), [CPUS])
 
 
 @pytest.mark.parametrize("nodes", [[HEAD, CPUS], [GROWING]])
@@ -149,12 +153,12 @@ def test_a_trial_that_fits_nowhere(launch, nodes, said):
     ],
 )
 def test_a_store_that_several_nodes_must_share(launch, key, nodes):
-    check_shared(Launch(**launch), [CPUS])
+    check_launch(Launch(**launch), [CPUS])
     if key is None:
-        check_shared(Launch(**launch), nodes)
+        check_launch(Launch(**launch), nodes)
         return
     with pytest.raises(BadInput) as error:
-        check_shared(Launch(**launch), nodes)
+        check_launch(Launch(**launch), nodes)
     assert error.value.where == key
 
 

@@ -33,7 +33,7 @@ from fairray.store import Store
 from fairray.study import Launch, Study
 from fairray.trial import Trial, execute, results
 
-__all__ = ["run", "slots"]
+__all__ = ["fit", "run", "slots"]
 
 REPORT_S = 5.0
 
@@ -43,11 +43,11 @@ def slots(launch: Launch, needs: Iterable[Resources]) -> int:
     connect(launch)
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     later = state.get_max_resources_from_cluster_config()  # of a cluster that grows when it is asked to
-    return max(_fit(each, nodes, later) for each in {*needs})
+    return max(fit(each, nodes, later) for each in {*needs})
 
 
-def _fit(each: Resources, nodes: Sequence[Mapping[str, float]], later: Mapping[str, float] | None) -> int:
-    """How many jobs fit at once; each worker is whole on one node."""
+def fit(each: Resources, nodes: Sequence[Mapping[str, float]], later: Mapping[str, float] | None) -> int:
+    """How many jobs fit at once; each worker is whole on one node. BadInput where none does."""
     together = sum(_count(each, node) for node in nodes)
     if later is not None:
         together = max(together, _count(each, later))

@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,11 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from fairray.errors import BadInput
-from fairray.launch.preflight import list_data
+from fairray.identity import field_values
 from fairray.store import Store
 from fairray.study import Launch, Study
 
-__all__ = ["check_reach", "connect"]
+__all__ = ["SHARE", "check_reach", "connect", "list_data"]
 
 QUIET = {
     "OMP_NUM_THREADS": "1",
@@ -26,6 +26,8 @@ QUIET = {
     # Tune runs each trial in a new thread, and what glibc keeps for the threads that have ended would fill the memory
     "MALLOC_ARENA_MAX": "1",
 }
+
+SHARE = "set launch.output to the whole path of a folder that all nodes share, or launch.store to s3://... or gs://..."
 
 
 def connect(launch: Launch) -> None:
@@ -61,10 +63,17 @@ def check_reach(study: Study, store: Store) -> None:
     probe.touch()
     try:
         for node in _lacking(probe, nodes):
-            cure = "set launch.output to a folder that all nodes share, or launch.store to s3://... or gs://..."
-            raise BadInput("launch.store", f"node {node} does not see what is written to {store.root}", cure)
+            raise BadInput("launch.store", f"node {node} does not see what is written to {store.root}", SHARE)
     finally:
         probe.unlink()
+
+
+def list_data(study: Study) -> Iterator[tuple[str, Path]]:
+    """The files and folders that the data sets name, by their keys."""
+    for label, member in study.tasks.items():
+        for name, value in field_values(member).items():
+            if isinstance(value, Path):
+                yield f"tasks.{study.families.get(label, label)}.{name}", value
 
 
 def _lacking(path: Path, nodes: Iterable[dict[str, Any]]) -> list[str]:

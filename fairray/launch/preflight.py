@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +10,12 @@ from ray._private import ray_constants
 from ray._private.runtime_env.packaging import _dir_travel, _get_excludes
 
 from fairray.errors import BadInput
-from fairray.identity import field_values
-from fairray.study import Launch, Study
+from fairray.launch.cluster import fit
+from fairray.launch.connect import SHARE
+from fairray.launch.resources import Resources
+from fairray.study import Launch
 
-__all__ = ["Node", "Upload", "check_fits", "check_shared", "list_data", "measure_upload"]
+__all__ = ["Node", "Upload", "check_fits", "check_launch", "measure_upload"]
 
 LIMIT = ray_constants.DASHBOARD_CLIENT_MAX_SIZE  # bytes that the head takes in one request
 ENTRY_BYTES, END_BYTES = 76, 22  # of a zip: of each file besides its name, which stands twice, and its content
@@ -73,43 +75,25 @@ def measure_upload(folder: Path) -> Upload:
     return Upload(folder, sizes)
 
 
-def check_fits(launch: Launch, nodes: Iterable[Node]) -> None:
-    """Raise BadInput where no trial can run on these nodes, and no other node can come."""
+def check_fits(needs: Iterable[Resources], nodes: Iterable[Node]) -> None:
+    """Raise BadInput where a job fits on no node; what an autoscaler can start, its cluster tells the job itself."""
+    nodes = list(nodes)
+    for each in needs if not any(node.started for node in nodes) else ():
+        fit(each, [node.resources for node in nodes], None)
+
+
+def check_launch(launch: Launch, nodes: Iterable[Node]) -> None:
+    """Raise BadInput for what a cluster cannot run: one process, or a store that its nodes do not share."""
     nodes = list(nodes)
     if launch.executor == "local":
         cure = "leave launch=local out, or run the study here"
         raise BadInput("launch", "launch=local computes in one process, and a job would do so on the head", cure)
-    need = {name: of for name, of in (("CPU", launch.cpus), ("GPU", launch.gpus)) if of}
-    places = sum(int(min(node.resources.get(name, 0) // of for name, of in need.items())) for node in nodes)
-    if places < max(launch.workers, 1) and not any(node.started for node in nodes):
-        asked = f"{max(launch.workers, 1)} x ({_resources(need)})"
-        have = "; ".join(sorted({_resources(node.resources) for node in nodes})) or "no node"
-        cure = "lower launch.cpus, launch.gpus or launch.workers, or add nodes"
-        raise BadInput("launch", f"a trial needs {asked}, and nowhere is room for it; the nodes have {have}", cure)
-
-
-def check_shared(launch: Launch, nodes: Iterable[Node]) -> None:
-    """Raise BadInput where the store is a folder beside the study, and the cluster has other nodes."""
-    nodes = list(nodes)
     if len(nodes) < 2 and not any(node.started for node in nodes):
         return
     if "://" not in launch.store_root and not Path(launch.store or launch.output).is_absolute():
         where, place = ("launch.store", launch.store) if launch.store else ("launch.output", launch.output)
         problem = f"{place} is a folder of each node's own, and the nodes must share the results"
-        cure = "set launch.output to the whole path of a folder that all nodes share, or launch.store to s3://... or gs://..."
-        raise BadInput(where, problem, cure)
-
-
-def list_data(study: Study) -> Iterator[tuple[str, Path]]:
-    """The files and folders that the data sets name, by their keys."""
-    for label, member in study.tasks.items():
-        for name, value in field_values(member).items():
-            if isinstance(value, Path):
-                yield f"tasks.{study.families.get(label, label)}.{name}", value
-
-
-def _resources(have: Mapping[str, float]) -> str:
-    return " and ".join(f"{have.get(name, 0):g} {name}" for name in ("CPU", "GPU"))
+        raise BadInput(where, problem, SHARE)
 
 
 def _mib(size: int) -> str:

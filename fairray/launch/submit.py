@@ -19,8 +19,11 @@ from ray.job_submission import JobStatus, JobSubmissionClient
 from ray.util.state import list_nodes
 
 from fairray.errors import BadInput
+from fairray.launch.connect import list_data
 from fairray.launch.planning import open_results
-from fairray.launch.preflight import Node, Upload, check_fits, check_shared, list_data, measure_upload
+from fairray.launch.preflight import Node, Upload, check_fits, check_launch, measure_upload
+from fairray.launch.resources import Chosen
+from fairray.provenance import provenance
 from fairray.study import Study
 
 __all__ = ["list_places", "make_command", "submit"]
@@ -43,17 +46,17 @@ def submit(study: Study, arguments: Sequence[str], address: str | None) -> int:
         handler.setLevel(logging.ERROR)  # it tells of every file that it obeys
     client = _reach(address)
     nodes = _list_nodes(client)
-    check_fits(study.launch, nodes)
-    check_shared(study.launch, nodes)
+    check_launch(study.launch, nodes)
     upload = measure_upload(Path.cwd())
     print(f"upload: {upload}", file=sys.stderr)
     upload.check()
-    _check_study(study, upload)
+    if _check_study(study, upload):
+        check_fits(Chosen(study).every(), nodes)
     before = _stamp(study)
     job = client.submit_job(
         entrypoint=shlex.join(make_command(study, arguments, list_places(study, upload))),
         runtime_env={"working_dir": str(upload.folder)},
-        metadata={"study": study.name, "scale": study.scale},
+        metadata={"study": study.name, "scale": study.scale, "commit": provenance()["git_sha"]},
     )
     print(f"job {job} at {client.get_address()}", file=sys.stderr, flush=True)
     code = _follow(client, job)
@@ -88,8 +91,8 @@ def _quote(path: str) -> str:
     return path if re.fullmatch(r"[\w.-]*/[\w./-]*", path) else json.dumps(path)
 
 
-def _check_study(study: Study, upload: Upload) -> None:
-    """Check a study as far as its data are here or taken along; the job checks the rest, before it computes."""
+def _check_study(study: Study, upload: Upload) -> bool:
+    """Check a study, if all of its data are made or taken along; else the job does so, before it computes."""
     from fairray.report import load_sections
 
     load_sections(study)
@@ -98,6 +101,7 @@ def _check_study(study: Study, upload: Upload) -> None:
         print(f"{key}: {path} is not uploaded; every node must have it there", file=sys.stderr)
     if not elsewhere:
         study.check()
+    return not elsewhere
 
 
 def _reach(address: str | None) -> JobSubmissionClient:
