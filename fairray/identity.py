@@ -162,10 +162,11 @@ def _holds(folder: Path, name: str) -> bool:
 
 @cache
 def _is_module(name: str) -> bool:
-    try:
-        return find_spec(name) is not None
-    except ModuleNotFoundError:  # its parent is a module, not a package
+    """Whether there is one. What its parent holds, which is no package, is not: that is told without importing it."""
+    parent = name.rpartition(".")[0]
+    if parent and not (_is_module(parent) and getattr(find_spec(parent), "submodule_search_locations", None)):
         return False
+    return find_spec(name) is not None
 
 
 @cache

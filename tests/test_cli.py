@@ -51,7 +51,7 @@ def test_the_shell_completes(line, answers, tmp_path):
     assert {*(tmp_path / "said").read_text().split("\n")} == answers
 
 
-@pytest.mark.parametrize("arguments", [["list"], ["--help"], ["run", "--help"], ["--version"], []])
+@pytest.mark.parametrize("arguments", [["list"], ["--help"], ["submit", "--help"], ["--version"], []])
 def test_what_only_lists_loads_nothing_heavy(arguments, tmp_path):
     environment = None if arguments else completing("fairray list methods ", tmp_path / "said")
     command = [sys.executable, "-c", LOADED, *arguments]
