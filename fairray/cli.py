@@ -176,15 +176,16 @@ def _status(options: argparse.Namespace) -> int:
     study = _load(options)
     if options.follow:
         for planned in watch(study):
-            share, running = planned.stages_stored / planned.stages, sum(arm.running for arm in planned.arms)
             trials = f"{planned.trials_stored} of {write_count(planned.trials, 'trial')}"
-            print(f"{time.strftime('%H:%M:%S')} {trials}, {share:.0%} of {planned.stages} stages stored, "
-                  f"{running} running", flush=True)  # fmt: skip
+            stages = f"{planned.stages_stored / planned.stages:.0%} of {planned.stages} stages stored"
+            running = sum(arm.running for arm in planned.arms)
+            print(f"{time.strftime('%H:%M:%S')} {trials}, {stages}, {running} running", flush=True)
         return 0
     for arm in plan(study).arms:
-        share = arm.stored / arm.stages
-        running = f", {arm.running} running" if arm.running else ""
-        print(f"  {arm.task:<12} {arm.method:<16} {share:>4.0%} of {arm.stages} stages stored{running}")
+        ongoing = f", {arm.running} running" if arm.running else ""
+        print(
+            f"  {arm.task:<12} {arm.method:<16} {arm.stored / arm.stages:>4.0%} of {arm.stages} stages stored{ongoing}"
+        )
     return 0
 
 

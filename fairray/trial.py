@@ -251,13 +251,15 @@ def _compute(replicas: list[Replica], store: Store, engine: EngineName, progress
     are shared out among them, and each stores its own.
     """
     for _, group in groupby(sorted(replicas, key=_class), key=_class):
-        alike, stores = list(group), _first()
+        alike = list(group)
         if active() and not isinstance(alike[0].stage, TrainStage):
-            alike, stores = alike[dist.get_rank() :: dist.get_world_size()], True
-        if alike:
-            _store_each(alike, store, engine, progress, stores)
-    if active():
-        dist.barrier()  # what the others have stored is there now
+            own = alike[dist.get_rank() :: dist.get_world_size()]
+            if own:
+                _store_each(own, store, engine, lambda message, share: None, stores=True)
+            dist.barrier()  # what the others have stored is there now
+            progress(f"{alike[0].stage.name} x{len(alike)}", 1.0)  # Ray Train waits until every worker has said as much
+        else:
+            _store_each(alike, store, engine, progress, stores=_first())
 
 
 def _store_each(alike: list[Replica], store: Store, engine: EngineName, progress: Progress, stores: bool) -> None:

@@ -86,10 +86,10 @@ def to_distribute(trial):
     ]
 
 
-def artifacts(trials, root, engine):
+def artifacts(trials, root, engine, progress=lambda message, share: None):
     """Every tensor that the trials' stages leave, by uid and name."""
     store = Store(str(root))
-    execute(trials, store, engine)
+    execute(trials, store, engine, progress)
     uids = stages(replica for trial in trials for replica in trial.replicas)
     return {(uid, name): tensor for uid in uids for name, tensor in store.read(uid).tensors.items()}
 

@@ -18,7 +18,9 @@ with (
     counted(Distributed) as steps,
     mock.patch.object(Evaluation, "compute", autospec=True, side_effect=Evaluation.compute) as evaluated,
 ):
-    artifacts(to_distribute(trial.__wrapped__()), folder / "together", "auto")
+    artifacts(
+        to_distribute(trial.__wrapped__()), folder / "together", "auto", lambda *said: dist.barrier()
+    )  # as Ray Train
 assert (
     steps.call_count == (9 * 3 + 6) * 3 + 6 * 2
 )  # nine stages of three batches, one of six; epochs; and a fine-tuning of six

@@ -83,6 +83,7 @@ def run(study: Study, mirror: "tracking.Mirror | None" = None) -> Outcome:
     print(f"{said}{':' if queue.over else ','} {counted}", file=sys.stderr, flush=True)
     if not queue.over:
         _execute(study, store, queue, progress)
+        progress.log(progress.counts)
     if mirror is not None:
         for trial, error in progress.failures:
             mirror.fail(trial, error)
