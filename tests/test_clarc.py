@@ -155,7 +155,21 @@ def test_lambda_is_in_units_of_the_gradients_norms(clarc, done):
     plain = torch.autograd.grad(F.cross_entropy(logits, one.data.train["y"]), head, retain_graph=True)
     other = torch.autograd.grad(penalty, head, allow_unused=True, materialize_grads=True)
     norms = [torch.cat([g.flatten() for g in gradients]).norm() for gradients in (plain, other)]
-    torch.testing.assert_close(view.columns["unit"], (norms[0] / norms[1]).expand(256), rtol=1e-9, atol=0)
+    torch.testing.assert_close(view.start["concept.unit"], norms[0] / norms[1], rtol=1e-9, atol=0)
+    printed = clarc("rr_clarc", relative=False, lam=3.0)
+    for trial, lam in ((one, norms[0] / norms[1]), (printed, torch.tensor(3.0).double())):
+        records = done(trial).records(trial.replicas[0].uid).query("split == 'test'").set_index("metric")["value"]
+        assert records["lam_printed"] == pytest.approx(lam.item(), rel=1e-9)
+        assert records["lam_ratio"] == pytest.approx((lam * norms[1] / norms[0]).item(), rel=1e-9)
+
+
+def test_a_relative_lambda_is_the_printed_one_that_it_stands_for(clarc, done):
+    one = clarc("rr_clarc", lam=2.0)
+    unit = float(done(one).read(model(one).uid).tensors["model/concept.unit"])
+    same = clarc("rr_clarc", lam=2.0 * unit, relative=False)
+    expected, found = (parameters(done(trial).read(model(trial).uid)) for trial in (one, same))
+    for name, tensor in expected.items():
+        torch.testing.assert_close(found[name], tensor, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize(("which", "expected"), [("linear", ["head"]), ("after", ["encoder.3", "encoder.6", "head"])])
@@ -165,6 +179,63 @@ def test_only_what_is_behind_the_layer_moves(method, which, expected, clarc, don
     store, replica = done(one), model(one)
     found = moved(store.read(replica.uid).tensors, store.read(replica.parents["model"].uid).tensors)
     assert {name.removeprefix("model/main.").rpartition(".")[0] for name in found} == set(expected)
+
+
+@pytest.mark.parametrize("method", ["vanilla", "rr_clarc", "a_clarc"])
+@pytest.mark.parametrize("cached", [True, False])
+def test_batch_normalisation_behind_the_layer_stays_as_it_is(cached, method, clarc, done):
+    """In training too, where one example's gradient would else depend on what stands beside it."""
+    one = clarc(method, layer="layer4.0", trained="after", cached=cached)
+    one = replace(one, network={"name": "resnet18", "width": 1 / 64})
+    store, replica = done(one), model(one)
+    tensors, start = store.read(replica.uid).tensors, store.read(replica.parents["model"].uid).tensors
+    found = {name.removeprefix("model/main.") for name in moved(tensors, start)}
+    assert found == {"encoder.layer4.1.conv1.weight", "encoder.layer4.1.conv2.weight", "head.weight", "head.bias"}
+    bound = objective(replica, parameters(store.read(replica.uid))).train()
+    batch = {name: one.data.train[name][:6] for name in ("x", "y", "group")} | {"signs": torch.ones(6, 2)}
+    if cached:
+        batch["x"] = store.read(replica.parents["activations"].uid).tensors["train"][:6]
+    together, two = (replica.stage.outputs(bound.nets, b)["logits"] for b in (batch, {"x": batch["x"][:2]}))
+    torch.testing.assert_close(together[:2], two)
+    state = {name: tensor.clone() for name, tensor in bound.nets.state_dict().items()}
+    bound(batch, {}, {})
+    assert all(torch.equal(bound.nets.state_dict()[name], tensor) for name, tensor in state.items())
+
+
+@pytest.mark.parametrize(
+    ("network", "block", "behind"),
+    [
+        ({"name": "vgg16", "width": 1 / 16}, "0.27", 1 + 6),
+        ({"name": "resnet18", "width": 1 / 16}, "layer4.1", 3),
+        ({"name": "efficientnet_b0", "width": 1 / 8, "rectified": True}, "features.8.2", 3),
+    ],
+)
+def test_the_paper_s_layers_are_cut_and_corrected_by_name(network, block, behind, clarc):
+    """The last convolution before a ReLU, or EfficientNet's last map; the penalty moves linear layers alone."""
+    one = replace(clarc("rr_clarc", layer="last_conv", cached=False, relative=False), network=network)
+    one.check()
+    bound = objective(model(one)).train()
+    nets, train = bound.nets, one.data.train
+    names = [*nets["main"].blocks]
+    assert nets["main"].cut_at == block
+    assert isinstance(nets["main"].blocks[names[names.index(block) + 1]], torch.nn.ReLU)
+    assert len(names[names.index(block) + 1 :]) == behind
+    random = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        nets["concept"].h.copy_(F.normalize(torch.randn(nets["concept"].h.shape, generator=random)))
+    batch = {name: train[name][:8] for name in ("x", "y", "group")} | {"signs": torch.ones(8, 2).double()}
+    moving = {name: p for name, p in nets.named_parameters() if p.requires_grad}
+    linear = [name for name, module in nets.named_modules() if isinstance(module, torch.nn.Linear)]
+    assert {name.rpartition(".")[0] for name in moving} == {*linear}
+    outputs = bound.stage.outputs(nets, batch)
+    gradients = torch.autograd.grad(bound.stage.penalty(nets, outputs, batch), [nets["main"].head.weight])
+    assert gradients[0].norm() > 0
+    biased = nets["main"].eval()
+    torch.testing.assert_close(outputs["logits"], biased(batch["x"]))
+    a = biased.front(batch["x"], "last_conv").detach().requires_grad_()
+    (G,) = torch.autograd.grad(biased.back(a, block).sum(), a)
+    expected = (G.mean((2, 3)) @ nets["concept"].h[0]).square().mean()
+    torch.testing.assert_close(bound.stage.penalty(nets, outputs, batch), expected)
 
 
 def test_linear_layers_inside_the_encoder_move_too(clarc, done):
@@ -252,17 +323,38 @@ def test_dfr_balances_the_subgroups_that_there_are(clarc, done):
     assert not any(name.startswith("main.head") for name in view.start)
 
 
-def test_rrr_is_the_double_backward_by_hand(clarc, done):
-    one = clarc("rrr", lam=0.5, training=STEP)
+def squared(gradient, mask):
+    return ((gradient * mask[:, None]) ** 2).sum((1, 2, 3)).mean()
+
+
+def cosine(gradient, mask):
+    """Of images without a mask it is 0."""
+    seen = gradient.sum(1).abs().flatten(1)
+    along = (seen * mask.flatten(1)).sum(1)
+    return (along / (seen.norm(dim=1) * mask.sum((1, 2)).sqrt()).clamp(min=1e-8)).mean()
+
+
+RRR = {
+    "as printed": ("squared", "logprobs", squared, lambda z, y: z.log_softmax(1).sum()),
+    "as run": ("cosine", "logprobs", cosine, lambda z, y: (z.softmax(1) + 1e-5).log().mean(1).sum()),
+    "max": ("cosine", "max", cosine, lambda z, y: z.amax(1).sum()),
+    "target": ("squared", "target", squared, lambda z, y: z.gather(1, y[:, None]).sum()),
+}
+
+
+@pytest.mark.parametrize("variant", RRR)
+def test_rrr_is_the_double_backward_by_hand(variant, clarc, done):
+    form, criterion, penalise, answer = RRR[variant]
+    one = clarc("rrr", lam=0.5, form=form, criterion=criterion, training=STEP)
     store, replica, train = done(one), model(one), one.data.train
     network = network_of(one, store.read(replica.parents["model"].uid).tensors)
     x = floats(train["x"]).requires_grad_()
     logits = network(x)
-    (gradient,) = torch.autograd.grad(logits.log_softmax(1).sum(), x, create_graph=True)
-    mask = train["mask"] & (train["group"] == 1)[:, None, None]
-    penalty = ((gradient * mask[:, None]) ** 2).sum((1, 2, 3)).mean()
+    (gradient,) = torch.autograd.grad(answer(logits, train["y"]), x, create_graph=True)
+    penalty = penalise(gradient, (train["mask"] & (train["group"] == 1)[:, None, None]).double())
     loss, head = F.cross_entropy(logits, train["y"]) + 0.5 * penalty, network.head
-    (step,) = torch.autograd.grad(loss, head.weight)
+    (step,) = torch.autograd.grad(loss, head.weight, retain_graph=True)
+    assert not torch.allclose(*torch.autograd.grad(penalty, head.weight), torch.zeros(()).double(), atol=1e-6)
     found = store.read(replica.uid).tensors["model/main.head.weight"]
     torch.testing.assert_close(found, (head.weight - 0.01 * step).detach(), rtol=1e-9, atol=1e-12)
 
@@ -352,9 +444,9 @@ def test_one_biased_model_and_one_vector_for_all_corrections(clarc):
 @pytest.mark.parametrize(
     ("method", "settings", "said"),
     [
+        ("rr_clarc", {"only": "zebra", "criterion": "target"}, "zebra"),
         ("vanilla", {"layer": "conv9"}, "there is no layer of the network 'conv9'"),
         ("rr_clarc", {"only": "1"}, "only"),
-        ("rr_clarc", {"only": "zebra", "criterion": "target"}, "zebra"),
         ("reactive_p_clarc", {"artefacts": ["patch"], "form": "shift"}, "form"),
     ],
 )
@@ -364,6 +456,22 @@ def test_settings_that_cannot_be_are_said_at_once(method, settings, said, clarc)
     assert caught.value.where.startswith("method.")
     if "layer" in settings:
         assert "0, 1, 2" in caught.value.cure
+
+
+def test_a_network_that_relevance_has_no_rules_for_is_said_at_once(clarc):
+    one = replace(clarc("rr_clarc", lrp=True), network={"name": "efficientnet_b0", "width": 1 / 8})
+    with pytest.raises(BadInput, match="relevance cannot be propagated through MBConv") as caught:
+        one.check()
+    assert caught.value.where.startswith("method.lrp")
+    assert "lrp: false" in caught.value.cure
+    for lrp in (False, None):
+        replace(clarc("rr_clarc", lrp=lrp), network=one.network).check()
+
+
+@pytest.mark.parametrize("method", ["p_clarc", "reactive_p_clarc", "dfr"])
+def test_what_is_trained_is_no_choice_of_methods_that_have_none(method, clarc):
+    with pytest.raises(BadInput, match="trained"):
+        clarc(method, trained="after")
 
 
 @pytest.mark.parametrize("method", [*NAMES, "p_clarc", "reactive_p_clarc", "concept_vector"])

@@ -38,6 +38,7 @@ def googlenet():
 
 PUBLISHED = {  # network: (image side in px, parameters, the reference implementation)
     "resnet18": (224, 11_689_512, lambda: imported("torchvision.models").resnet18()),
+    "efficientnet_b0": (224, 5_288_548, lambda: imported("torchvision.models").efficientnet_b0()),
     "vgg16": (224, 138_357_544, lambda: imported("torchvision.models").vgg16()),
     "vgg19": (224, 143_667_240, lambda: imported("torchvision.models").vgg19()),
     # 6,998,552 without batch normalisation, which has a weight and a bias for each of the 7,280 biases
@@ -129,7 +130,14 @@ def test_at_the_published_size_the_parameters_are_the_published_ones(name):
 
 @pytest.mark.parametrize(
     ("name", "side"),
-    [("resnet18", 64), ("inception_v1", 64), ("inception_v4", 75), ("mobilenet", 64), ("densenet121", 64)],
+    [
+        ("resnet18", 64),
+        ("efficientnet_b0", 64),
+        ("inception_v1", 64),
+        ("inception_v4", 75),
+        ("mobilenet", 64),
+        ("densenet121", 64),
+    ],
 )
 def test_with_the_same_parameters_the_reference_gives_the_same_logits(name, side):
     net, reference = published(name, side).eval(), PUBLISHED[name][2]().eval()

@@ -5,6 +5,7 @@ convolutions, epsilon in dense layers. zennit computes it.
 """
 
 from copy import deepcopy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,8 +14,9 @@ from fairray.errors import BadInput
 from fairray.networks import Network
 from fairray.networks._pretrained import Normalised
 from fairray.networks._torchvision import imported
+from fairray.networks.resnet18 import Unrectified
 
-__all__ = ["relevance", "relevance_inside"]
+__all__ = ["relevance", "relevance_inside", "unruled"]
 
 
 def relevance_inside(model: nn.Module, x: Tensor, masks: Tensor, classes: Tensor) -> Tensor:
@@ -38,27 +40,45 @@ def relevance(model: nn.Module, x: Tensor, classes: Tensor) -> Tensor:
     """
     zennit = imported("zennit.torchvision")  # imports torchvision
     from zennit.attribution import Gradient
+    from zennit.canonizers import AttributeCanonizer
     from zennit.composites import EpsilonPlusFlat
     from zennit.rules import Pass
 
-    _check(model)
-    composite = EpsilonPlusFlat(layer_map=[(Normalised, Pass())], canonizers=[zennit.ResNetCanonizer()])
+    if name := unruled(model):
+        problem = f"relevance cannot be propagated through {name}"
+        raise BadInput("network", problem, "choose a network such as resnet18, vgg16 or small_cnn")
+    canonizers = [zennit.ResNetCanonizer(), AttributeCanonizer(_sum_by_module)]
+    composite = EpsilonPlusFlat(layer_map=[(Normalised, Pass())], canonizers=canonizers)
     # a copy: the canonizer merges normalisation into weights
     with Gradient(deepcopy(model).eval(), composite) as attribute:
         _, R = attribute(x, lambda logits: torch.zeros_like(logits).scatter(1, classes[:, None], 1))
     return R.detach().sum(1)
 
 
-def _check(model: nn.Module) -> None:
-    """Raise BadInput where relevance would be propagated by the plain gradient, which is no rule."""
+def _sum_by_module(name: str, module: nn.Module) -> dict[str, Any] | None:
+    """What an unrectified block is given, so that a rule is applied where it adds."""
+    from zennit.layer import Sum
+
+    if not isinstance(module, Unrectified):
+        return None
+    total = Sum()
+    return {"total": total, "add": lambda *both: total(torch.stack(both, dim=-1))}
+
+
+def unruled(model: nn.Module) -> str:
+    """The kind of a module through which relevance would go by the plain gradient, which is no rule; "" if there is none.
+
+    The model may be on the meta device.
+    """
     from zennit import types
 
     resnet, vgg = imported("torchvision.models.resnet"), imported("torchvision.models.vgg")
-    known = (Network, resnet.ResNet, resnet.BasicBlock, resnet.Bottleneck, vgg.VGG, Normalised, nn.Flatten, nn.Identity)
+    blocks = (resnet.BasicBlock, resnet.Bottleneck, Unrectified)
+    known = (Network, resnet.ResNet, *blocks, vgg.VGG, Normalised, nn.Flatten, nn.Identity)
     ruled = (types.Linear, types.Activation, types.BatchNorm, types.AvgPool, types.MaxPool, nn.Dropout)
     for module in model.modules():
         sequence = type(module).forward is nn.Sequential.forward
         known_as_is = sequence or getattr(module, "passes_relevance", False) or isinstance(module, known + ruled)
         if not known_as_is or isinstance(module, nn.MultiheadAttention):
-            problem = f"relevance cannot be propagated through {type(module).__name__}"
-            raise BadInput("network", problem, "choose a network such as resnet18, vgg16 or small_cnn")
+            return type(module).__name__
+    return ""

@@ -27,7 +27,7 @@ from fairray.training.stage import TrainStage, View
 
 Layer = str | None
 Look = Callable[[Tensor], Tensor]
-Trained = Literal["linear", "after"]
+Trained = Literal["nothing", "head", "linear", "after"]
 PAIRED = ("clean", "attacked")
 
 
@@ -47,13 +47,12 @@ def attacked_class(dataset: Dataset) -> int:
 
 
 def cut(network: Network, layer: Layer, x: Tensor) -> str:
-    """The layer, or where none is named the last one that gives maps of more than a pixel (else the last of all).
+    """The layer's block, or where none is named the last that gives maps of more than a pixel (else the last of all).
 
     x: an input. Raises BadInput for a layer that the network lacks.
     """
     if layer is not None:
-        network.front(x, layer)
-        return layer
+        return network.find_block(layer)
     found = [*network.blocks]
     a, last = network.as_floats(x), found[-1]
     for name, block in network.blocks.items():
@@ -209,14 +208,16 @@ def _take_turns(without: Tensor, with_it: Tensor) -> tuple[Tensor, Tensor]:
 class Concept(nn.Module):
     """What a correction knows of k artefacts. h, detectors: axes (artefact, channel); clean, artefact: (channel,).
 
-    label: the attacked class. They are parameters that stay, so that the replicas of a stack have each their own.
+    label: the attacked class. unit: of a relative lambda, as printed.
+    They are parameters that stay, so that the replicas of a stack have each their own.
     """
 
     def __init__(self, artefacts: int, channels: int):
         super().__init__()
         self.h, self.detectors = (nn.Parameter(torch.zeros(artefacts, channels)) for _ in range(2))
         self.clean, self.artefact = (nn.Parameter(torch.zeros(channels)) for _ in range(2))
-        self.thresholds, self.label = nn.Parameter(torch.zeros(artefacts)), nn.Parameter(torch.zeros(()))
+        self.thresholds = nn.Parameter(torch.zeros(artefacts))
+        self.label, self.unit = nn.Parameter(torch.zeros(())), nn.Parameter(torch.ones(()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,7 +225,8 @@ class Continued(TrainStage):
     """Training that goes on from the biased model, of what lies behind a layer, for the paper's ten epochs.
 
     activations: of that layer, so that what lies before it is not computed again; without them images are seen anew.
-    trained: "linear" for the linear layers alone, as the paper does, or "after" for all.
+    trained: "linear" for the linear layers behind it, as the paper does; "after" for all that is behind it but batch
+        normalisation, which keeps its statistics, since corrections are of each example by itself; or the "head" alone.
     All corrections draw alike, so that those of one seed are given the same batches.
     """
 
@@ -249,14 +251,23 @@ class Continued(TrainStage):
         return nets
 
     def fixed(self, nets):
-        main: Any = nets["main"]
-        names = [*main.blocks]
-        behind = {*names[names.index(main.cut_at) + 1 :]}
-        moved = [main.head, *(main.blocks[name] for name in behind)]
-        if self.trained == "linear":
-            moved = [module for block in moved for module in block.modules() if isinstance(module, nn.Linear)]
-        moving = {id(parameter) for module in moved for parameter in module.parameters()}
+        moved = [module for block in self.behind(nets) for module in block.modules() if self.learns(module)]
+        moving = {id(parameter) for module in moved for parameter in module.parameters(recurse=False)}
         return {name for name, parameter in nets.named_parameters() if id(parameter) not in moving}
+
+    def behind(self, nets: nn.ModuleDict) -> list[nn.Module]:
+        """The parts of the network in which something may learn."""
+        main: Any = nets["main"]
+        if self.trained in ("nothing", "head"):
+            return [main.head] * (self.trained == "head")
+        names = [*main.blocks]
+        return [*(main.blocks[name] for name in names[names.index(main.cut_at) + 1 :]), main.head]
+
+    def learns(self, module: nn.Module) -> bool:
+        """Whether a module's own parameters move, if it is in such a part."""
+        if self.trained == "linear":
+            return isinstance(module, nn.Linear)
+        return not isinstance(module, nn.modules.batchnorm._BatchNorm)
 
     def view(self, setting, generator, before):
         inputs = before["activations"].tensors if self.activations else {}
@@ -279,6 +290,10 @@ class Continued(TrainStage):
     def correct(self, nets: nn.ModuleDict, a: Tensor) -> Tensor:
         """The activations that the layers behind are given."""
         return a
+
+    def note(self, kept: Tensors) -> dict[str, float]:
+        """What else is to be known of a model, by measure. kept: its parameters, by name."""
+        return {}
 
 
 @dataclass(frozen=True, kw_only=True)

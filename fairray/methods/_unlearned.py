@@ -6,38 +6,52 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from sklearn.metrics import f1_score, roc_auc_score
 from torch import Tensor, nn
 
 from fairray.concepts.pooling import pool
 from fairray.concepts.probe import probe_auroc
-from fairray.concepts.relevance import relevance_inside
+from fairray.concepts.relevance import relevance_inside, unruled
 from fairray.concepts.sensitivity import sensitivity, tcav
-from fairray.data import EVALUATED
+from fairray.data import EVALUATED, Tensors
+from fairray.errors import BadInput
 from fairray.measures import NUMBER, Measure
 from fairray.methods._clarc import PAIRED, Activations, Cav, Continued, all_inputs, attacked_class
 from fairray.methods.standard import Standard
 from fairray.records import join, rows
 from fairray.stages import Artifact, Setting, Step
-from fairray.training.objective import Objective, cast, in_parts, trained
+from fairray.training.objective import Objective, cast, in_parts, parameters, trained
 
 COLLAPSED = 0.95  # share of the predictions that are of one class, from which on a model has collapsed
 RELEVANCE_IMAGES = 64  # LRP is slow, and a mean over so many is near enough
 
-TITLES = {"clean": "without the artefact", "attacked": "with the artefact everywhere"}
-SCORES = {"accuracy": "accuracy", "macro_f1": "macro F1", "auc": "AUC", "class_accuracy": "accuracy by class"}
+TITLES = {
+    "clean": "without the artefact",
+    "attacked": "with the artefact everywhere",
+    "drawn": "with the artefact as in training",
+}
+SCORES = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+    "auc": "AUC",
+    "class_accuracy": "accuracy by class",
+    "class_f1": "F1 by class",
+    "class_auc": "AUC by class",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Unlearned(Step):
     """What a corrected model makes of images without the artefact, and with it in every image.
 
-    Records, where the data have such pairs: clean_ and attacked_ accuracy, macro_f1, auc (each class against the
-    others) and class_accuracy by label; tcav, the share of images with the artefact for which the attacked class's
-    logit rises along the concept (.5 is ideal), and tcav_sensitivity, how steeply; relevance, the share of LRP's
-    relevance that lies in the artefact's mask; lost, by how much the clean accuracy is below the biased model's.
-    And: probe_activations and probe_logits, the AUROC of a linear probe that reads the artefact from what the layers
-    behind are given, and from the logits; collapsed, whether nearly all predictions are of one class.
+    Records: drawn_ accuracy, macro_f1, auc (each class against the others) and by label class_accuracy, class_f1 and
+    class_auc, of the images as they are; collapsed, whether nearly all predictions are of one class; lam_printed and
+    lam_ratio of a penalty. Where the data have pairs, also: the same clean_ and attacked_; tcav, the share of images
+    with the artefact for which the attacked class's logit rises along the concept (.5 is ideal), and tcav_sensitivity,
+    how steeply; relevance, the share of LRP's relevance that lies in the artefact's mask; lost, by how much the clean
+    accuracy is below the biased model's; probe_activations and probe_logits, the AUROC of a linear probe that reads the
+    artefact from what the layers behind are given, and from the logits.
     """
 
     measures = (
@@ -53,20 +67,31 @@ class Unlearned(Step):
         Measure("probe_logits", "probe of the artefact on logits", best="low"),
         Measure("collapsed", best="low"),
         Measure("lost", "accuracy lost without the artefact", best="low"),
+        Measure("lam_printed", "lambda as printed", NUMBER, "low"),
+        Measure("lam_ratio", "lambda in units of the gradients' ratio", NUMBER, "low"),
     )
 
     biased: Standard
     model: Continued
     activations: Activations | None
     cav: Cav
-    lrp: bool
+    lrp: bool | None
+
+    def fits(self, setting):
+        if not self.lrp or "mask" not in setting.dataset.test:
+            return
+        with torch.device("meta"):
+            network = setting.network.build(setting.dataset.shape, setting.dataset.outputs)
+        if name := unruled(network):
+            problem = f"relevance cannot be propagated through {name}"
+            raise BadInput("lrp", problem, "set lrp: false, or choose a network such as resnet18, vgg16 or small_cnn")
 
     def compute(self, setting, seed, before):
-        bound = trained(self.model, setting, before["model"])
+        bound, noted = trained(self.model, setting, before["model"]), self.model.note(parameters(before["model"]))
         tables = []
         for split in EVALUATED:
             view = Seen(self, setting, split, bound, before)
-            values = {**view.judge(), **view.probe(), **view.heed()}
+            values = {**view.judge(), **view.probe(), **view.heed(), **noted}
             tables += [rows(values, split=split), *view.by_class()]
         return Artifact({}, join(tables))
 
@@ -96,21 +121,23 @@ class Seen:
 
     @cached_property
     def logits(self) -> dict[str, Tensor]:
-        """Of both kinds of images."""
+        """Of the images as they are, and where there are pairs of both kinds."""
 
         @torch.no_grad()
         def predict(x: Tensor) -> Tensor:
             return self.bound({"x": x}, {}, {}, predict=True)[0]
 
-        return {kind: in_parts(predict, self.setting, self.inputs(kind)) for kind in PAIRED}
+        kinds = PAIRED if self.paired else ()
+        pairs = {kind: in_parts(predict, self.setting, self.inputs(kind)) for kind in kinds}
+        return {**pairs, "drawn": self.before["model"].tensors[f"{self.split}/logits"]}
 
     def judge(self) -> dict[str, float]:
-        """Scores of both kinds, whether the model has collapsed, and what it lost."""
-        if not self.paired:
-            return {"collapsed": collapse(self.before["model"].tensors[f"{self.split}/logits"])}
+        """Scores of each kind, whether the model has collapsed, and what it lost."""
         found: dict[str, float] = {}
-        for kind in PAIRED:
-            found |= {f"{kind}_{name}": value for name, value in score(self.logits[kind], self.y).items()}
+        for kind, logits in self.logits.items():
+            found |= {f"{kind}_{name}": value for name, value in score(logits, self.y).items()}
+        if not self.paired:
+            return {**found, "collapsed": collapse(self.logits["drawn"])}
         biased = trained(self.step.biased, self.setting, self.before["biased"])
         with torch.no_grad():
             clean = in_parts(biased.main, self.setting, self.setting.dataset.split(self.split)["clean"])
@@ -118,12 +145,10 @@ class Seen:
         return {**found, "collapsed": collapse(self.logits["clean"]), "lost": lost}
 
     def by_class(self):
-        """Records of the accuracy on each class."""
-        classes = self.setting.dataset.classes
-        for kind in PAIRED if self.paired else ():
-            hit = (self.logits[kind].argmax(-1) == self.y).double()
-            each = torch.stack([hit[self.y == label].mean() for label in range(len(classes))])
-            yield rows({f"{kind}_class_accuracy": each}, split=self.split, label=[*classes])
+        """Records of the scores of each class."""
+        for kind, logits in self.logits.items():
+            found = {f"{kind}_class_{name}": each for name, each in score_classes(logits, self.y).items()}
+            yield rows(found, split=self.split, label=[*self.setting.dataset.classes])
 
     def corrected(self, x: Tensor) -> Tensor:
         """What the layers behind are given, pooled by the maximum."""
@@ -136,7 +161,7 @@ class Seen:
         if not self.paired:
             return {}
         activations = [in_parts(self.corrected, self.setting, self.inputs(kind)) for kind in PAIRED]
-        read_from = {"probe_activations": activations, "probe_logits": [*self.logits.values()]}
+        read_from = {"probe_activations": activations, "probe_logits": [self.logits[kind] for kind in PAIRED]}
         return {name: read(pairs) for name, pairs in read_from.items() if torch.cat(pairs).isfinite().all()}
 
     def heed(self) -> dict[str, float]:
@@ -146,14 +171,22 @@ class Seen:
         label, h = attacked_class(self.setting.dataset), self.before["cav"].tensors["h"]
         gradients = in_parts(lambda x: self.differentiate(x, label), self.setting, self.inputs("attacked"))
         values = {"tcav": tcav(gradients, h), "tcav_sensitivity": sensitivity(gradients, h)}
-        data = self.setting.dataset.split(self.split)
-        if self.step.lrp and "mask" in data:
-            x = self.bound.main.as_floats(cast({"x": data["attacked"][:RELEVANCE_IMAGES]}, self.setting.numerics)["x"])
-            classes = self.logits["attacked"][:RELEVANCE_IMAGES].argmax(-1)
-            values["relevance"] = relevance_inside(
-                Whole(self.step.model, self.bound.nets), x, data["mask"][:RELEVANCE_IMAGES], classes
-            ).mean()
+        if self.step.lrp is not False and "mask" in self.setting.dataset.split(self.split):
+            values |= self.propagate()
         return {name: float(value) for name, value in values.items()}
+
+    def propagate(self) -> Tensors:
+        """The relevance inside the mask, where the network has rules for it."""
+        whole = Whole(self.step.model, self.bound.nets)
+        if unruled(whole):
+            return {}
+        data = self.setting.dataset.split(self.split)
+        first = {name: data[name][:RELEVANCE_IMAGES] for name in ("attacked", "mask")}
+        on_device = cast(
+            first | {"classes": self.logits["attacked"][:RELEVANCE_IMAGES].argmax(-1)}, self.setting.numerics
+        )
+        x = self.bound.main.as_floats(on_device["attacked"])
+        return {"relevance": relevance_inside(whole, x, on_device["mask"], on_device["classes"]).mean()}
 
     def differentiate(self, x: Tensor, label: int) -> Tensor:
         """The gradient of a class's logit with respect to the activations."""
@@ -182,14 +215,32 @@ class Whole(nn.Module):
 
 
 def score(logits: Tensor, y: Tensor) -> dict[str, float]:
-    """Accuracy, macro F1, and the AUC of each class against the others on average, if every class is there."""
-    predicted, p = logits.argmax(-1), logits.double().softmax(-1).numpy()
+    """Accuracy, macro F1, and the mean AUC of the classes, if each has one."""
+    predicted, auc = logits.argmax(-1), class_auc(logits, y).mean()
     found = {
         "accuracy": float((predicted == y).double().mean()),
         "macro_f1": float(f1_score(y, predicted, average="macro", zero_division=0)),
     }
-    if len(y.unique()) == p.shape[1] and np.isfinite(p).all():  # too large a penalty can leave no numbers
-        found["auc"] = float(roc_auc_score(y, p[:, 1] if p.shape[1] == 2 else p, multi_class="ovr"))
+    return found | ({} if np.isnan(auc) else {"auc": float(auc)})
+
+
+def score_classes(logits: Tensor, y: Tensor) -> dict[str, np.ndarray]:
+    """Accuracy, F1 and AUC of each class; nan where there is none."""
+    predicted, classes = logits.argmax(-1), range(logits.shape[1])
+    hit = (predicted == y).double()
+    return {
+        "accuracy": np.array([hit[y == label].mean() for label in classes]),
+        "f1": f1_score(y, predicted, labels=classes, average=None, zero_division=np.nan),
+        "auc": class_auc(logits, y),
+    }
+
+
+def class_auc(logits: Tensor, y: Tensor) -> np.ndarray:
+    """Of the probability of each class for its examples against all others; nan where it has none, or only these."""
+    p, own = logits.double().softmax(-1).numpy(), F.one_hot(y, logits.shape[1]).numpy()
+    found, known = np.full(p.shape[1], np.nan), (own.min(0) == 0) & (own.max(0) == 1)
+    if known.any() and np.isfinite(p).all():  # too large a penalty can leave no numbers
+        found[known] = roc_auc_score(own[:, known], p[:, known], average=None)
     return found
 
 

@@ -5,17 +5,17 @@ from dataclasses import dataclass
 
 from fairray.concepts.corrections import shift
 from fairray.methods._clarc import Corrected
-from fairray.methods._concept_settings import ConceptSettings
+from fairray.methods._concept_settings import TrainingSettings
 
 __all__ = ["AClarc"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class AClarc(ConceptSettings):
+class AClarc(TrainingSettings):
     """Activations are moved along the concept's vector to the mean of those with the concept, in training alone."""
 
     def chain(self, dataset):
-        return self.measured(Augmented(**self.places(), cavs=(self.vector(),)))
+        return self.measured(Augmented(**self.places(self.trained), cavs=(self.vector(),)))
 
 
 @dataclass(frozen=True, kw_only=True)

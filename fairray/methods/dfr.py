@@ -18,15 +18,12 @@ class Dfr(ConceptSettings):
     as the smallest has (the paper's DFR-Tr; a split of its own, DFR-Val, is better where there is one to spare)."""
 
     def chain(self, dataset):
-        return self.measured(Retrained(**self.places()))
+        return self.measured(Retrained(**self.places("head")))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Retrained(Continued):
-    """Minimise the mean cross-entropy over the head's parameters on balanced examples."""
-
-    def fixed(self, nets):
-        return {name for name, _ in nets.named_parameters() if not name.startswith("main.head.")}
+    """Minimise the mean cross-entropy of balanced examples, from a new head."""
 
     def view(self, setting, generator, before):
         view, train = super().view(setting, generator, before), setting.dataset.train

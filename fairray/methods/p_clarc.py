@@ -22,5 +22,7 @@ class PClarc(ConceptSettings):
 
     def chain(self, dataset):
         condition: Condition = "always"
-        model = Projected(**self.places(), cavs=(self.vector(),), detectors=(), form=self.form, condition=condition)
+        model = Projected(
+            **self.places("nothing"), cavs=(self.vector(),), detectors=(), form=self.form, condition=condition
+        )
         return self.measured(model)

@@ -30,7 +30,7 @@ class ReactivePClarc(ConceptSettings):
     def chain(self, dataset):
         artefacts = (None, *self.artefacts)
         model = Projected(
-            **self.places(),
+            **self.places("nothing"),
             cavs=tuple(self.vector(artefact=artefact) for artefact in artefacts),
             detectors=tuple(self.vector(artefact=artefact, kind="svm") for artefact in artefacts)
             if "artefact" in self.condition

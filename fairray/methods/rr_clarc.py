@@ -11,7 +11,7 @@ from fairray.concepts.penalty import Aggregate, Criterion, penalise, select
 from fairray.data import Tensors
 from fairray.errors import BadInput
 from fairray.methods._clarc import Corrected
-from fairray.methods._concept_settings import ConceptSettings
+from fairray.methods._concept_settings import TrainingSettings
 from fairray.stages import Replica
 from fairray.training.objective import cast, objective
 from fairray.training.stage import error, weighted_mean
@@ -22,11 +22,11 @@ FIRST = 256  # examples on which the gradients are compared
 
 
 @dataclass(frozen=True, kw_only=True)
-class RrClarc(ConceptSettings):
+class RrClarc(TrainingSettings):
     """Cross-entropy + lam (grad_a [m . f(a)] . h)^2, with a the layer's activations and h the concept's vector.
 
     lam: as printed; where `relative`, in units of the ratio of the two gradients' norms at the start, as the printed
-        one cannot be carried from one data set to another (10 here, 10^6 there).
+        one cannot be carried from one data set to another (10 here, 10^6 there). Both are recorded.
     criterion: m, which logits: all, random_signs (drawn anew for each example and step), target (the label's, or
         `only`), max, or the mean log probability. aggregate: over positions of the maps, and examples.
     only: the name of the one class that is corrected, for criterion: target.
@@ -40,7 +40,7 @@ class RrClarc(ConceptSettings):
 
     def chain(self, dataset):
         model = Penalised(
-            **self.places(),
+            **self.places(self.trained),
             cavs=(self.vector(),),
             lam=self.lam,
             relative=self.relative,
@@ -61,7 +61,7 @@ class RrClarc(ConceptSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class Penalised(Corrected):
-    """The cross-entropy, and the penalty times lam and, where lam is relative, the column `unit`."""
+    """The cross-entropy, and the penalty times lam and, where lam is relative, its unit."""
 
     lam: float
     relative: bool
@@ -71,15 +71,22 @@ class Penalised(Corrected):
 
     def view(self, setting, generator, before):
         view = super().view(setting, generator, before)
-        unit = 1.0
-        if self.relative:
-            unit = self.compare_gradients(setting, generator, view.start, view.examples("train", setting.dataset))
-        view.columns["unit"] = torch.full((len(view.rows),), unit, dtype=torch.float64)
+        train = view.examples("train", setting.dataset)
+        unit = self.compare_gradients(setting, generator, view.start, train)
+        view.start["concept.unit"] = torch.tensor(unit, dtype=torch.float64)
         return view
 
     def loss(self, nets, outputs, batch):
         plain = weighted_mean(error(outputs["logits"], batch["y"]), batch)
-        return plain + self.lam * batch["unit"].mean() * self.penalty(nets, outputs, batch)
+        return plain + self.printed(nets["concept"].unit) * self.penalty(nets, outputs, batch)
+
+    def printed(self, unit: Any) -> Any:
+        """lambda as the paper prints it."""
+        return self.lam * unit if self.relative else self.lam
+
+    def note(self, kept):
+        unit = float(kept["concept.unit"])
+        return {"lam_printed": self.printed(unit), "lam_ratio": self.printed(unit) / unit}
 
     def penalty(self, nets: Any, outputs: Tensors, batch: Tensors) -> Tensor:
         """The squared gradient along the concept, over the batch."""
@@ -90,7 +97,10 @@ class Penalised(Corrected):
         return weighted_mean(each, batch)
 
     def compare_gradients(self, setting, generator, start: Tensors, train: Tensors) -> float:
-        """The norm of the cross-entropy's gradient over the penalty's, where training starts, on the first examples."""
+        """The norm of the cross-entropy's gradient over the penalty's, where training starts, on the first examples.
+
+        1 where the penalty, or the cross-entropy, has none.
+        """
         nets = objective(Replica(self, setting, 0), start).train().nets
         size = min(FIRST, len(train["y"]))
         batch = setting.dataset.shown({name: tensor[:size] for name, tensor in train.items()})
@@ -104,4 +114,4 @@ class Penalised(Corrected):
             for loss in (error(outputs["logits"], batch["y"]).mean(), self.penalty(nets, outputs, batch))
         ]
         plain, penalty = (float(norm.norm()) for norm in norms)
-        return plain / penalty if penalty else 1.0
+        return plain / penalty if plain and penalty else 1.0

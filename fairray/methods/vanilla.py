@@ -3,17 +3,17 @@
 from dataclasses import dataclass
 
 from fairray.methods._clarc import Continued
-from fairray.methods._concept_settings import ConceptSettings
+from fairray.methods._concept_settings import TrainingSettings
 
 __all__ = ["Vanilla"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Vanilla(ConceptSettings):
+class Vanilla(TrainingSettings):
     """RR-ClArC with lambda = 0: what else its epochs do, and cost."""
 
     def chain(self, dataset):
-        return self.measured(Plain(**self.places()))
+        return self.measured(Plain(**self.places(self.trained)))
 
 
 @dataclass(frozen=True, kw_only=True)

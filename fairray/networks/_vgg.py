@@ -23,8 +23,16 @@ def build(convolutions: tuple[int, ...], shape: tuple[int, ...], outputs: int, w
     size, unit = side(shape), scaled(64, width)
     trunk = vgg.make_layers(_layers(convolutions, unit, poolings=size.bit_length() - 1))
     if layer == "flatten":
-        return flattened(trunk.apply(initialise), shape, outputs)
-    grid, features = (1, 8 * unit) if size < SMALL else (7, 64 * unit)
+        network = flattened(trunk.apply(initialise), shape, outputs)
+    else:
+        network = _averaged(trunk, unit, outputs, small=size < SMALL)
+    network.names = _names(trunk)
+    return network
+
+
+def _averaged(trunk: nn.Sequential, unit: int, outputs: int, small: bool) -> Network:
+    """With two fully connected layers behind the trunk's last map."""
+    grid, features = (1, 8 * unit) if small else (7, 64 * unit)
     encoder = nn.Sequential(
         trunk,
         nn.AdaptiveAvgPool2d(grid),
@@ -36,6 +44,12 @@ def build(convolutions: tuple[int, ...], shape: tuple[int, ...], outputs: int, w
     )
     encoder.apply(initialise)
     return Network(encoder, nn.Linear(features, outputs), features, "fc7")
+
+
+def _names(trunk: nn.Sequential) -> dict[str, str]:
+    """Its modules as torchvision's VGG calls them, and the last convolution."""
+    last = max(i for i, module in enumerate(trunk) if isinstance(module, nn.Conv2d))
+    return {**{f"features.{i}": f"0.{i}" for i in range(len(trunk))}, "last_conv": f"0.{last}"}
 
 
 def _layers(convolutions: tuple[int, ...], unit: int, poolings: int) -> list[int | str]:

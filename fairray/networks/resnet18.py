@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from annotated_types import Gt
-from torch import nn
+from torch import Tensor, nn
 
 from fairray.networks import Network
 from fairray.networks._images import scaled, side
@@ -21,7 +21,8 @@ class ResNet18:
     """Stages of two residual blocks with 64, 128, 256 and 512 channels, from scratch; the features are their average.
 
     For images below 64 px the first convolution is 3x3 of stride 1 without max-pooling, as the paper's own for CIFAR-10
-    is (section 4.2), not 7x7 of stride 2 with it. `width` multiplies the channels.
+    is (section 4.2), not 7x7 of stride 2 with it. `width` multiplies the channels. The last block's last ReLU is a
+    block of its own, so that last_conv is what it is given, as RR-ClArC has that layer.
     """
 
     width: Annotated[float, Gt(0)] = 1.0
@@ -32,10 +33,29 @@ class ResNet18:
         encoder = nn.Sequential(_stem(unit, small=side(shape) < 64))
         for i, (inputs, channels) in enumerate([(1, 1), (1, 2), (2, 4), (4, 8)], start=1):
             encoder.add_module(f"layer{i}", _stage(inputs * unit, channels * unit))
+        encoder.layer4[1] = Unrectified(8 * unit)
+        encoder.layer4.add_module("relu", nn.ReLU(inplace=True))
         encoder.add_module("avgpool", nn.AdaptiveAvgPool2d(1))
         encoder.add_module("flatten", nn.Flatten())
         encoder.apply(_initialise)
-        return Network(encoder, nn.Linear(8 * unit, outputs), 8 * unit, "avgpool")
+        return Network(encoder, nn.Linear(8 * unit, outputs), 8 * unit, "avgpool", {"last_conv": "layer4.1"})
+
+
+class Unrectified(nn.Module):
+    """A residual block without its last ReLU."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        for name, module in resnet.BasicBlock(channels, channels).named_children():
+            self.add_module(name, module)
+
+    def forward(self, x):
+        """Maps for maps."""
+        return self.add(x, self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x))))))
+
+    def add(self, x: Tensor, more: Tensor) -> Tensor:
+        """Both branches together."""
+        return x + more
 
 
 def _stem(channels: int, small: bool) -> OrderedDict[str, nn.Module]:
