@@ -17,6 +17,7 @@ def counted(engine):
     return mock.patch.object(engine, "step", autospec=True, side_effect=engine.step)
 
 
+UNMEASURED = str(Path(__file__).with_name("members") / "unmeasured.py")
 COUNTED = str(Path(__file__).with_name("members") / "counted.py")
 KINDS = {"table": {}, "image": {"side": 8}}
 STAMPED = str(Path(__file__).with_name("members") / "stamped.py")
@@ -70,7 +71,7 @@ ALL_SETTINGS = {
 
 def to_distribute(trial):
     """A chain of two stages with one loss, and a stage whose two losses' gradients are combined; both kinds with a
-    state; and both with all settings."""
+    state; both with all settings; and a loss of gradients of logits."""
     projection = {"name": "adversarial", "update": "projection"}
     keywords = {"seeds": [0], "numerics": {"dtype": "float64"}, "epochs": 3}
     return [
@@ -83,6 +84,7 @@ def to_distribute(trial):
         trial(COUNTED, **keywords),
         trial("reweighing", **keywords, **ALL_SETTINGS),
         trial(projection, **keywords, **ALL_SETTINGS),
+        trial(UNMEASURED, dataset=DATA["stamped"], penalised={"epochs": 2}, **keywords),
     ]
 
 

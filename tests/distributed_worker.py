@@ -14,16 +14,13 @@ from fairray.training.distributed import Distributed
 
 folder, rank = Path(sys.argv[1]), int(sys.argv[2])
 dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2)
-with (
-    counted(Distributed) as steps,
-    mock.patch.object(Evaluation, "compute", autospec=True, side_effect=Evaluation.compute) as evaluated,
-):
-    artifacts(
-        to_distribute(trial.__wrapped__()), folder / "together", "auto", lambda *said: dist.barrier()
-    )  # as Ray Train
+evaluated = mock.patch.object(Evaluation, "compute", autospec=True, side_effect=Evaluation.compute)
+in_step = lambda *said: dist.barrier()  # noqa: E731  (as Ray Train has it)
+with counted(Distributed) as steps, evaluated as evaluations:
+    artifacts(to_distribute(trial.__wrapped__()), folder / "together", "auto", in_step)
 assert (
-    steps.call_count == (9 * 3 + 6) * 3 + 6 * 2
-)  # nine stages of three batches, one of six; epochs; and a fine-tuning of six
-(folder / f"evaluated{rank}").write_text(str(evaluated.call_count))
+    steps.call_count == (9 * 3 + 6) * 3 + 6 * 2 + (20 + 2) * 3
+)  # nine stages of three batches, one of six; epochs; a fine-tuning of six; a biased model and its correction
+(folder / f"evaluated{rank}").write_text(str(evaluations.call_count))
 dist.barrier()
 os._exit(0)  # gloo's threads abort now and then where one process tears down before the other

@@ -7,16 +7,19 @@ from unittest import mock
 import pytest
 import torch
 import torch.nn.functional as F
-from conformance import DATA, assert_engines_agree
+from conformance import DATA, STAMPED, assert_engines_agree
 from sklearn.metrics import f1_score, roc_auc_score
 
 from fairray.concepts.pooling import pool
+from fairray.config import load
 from fairray.errors import BadInput
+from fairray.launch.planning import list_asked, plan
 from fairray.methods import _unlearned
 from fairray.methods._clarc import Cav, attacked_class
 from fairray.methods._unlearned import collapse, score
 from fairray.store import Store
 from fairray.training.objective import generator, objective, parameters, trained
+from fairray.training.stage import TrainStage
 from fairray.trial import Trial, execute, stages
 
 READ = _unlearned.read
@@ -436,6 +439,18 @@ def test_one_biased_model_and_one_vector_for_all_corrections(clarc):
     assert {name: once[name] for name in ("standard", "activations", "cav", "penalised", "plain")} == {
         "standard": 2, "activations": 2, "cav": 2, "penalised": 6, "plain": 2,
     }  # fmt: skip
+
+
+def test_plan_says_that_m_methods_and_k_lambdas_train_one_biased_model(tmp_path):
+    lambdas = "methods.*.lam={grid: [1.0, 2.0, 3.0]}"
+    some = [f"tasks={{T: {{name: {STAMPED}}}}}", "methods=[rr_clarc, rrr]", "baseline=rr_clarc", lambdas, "seeds=1"]
+    study = load("clarc_correction", "smoke", [*some, f"launch.output={tmp_path}"])
+    found = stages(r for trial in list_asked(study, Store(str(tmp_path))).unique.values() for r in trial.ends)
+    assert sum(isinstance(replica.stage, TrainStage) for replica in found.values()) == 1 + 2 * 3
+    planned = plan(study)
+    assert planned.trials == 2 * 3
+    # the biased model, its metrics, its activations, the vector; of each point its model, the metrics, what it unlearnt
+    assert (planned.shared, planned.stages) == (4, 4 + 3 * 2 * 3)
 
 
 # what cannot be
