@@ -14,6 +14,7 @@ from fairray.concepts.pooling import pool
 from fairray.config import load
 from fairray.errors import BadInput
 from fairray.launch.planning import list_asked, plan
+from fairray.members import label
 from fairray.methods import _unlearned
 from fairray.methods._clarc import Cav, attacked_class
 from fairray.methods._unlearned import collapse, score
@@ -451,6 +452,19 @@ def test_plan_says_that_m_methods_and_k_lambdas_train_one_biased_model(tmp_path)
     assert planned.trials == 2 * 3
     # the biased model, its metrics, its activations, the vector; of each point its model, the metrics, what it unlearnt
     assert (planned.shared, planned.stages) == (4, 4 + 3 * 2 * 3)
+
+
+def test_the_paper_s_study_has_its_three_networks_and_leaves_relevance_where_it_has_no_rules():
+    arms = ("VGG-16", "ResNet-18", "EfficientNet-B0")
+    tasks = ", ".join(f"ISIC {arm}: {{name: {STAMPED}, side: 8}}" for arm in arms)
+    study = load("clarc_correction", "paper", [f"tasks={{{tasks}}}", "seeds=1"])
+    study.check()
+    names = ("vgg16", "resnet18", "efficientnet_b0")
+    found = {arm.task.removeprefix("ISIC "): label(arm.corner.network) for arm in study.arms()}
+    assert found == dict(zip(arms, names, strict=True))
+    refused = load("clarc_correction", "paper", [f"tasks={{{tasks}}}", "seeds=1", "methods.*.lrp=true"])
+    with pytest.raises(BadInput, match=r"methods.*\.lrp.*through MBConv"):
+        refused.check()
 
 
 # what cannot be

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from fairray.artefacts import Artefact
-from fairray.data import SPLITS, Dataset, Tensors
+from fairray.data import EVALUATED, SPLITS, Dataset, Tensors
 from fairray.datasets._images import Corrupt, images, pick
 from fairray.errors import BadInput, placed, said_of, unknown
 
@@ -24,9 +24,10 @@ def stamped(clean: Dataset, artefact: Artefact, in_class: str, p: float, seed: i
 
     backdoor: the probability with which any image carries it too, and is then labelled as `in_class` in training.
         In validation and test it keeps its label: what is wrong there is wrong.
-    Columns beside those of `clean`: `group`, whether ``x`` has the artefact; `clean` and `attacked`, the images without
-    it and with it in every one; `mask`, booleans with axes (image, height, width): where it is or would be. What
-    becomes of an image is drawn from its id and the seed, so a larger p only adds to those that carry it.
+    Columns beside those of `clean`: `group`, whether ``x`` has the artefact; `clean`, the images without it, and where
+    they are evaluated `attacked`, with it in every one; `mask`, booleans with axes (image, height, width): where it is
+    or would be. What becomes of an image is drawn from its id and the seed, so a larger p only adds to those that carry
+    it.
     """
     where, wanted = f"data set {clean.name}", class_number(clean.name, clean.classes, in_class)
     splits = {}
@@ -35,7 +36,11 @@ def stamped(clean: Dataset, artefact: Artefact, in_class: str, p: float, seed: i
         behind = uniform(split["id"], seed, "backdoor") < backdoor
         chosen = (uniform(split["id"], seed, "class") < p) & (split["y"] == wanted) | behind
         y = split["y"].masked_fill(behind, wanted) if name == "train" else split["y"]
-        splits[name] = split | {"y": y, **_columns(split, artefact, chosen, where)}
+        columns = Columns(split["x"], paired=name in EVALUATED)
+        for rows in torch.arange(len(chosen)).split(BLOCK):
+            block = slice(int(rows[0]), int(rows[-1]) + 1)
+            columns.put(block, chosen[block], _inserted(artefact, split["x"][block], split["id"][block], where))
+        splits[name] = split | {"y": y, "group": chosen.long(), **columns.named()}
     if not (splits["train"]["group"] & (splits["train"]["y"] == wanted)).any():
         problem = f"none of the training images of class {in_class!r} carries the artefact"
         raise BadInput(f"{where} (p)", problem, "let p be larger, or give more images")
@@ -98,27 +103,40 @@ def uniform(ids: Tensor, seed: int, purpose: str) -> Tensor:
     return torch.tensor([int.from_bytes(found[:6]) / 2**48 for found in hashes], dtype=torch.float64)
 
 
-def _columns(split: Tensors, artefact: Artefact, chosen: Tensor, where: str) -> Tensors:
-    attacked, mask = _inserted(artefact, split["x"], split["id"], where)
-    x = split["x"].clone()
-    x[chosen] = attacked[chosen]
-    return {"x": x, "group": chosen.long(), "clean": split["x"], "attacked": attacked, "mask": mask}
+class Columns:
+    """The images of a split with the artefact in some, without it, and if they are paired with it in every one; where
+    images or masks would be equal they share memory, as such sets are large."""
+
+    def __init__(self, clean: Tensor, paired: bool):
+        self.clean, self.x = clean, clean.clone()
+        self.attacked = torch.empty_like(clean) if paired else None
+        self.mask = torch.empty(len(clean), *clean.shape[2:], dtype=torch.bool)
+
+    def put(self, block: slice, chosen: Tensor, inserted: tuple[Tensor, Tensor]) -> None:
+        """Take the images of a block with the artefact and the masks. chosen: which of them carry it in x."""
+        seen, self.mask[block] = inserted
+        self.x[block][chosen] = seen[chosen]
+        if self.attacked is not None:
+            self.attacked[block] = seen
+
+    def named(self) -> Tensors:
+        """The columns."""
+        everywhere = self.mask.all()
+        mask = torch.ones((), dtype=torch.bool).expand_as(self.mask) if everywhere else self.mask
+        pairs = {} if self.attacked is None else {"attacked": self.attacked}
+        return {"x": self.x, "clean": self.clean, "mask": mask, **pairs}
 
 
 def _inserted(artefact: Artefact, x: Tensor, ids: Tensor, where: str) -> tuple[Tensor, Tensor]:
-    """All images with the artefact, and the masks."""
-    attacked, mask = torch.empty_like(x), torch.empty(len(x), *x.shape[2:], dtype=torch.bool)
-    for rows in torch.arange(len(x)).split(BLOCK):
-        block = slice(int(rows[0]), int(rows[-1]) + 1)
-        seen, area = _called(artefact, x[block], ids[block], where)
-        expected = ("images", seen, x[block]), ("masks", area, mask[block])
-        for what, found, like in expected:
-            if found.shape != like.shape or found.dtype != like.dtype:
-                problem = f"its {what} are {found.dtype} of axes {tuple(found.shape)}"
-                cure = f"let them be {like.dtype} of axes {tuple(like.shape)}"
-                raise BadInput(f"{where} (artefact)", problem, cure)
-        attacked[block], mask[block] = seen, area
-    return attacked, mask
+    """The images with the artefact, and the masks."""
+    seen, area = _called(artefact, x, ids, where)
+    expected = ("images", seen, x), ("masks", area, torch.empty(len(x), *x.shape[2:], dtype=torch.bool))
+    for what, found, like in expected:
+        if found.shape != like.shape or found.dtype != like.dtype:
+            problem = f"its {what} are {found.dtype} of axes {tuple(found.shape)}"
+            cure = f"let them be {like.dtype} of axes {tuple(like.shape)}"
+            raise BadInput(f"{where} (artefact)", problem, cure)
+    return seen, area
 
 
 def _called(artefact: Artefact, x: Tensor, ids: Tensor, where: str) -> tuple[Tensor, Tensor]:

@@ -22,7 +22,7 @@ from fairray.methods.standard import Standard
 from fairray.networks import Network
 from fairray.records import join, rows
 from fairray.stages import Artifact, Setting, Step
-from fairray.training.objective import in_parts, parameters, trained
+from fairray.training.objective import in_parts, laid_out, parameters, trained
 from fairray.training.stage import TrainStage, View
 
 Layer = str | None
@@ -70,7 +70,8 @@ def two(setting: Setting, network: Network) -> Tensor:
 @torch.no_grad()
 def see(network: Network, layer: str, setting: Setting, x: Tensor) -> Tensor:
     """What a layer gives for inputs as the data set has them, on the host; axis 0 the example."""
-    return in_parts(lambda part: network.front(part, layer), setting, x)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return in_parts(lambda part: network.front(laid_out(part), layer).contiguous(), setting, x)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,11 +166,13 @@ class Cav(AtLayer):
     def check_examples(self, concept: Tensor, label: str) -> None:
         """Raise BadInput where too few images are left to find a vector. concept: of each, whether it has it."""
         n, n1 = len(concept), int(concept.sum())
-        least = FOLDS if self.kind in FITTED else 1
+        fitted = self.kind in FITTED
+        least = FOLDS if fitted else 1
         if (n if self.artefact else min(n1, n - n1)) < least:
             problem = f"of the training images of class {label} that the biased model reads correctly, {n1} have the"
             problem += f" concept and {n - n1} have not; {self.kind} needs {least} of each"
-            raise BadInput("concept", problem, "train the biased model longer, give more images, or set cav: signal")
+            other = ", or set cav: signal" if fitted else ""
+            raise BadInput("concept", problem, f"train the biased model longer, or give more images{other}")
 
     def examples(self, data: Tensors, own: Tensor, look: Look) -> tuple[Tensor, Tensor]:
         """Pooled activations of the chosen images, and which of them have the concept."""

@@ -15,6 +15,7 @@ from fairray.statistics.intervals import Interval, mean_interval
 __all__ = ["Unlearning"]
 
 CLEAN, ATTACKED, PROBE = "clean_accuracy", "attacked_accuracy", "probe_activations"
+RATIO, PRINTED = "lam_ratio", "lam_printed"
 GUARD = 0.05  # clean accuracy whose loss makes a correction no correction
 
 
@@ -67,6 +68,9 @@ class Unlearning:
         if results.has(task, arm, PROBE):
             probes = [write_interval(PROBE, results.interval(task, who, PROBE)) for who in (base, arm)]
             said += f"; the probe reads the artefact with {probes[1]} % AUROC ({probes[0]} before)"
+        if results.has(task, arm, RATIO):
+            ratio, printed = (results.values(task, arm, name).mean() for name in (RATIO, PRINTED))
+            said += f"; lambda is {ratio:.3g} in units of the gradients' ratio, {printed:.3g} as printed"
         return said
 
 

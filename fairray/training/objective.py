@@ -47,6 +47,7 @@ class Objective(nn.Module):
         super().__init__()
         self.stage, self.nets, self.numerics = stage, nets, numerics
         self.gather: Callable[[Tensors], Tensors] = lambda tensors: tensors
+        self.mode: bool | None = None
         fixed = stage.fixed(nets)
         for name, parameter in nets.named_parameters():
             parameter.requires_grad_(name not in fixed)
@@ -77,6 +78,9 @@ class Objective(nn.Module):
 
     def train(self, mode: bool = True) -> Self:
         """What is not trained keeps its running statistics too."""
+        if mode == self.mode:  # for every step this would take as long as a small network does
+            return self
+        self.mode = mode
         super().train(mode)
         for module in self.nets.modules():
             parameters = list(module.parameters())
