@@ -17,7 +17,7 @@ from fairray.launch.planning import list_asked, plan
 from fairray.members import label
 from fairray.methods import _unlearned
 from fairray.methods._clarc import Cav, attacked_class
-from fairray.methods._unlearned import collapse, score
+from fairray.methods._unlearned import collapse, score, score_classes
 from fairray.store import Store
 from fairray.training.objective import generator, objective, parameters, trained
 from fairray.training.stage import TrainStage
@@ -388,14 +388,16 @@ def test_measures_are_those_of_predictions_by_hand(clarc, done):
     records = store.records(one.replicas[0].uid).query("split == 'test'")
     values, y = records[records["label"].isna()].set_index("metric")["value"], test["y"]
     by_class = records.dropna(subset="label").set_index(["metric", "label"])["value"]
-    for kind in ("clean", "attacked"):
-        logits = network(floats(test[kind])).detach()
+    for kind, x in (("clean", test["clean"]), ("attacked", test["attacked"]), ("drawn", test["x"])):
+        logits = network(floats(x)).detach()
         hit = (logits.argmax(1) == y).double()
         assert values[f"{kind}_accuracy"] == pytest.approx(hit.mean().item())
         assert values[f"{kind}_macro_f1"] == pytest.approx(f1_score(y, logits.argmax(1), average="macro"))
         assert values[f"{kind}_auc"] == pytest.approx(roc_auc_score(y, logits[:, 1] - logits[:, 0]))
-        for k, label in enumerate(one.data.classes):
-            assert by_class[f"{kind}_class_accuracy", label] == pytest.approx(hit[y == k].mean().item())
+        for k, name in enumerate(one.data.classes):
+            assert by_class[f"{kind}_class_accuracy", name] == pytest.approx(hit[y == k].mean().item())
+            assert by_class[f"{kind}_class_f1", name] == pytest.approx(f1_score(y == k, logits.argmax(1) == k))
+            assert by_class[f"{kind}_class_auc", name] == pytest.approx(roc_auc_score(y == k, logits.softmax(1)[:, k]))
     before_ = (biased(floats(test["clean"])).argmax(1) == y).double().mean().item()
     assert values["lost"] == pytest.approx(before_ - values["clean_accuracy"])
 
@@ -403,6 +405,17 @@ def test_measures_are_those_of_predictions_by_hand(clarc, done):
 def test_a_model_collapses_where_it_says_one_thing():
     logits = torch.eye(2)[torch.arange(100) % 2]
     assert [collapse(logits), collapse(logits[::2])] == [0, 1]
+
+
+def test_a_class_without_examples_has_no_scores_and_the_others_have_theirs():
+    logits, y = torch.tensor([[3.0, 0, 1], [0, 3, 1], [2.5, 1, 0], [2, 0, 1]]), torch.tensor([0, 1, 0, 1])
+    found = score_classes(logits, y)
+    assert found["accuracy"].tolist() == pytest.approx([1, 0.5, float("nan")], nan_ok=True)
+    assert found["f1"].tolist() == pytest.approx([4 / 5, 2 / 3, float("nan")], nan_ok=True)
+    p = logits.softmax(1)
+    expected = [roc_auc_score(y == k, p[:, k]) for k in (0, 1)]
+    assert found["auc"].tolist() == pytest.approx([*expected, float("nan")], nan_ok=True)
+    assert "auc" not in score(logits, y)
 
 
 def test_what_is_no_number_has_no_auc():
@@ -510,6 +523,16 @@ def test_what_is_trained_is_no_choice_of_methods_that_have_none(method, clarc):
 def test_data_that_cannot_be_are_said_at_once(wrong, said, method, trial):
     one = trial(method, dataset=DATA["stamped"])
     with mock.patch.object(Trial, "data", replace(one.data, **wrong)), pytest.raises(BadInput, match=said):
+        one.check()
+
+
+@pytest.mark.parametrize("p", [0, 1])
+@pytest.mark.parametrize("method", ["rr_clarc", "concept_vector"])
+def test_a_concept_that_none_or_all_of_the_class_have_is_said_at_once(method, p, trial):
+    one = trial(method, dataset=DATA["stamped"])
+    train = one.data.train
+    cut = one.data.train | {"group": torch.where(train["y"] == 1, p, 0)}
+    with mock.patch.object(Trial, "data", replace(one.data, train=cut)), pytest.raises(BadInput, match="needs 1 of each"):
         one.check()
 
 

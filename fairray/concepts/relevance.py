@@ -66,7 +66,7 @@ def _sum_by_module(name: str, module: nn.Module) -> dict[str, Any] | None:
 
 
 def unruled(model: nn.Module) -> str:
-    """The kind of a module through which relevance would go by the plain gradient, which is no rule; "" if there is none.
+    """The kind of a module through which relevance would go by the plain gradient, which is no rule; or nothing.
 
     The model may be on the meta device.
     """

@@ -31,13 +31,25 @@ Trained = Literal["nothing", "head", "linear", "after"]
 PAIRED = ("clean", "attacked")
 
 
-def check_concept(dataset: Dataset) -> None:
-    """Raise BadInput where a data set has no artefact to be unlearnt."""
+def check_concept(dataset: Dataset, kind: Kind) -> None:
+    """Raise BadInput where a data set has no artefact to be unlearnt, or not enough images without it or with it."""
     if not dataset.classes:
         raise BadInput("", "it is a regression", "choose a task with classes")
     if len(dataset.groups) != 2:
         problem = f"the concept is the second of two groups, and it has {len(dataset.groups)}"
         raise BadInput("", problem, "choose data with an artefact, such as stamped_digits, or two groups")
+    label = attacked_class(dataset)
+    groups = dataset.train["group"][dataset.train["y"] == label]
+    n1, least = int(groups.sum()), fewest(kind)
+    if min(n1, len(groups) - n1) < least:
+        problem = f"of the training images of class {dataset.classes[label]}, {n1} have the concept and "
+        problem += f"{len(groups) - n1} have not; {kind} needs {least} of each"
+        raise BadInput("", problem, "give more images, or another share of those that carry it (p)")
+
+
+def fewest(kind: Kind) -> int:
+    """How many examples with the concept, and without it, a vector takes."""
+    return FOLDS if kind in FITTED else 1
 
 
 def attacked_class(dataset: Dataset) -> int:
@@ -166,12 +178,11 @@ class Cav(AtLayer):
     def check_examples(self, concept: Tensor, label: str) -> None:
         """Raise BadInput where too few images are left to find a vector. concept: of each, whether it has it."""
         n, n1 = len(concept), int(concept.sum())
-        fitted = self.kind in FITTED
-        least = FOLDS if fitted else 1
+        least = fewest(self.kind)
         if (n if self.artefact else min(n1, n - n1)) < least:
             problem = f"of the training images of class {label} that the biased model reads correctly, {n1} have the"
             problem += f" concept and {n - n1} have not; {self.kind} needs {least} of each"
-            other = ", or set cav: signal" if fitted else ""
+            other = ", or set cav: signal" if self.kind in FITTED else ""
             raise BadInput("concept", problem, f"train the biased model longer, or give more images{other}")
 
     def examples(self, data: Tensors, own: Tensor, look: Look) -> tuple[Tensor, Tensor]:

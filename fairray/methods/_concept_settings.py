@@ -29,7 +29,7 @@ class ConceptSettings:
     lrp: bool | None = True
 
     def check(self, dataset):
-        check_concept(dataset)
+        check_concept(dataset, self.cav)
         if self.cached and dataset.render:
             raise BadInput("cached", "its inputs are drawn as they are needed", "set cached: false")
 

@@ -25,4 +25,4 @@ class ConceptVector:
         return Cav(model=Standard(), layer=self.layer, kind=self.cav, pooling=self.pooling, judged=True)
 
     def check(self, dataset):
-        check_concept(dataset)
+        check_concept(dataset, self.cav)
