@@ -532,7 +532,10 @@ def test_a_concept_that_none_or_all_of_the_class_have_is_said_at_once(method, p,
     one = trial(method, dataset=DATA["stamped"])
     train = one.data.train
     cut = one.data.train | {"group": torch.where(train["y"] == 1, p, 0)}
-    with mock.patch.object(Trial, "data", replace(one.data, train=cut)), pytest.raises(BadInput, match="needs 1 of each"):
+    with (
+        mock.patch.object(Trial, "data", replace(one.data, train=cut)),
+        pytest.raises(BadInput, match="needs 1 of each"),
+    ):
         one.check()
 
 
