@@ -459,7 +459,7 @@ def test_plan_says_that_m_methods_and_k_lambdas_train_one_biased_model(tmp_path)
     lambdas = "methods.*.lam={grid: [1.0, 2.0, 3.0]}"
     some = [f"tasks={{T: {{name: {STAMPED}}}}}", "methods=[rr_clarc, rrr]", "baseline=rr_clarc", lambdas, "seeds=1"]
     study = load("clarc_correction", "smoke", [*some, f"launch.output={tmp_path}"])
-    found = stages(r for trial in list_asked(study, Store(str(tmp_path))).unique.values() for r in trial.ends)
+    found = stages(r for trial in list_asked(study, Store(str(tmp_path))) for r in trial.ends)
     assert sum(isinstance(replica.stage, TrainStage) for replica in found.values()) == 1 + 2 * 3
     planned = plan(study)
     assert planned.trials == 2 * 3
