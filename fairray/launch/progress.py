@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from fairray.launch.queue import Job
 from fairray.trial import Trial
@@ -28,6 +29,8 @@ class Progress:
         self.shares: dict[str, float] = {}  # of the jobs that run, in stages
         self.failures: list[tuple[Trial, str]] = []
         self.slots = 1
+        self.thread = ThreadPoolExecutor(1)
+        self.said: list[Future[None]] = []
 
     def expect(self, trial: Trial, stages: int) -> None:
         """A trial is to come, and with it so many stages that no other needed."""
@@ -53,12 +56,19 @@ class Progress:
 
     def done(self, trial: Trial) -> None:
         self.ended_trials.add(trial.uid)
-        self._say(f"done {label([trial])}  {self.show(trial)}".rstrip())
+        self._say(lambda: f"done {label([trial])}  {self.show(trial)}".rstrip())
 
     def failed(self, trial: Trial, error: str) -> None:
         self.ended_trials.add(trial.uid)
         self.failures.append((trial, error))
         self._say(f"FAILED {label([trial])}: {error.strip().splitlines()[-1]}")
+
+    def close(self) -> None:
+        """Wait until all is said, and log the last counts."""
+        self.thread.shutdown()
+        for said in self.said:
+            said.result()
+        self.log(self.counts)
 
     @property
     def counts(self) -> dict[str, float]:
@@ -77,17 +87,25 @@ class Progress:
     def _share(self) -> float:
         return (self.behind + sum(self.shares.values())) / max(self.stages, 1)
 
-    def _say(self, text: str) -> None:
+    def _say(self, text: str | Callable[[], str]) -> None:
+        """Say where the study is now, and this; and every so often let the counts be logged."""
         self.told = time.monotonic()
+        counts = None
+        if self.told - self.logged > EVERY_S:
+            self.logged, counts = self.told, self.counts
+        self.said.append(self.thread.submit(self._write, self._head(), text, counts))
+
+    def _head(self) -> str:
         elapsed, share = self.told - self.start, self._share()
         left = f" ~{_clock(elapsed / share - elapsed)} left" if 0.05 < share < 1 else ""
         failed = f", {len(self.failures)} failed" if self.failures else ""
         busy = f", {len(self.shares)}/{self.slots} slots" if self.slots > 1 else ""
-        head = f"[{len(self.ended_trials):>3}/{len(self.trials)}{failed}{busy}] {_clock(elapsed)}{left}"
-        print(f"{head}  {text}", file=sys.stderr, flush=True)
-        if self.told - self.logged > EVERY_S:
-            self.logged = self.told
-            self.log(self.counts)
+        return f"[{len(self.ended_trials):>3}/{len(self.trials)}{failed}{busy}] {_clock(elapsed)}{left}"
+
+    def _write(self, head: str, text: str | Callable[[], str], counts: Mapping[str, float] | None) -> None:
+        print(f"{head}  {text if isinstance(text, str) else text()}", file=sys.stderr, flush=True)
+        if counts is not None:
+            self.log(counts)
 
 
 def label(trials: list[Trial]) -> str:

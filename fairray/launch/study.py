@@ -82,8 +82,10 @@ def run(study: Study, mirror: "tracking.Mirror | None" = None) -> Outcome:
     said = f"{study.name}, scale {study.scale}, {write_count(study.seeds, 'seed')}: {have}"
     print(f"{said}{':' if queue.over else ','} {counted}", file=sys.stderr, flush=True)
     if not queue.over:
-        _execute(study, store, queue, progress)
-        progress.log(progress.counts)
+        try:
+            _execute(study, store, queue, progress)
+        finally:
+            progress.close()
     if mirror is not None:
         for trial, error in progress.failures:
             mirror.fail(trial, error)
