@@ -13,7 +13,7 @@ from fairray import identity
 from fairray.errors import BadInput
 from fairray.measures import Problem
 
-__all__ = ["EVALUATED", "SPLITS", "Dataset", "Problem", "Renderer", "Task", "Tensors", "cell_counts", "membership"]
+__all__ = ["EVALUATED", "SPLITS", "Column", "Dataset", "Problem", "Renderer", "Task", "Tensors", "cell_counts", "membership"]
 
 Tensors = dict[str, Tensor]
 SPLITS = ("train", "val", "test")
@@ -34,6 +34,16 @@ class Task(NamedTuple):
     classes: tuple[str, ...]
 
 
+class Column(NamedTuple):
+    """What some inputs of a table are made of. kind: "number" or "category"; missing: cells that hold nothing; width:
+    how many inputs it makes."""
+
+    name: str
+    kind: str
+    missing: int
+    width: int
+
+
 @dataclass(frozen=True)
 class Dataset:
     """One task: inputs, labels and the protected attribute of three splits.
@@ -48,6 +58,8 @@ class Dataset:
     covariate: a number of each group on which its accuracy is regressed, such as a country's log GDP per capita, if
         there is one; covariate_name: what it is, with its unit. groups_on: the images on which the groups' accuracies
         are taken for that, those of a split alone ("split"), or of the splits before it too ("all").
+    unit: what 1 of a ``y`` that is a number is in the target's own unit, in which its errors are measured.
+    columns: what ``x`` of a table is made of. notes: what its reader should know; of no weight for any result.
     """
 
     name: str
@@ -65,6 +77,9 @@ class Dataset:
     covariate: tuple[float, ...] = ()
     covariate_name: str = ""
     groups_on: Literal["split", "all"] = "split"
+    unit: float = 1.0
+    columns: tuple[Column, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def problem(self) -> Problem:
@@ -111,6 +126,7 @@ class Dataset:
         """A hash of the content: equal data have equal fingerprints, wherever they came from."""
         said: list[Any] = [self.classes, self.groups, self.kind, [*self.tasks.items()], self.render]
         said += [self.covariate, self.groups_on] if self.covariate else []
+        said += [self.unit] if self.unit != 1 else []
         code = identity.fingerprint(identity.modules(self.render))
         digest = hashlib.sha256(identity.digest([said, code]).encode())
         for name in SPLITS:
