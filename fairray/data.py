@@ -13,7 +13,10 @@ from fairray import identity
 from fairray.errors import BadInput
 from fairray.measures import Problem
 
-__all__ = ["EVALUATED", "SPLITS", "Column", "Dataset", "Problem", "Renderer", "Task", "Tensors", "cell_counts", "membership"]
+__all__ = [
+    "EVALUATED", "SPLITS", "Column", "Dataset", "Problem", "Renderer", "Task", "Tensors", "cell_counts", "cell_weights",
+    "membership",
+]  # fmt: skip
 
 Tensors = dict[str, Tensor]
 SPLITS = ("train", "val", "test")
@@ -49,7 +52,8 @@ class Dataset:
     """One task: inputs, labels and the protected attribute of three splits.
 
     train, val, test: tensors by name, axis 0 the example: ``x`` inputs, ``y`` labels (int, or float to be
-        regressed), ``group`` the protected attribute (int), ``id`` sample ids, and what else a method needs.
+        regressed), ``group`` the protected attribute (int), ``id`` sample ids, ``weight`` what each example counts, if
+        they do not count alike, and what else a method needs.
     classes, groups: what the integers of ``y`` and ``group`` stand for; without classes, ``y`` is a number.
     kind: "table", with x of axes (example, feature), or "image": uint8 RGB with axes (example, 3, height, width).
     target, protected: what ``y`` and ``group`` are called. others: further tasks, as the name of the column that has
@@ -154,6 +158,15 @@ def cell_counts(split: Mapping[str, Tensor], classes: int, groups: int) -> Tenso
     """Number of examples of each subgroup, with axes (label, group); one class holds every number to be regressed."""
     label = torch.zeros_like(split["group"]) if split["y"].is_floating_point() else split["y"]
     return torch.bincount(label * groups + split["group"], minlength=classes * groups).view(classes, groups)
+
+
+def cell_weights(split: Mapping[str, Tensor], classes: int, groups: int) -> Tensor:
+    """What the examples of each subgroup weigh together, as `cell_counts`; each 1 where the split has no weights."""
+    if "weight" not in split:
+        return cell_counts(split, classes, groups).double()
+    label = torch.zeros_like(split["group"]) if split["y"].is_floating_point() else split["y"]
+    cell = label * groups + split["group"]
+    return torch.bincount(cell, split["weight"].double(), minlength=classes * groups).view(classes, groups)
 
 
 def membership(index: Tensor, size: int) -> Tensor:

@@ -1,7 +1,6 @@
 """Words that several rooms write alike."""
 
 from collections.abc import Iterable
-from itertools import islice
 
 __all__ = ["cut", "list_some", "write_count"]
 
@@ -16,9 +15,9 @@ def write_count(number: int, noun: str) -> str:
 
 def list_some(names: Iterable[object], most: int = SHOWN) -> str:
     """Names in a row: the first of them, and how many more there are."""
-    names = list(map(str, names))
-    more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(cut(name) for name in islice(names, most)) + more
+    every = list(map(str, names))
+    more = f" and {len(every) - most:,} more" if len(every) > most else ""
+    return ", ".join(map(cut, every[:most])) + more
 
 
 def cut(text: str) -> str:

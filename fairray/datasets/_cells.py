@@ -24,7 +24,7 @@ PLAIN = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?|[-+]?inf(inity)?", re.IG
 PRICED = re.compile(r"(?P<sign>[-+]?)\s*(?P<before>[$€£¥]?)\s*(?P<number>[\d.i].*?)\s*(?P<after>[%$€£¥]?)")
 # further ways to write the number in it, and what changes it into a plain one; the first that all texts follow counts
 GAPS = " '\u00a0\u202f\u2019"
-WAYS = (
+WAYS: tuple[tuple[re.Pattern[str], dict[str, str]], ...] = (
     (PLAIN, {}),
     (re.compile(r"(\d{1,3}(,\d{3})+|\d+)(\.\d*)?"), {",": ""}),
     (re.compile(r"(\d{1,3}(\.\d{3})+|\d+)(,\d*)?"), {".": "", ",": "."}),
@@ -84,7 +84,9 @@ def list_values(column: pa.ChunkedArray, missing: Sequence[Value] = ()) -> pd.Se
         if not levels or number[i] != number[levels[-1]]:
             levels.append(i)
         place[i] = len(levels) - 1
-    return pd.Series(pd.Categorical.from_codes(place[codes], [str(distinct[i]) for i in levels]))
+    return pd.Series(
+        pd.Categorical.from_codes(place[codes], pd.Index([str(distinct[i]) for i in levels], dtype=object))
+    )
 
 
 def is_time(column: pa.ChunkedArray) -> bool:

@@ -23,7 +23,7 @@ class Levels(NamedTuple):
     names: tuple[str, ...]
     places: dict[str, int]
 
-    def index(self, column: pd.Series) -> torch.Tensor:
+    def encode(self, column: pd.Series) -> torch.Tensor:
         """The integers of a column's values."""
         return torch.tensor(column.astype(str).map(self.places).to_numpy(np.int64))
 

@@ -34,7 +34,9 @@ def _pair(first: pd.Series, second: pd.Series) -> pd.Series:
     size = len(second.cat.categories)
     codes = np.where(second.isna() | first.isna(), -1, first.cat.codes.to_numpy(int) * size + second.cat.codes)
     names = [f"{a}, {b}" for a in first.cat.categories for b in second.cat.categories]
-    return pd.Series(pd.Categorical.from_codes(codes, names)).cat.remove_unused_categories()
+    return pd.Series(
+        pd.Categorical.from_codes(codes.astype(np.int64), pd.Index(names, dtype=object))
+    ).cat.remove_unused_categories()
 
 
 def _cut(column: pa.ChunkedArray, points: float | Sequence[float], missing: Sequence[Value], where: str) -> pd.Series:
@@ -47,4 +49,6 @@ def _cut(column: pa.ChunkedArray, points: float | Sequence[float], missing: Sequ
     inner = [f"{low:g} to below {high:g}" for low, high in pairwise(points)]
     names = [f"below {points[0]:g}", *inner, f"{points[-1]:g} and above"]
     codes = np.where(np.isnan(found.values), -1, np.digitize(found.values, points))
-    return pd.Series(pd.Categorical.from_codes(codes, names)).cat.remove_unused_categories()
+    return pd.Series(
+        pd.Categorical.from_codes(codes.astype(np.int64), pd.Index(names, dtype=object))
+    ).cat.remove_unused_categories()

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from fairray.data import SPLITS
 from fairray.datasets._cells import Value, find_value, list_values
 from fairray.datasets._files import read_sheet
 from fairray.errors import BadInput
@@ -37,11 +36,12 @@ class Rows(NamedTuple):
     def place(self, row: int) -> str:
         """What the n-th of these rows is called: its number in its file, whose first row is 1."""
         number = int(self.numbers[row])
+        start = 0
         for name, count in self.files:
-            if number < count:
-                break
-            number -= count
-        return f"row {number + 1:,}" + (f" of {name}" if len(self.files) > 1 else "")
+            if number < start + count:
+                return f"row {number - start + 1:,}" + (f" of {name}" if len(self.files) > 1 else "")
+            start += count
+        raise IndexError(row)
 
     def only(self, wanted: Mapping[str, Value | tuple[Value, ...]], missing: Sequence[Value], where: str) -> "Rows":
         """Those whose columns each have one of the wanted values."""

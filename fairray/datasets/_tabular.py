@@ -65,7 +65,7 @@ def tabular(
         {
             "x": torch.from_numpy(x[part]),
             "y": y[part],
-            "group": groups.index(frames[part][protected]),
+            "group": groups.encode(frames[part][protected]),
             "id": torch.tensor(frames[part].index.to_numpy(np.int64)),
             **({"weight": weight[part]} if weights else {}),
         }
@@ -104,7 +104,7 @@ def _labels(
     whole = _whole(frames, target)
     if problem != "regression":
         classes = find_classes(whole, positive, problem, where)
-        return {part: classes.index(frames[part][target]) for part in SPLITS}, classes.names, 1.0
+        return {part: classes.encode(frames[part][target]) for part in SPLITS}, classes.names, 1.0
     if not is_numeric_dtype(whole) or whole.isna().any():
         raise BadInput(
             where, "it has missing or non-numeric values", "drop or fill those rows, or choose another target"

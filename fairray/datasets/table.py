@@ -68,7 +68,7 @@ class Table:
         groups = " and ".join(self._protected)
         whole = frame.assign(**{self.target: self._target(rows, reader), groups: self._groups(rows)})
         if self.weights:
-            whole[self.weights] = self._weights(rows, reader)
+            whole[self.weights] = self._weights(self.weights, rows, reader)
         data = tabular(
             self._divide(whole.set_index(rows.numbers), rows),
             name=Path(self.path).stem,
@@ -97,33 +97,25 @@ class Table:
         rows = rows.only(self.where, self.missing, str(self.path))
         return rows.divided(self.split, str(self.path)) if self.split else rows
 
-    def _named(self) -> Iterator[tuple[str, str]]:
-        """The columns that are named, each with the key that names it."""
-        yield "target", self.target
-        yield from (("protected", name) for name in self._protected)
-        yield from ((key, name) for key in ("weights", "split") if (name := getattr(self, key)) is not None)
+    def _named(self) -> list[tuple[str, str]]:
+        """The columns that serve for something else than an input, each behind the key that names it."""
+        single = [(key, name) for key in ("weights", "split") if (name := getattr(self, key)) is not None]
+        return [("target", self.target), *(("protected", name) for name in self._protected), *single]
 
     def _check_names(self, names: list[str]) -> None:
         """Raise BadInput where a column is not there, or is named for two purposes."""
-        several = ("inputs", "without", "categories", "where")
-        for key, name in (*self._named(), *((key, name) for key in several for name in getattr(self, key))):
+        inputs, without = ([(key, name) for name in getattr(self, key)] for key in ("inputs", "without"))
+        others = [(key, name) for key in ("categories", "where") for name in getattr(self, key)]
+        for key, name in (*self._named(), *inputs, *without, *others):
             if name not in names:
                 raise unknown(f"{self.path} ({key}: {name})", "column", name, names)
-        uses: dict[str, str] = {}
-        inputs = (("inputs", name) for name in self.inputs)
-        for key, name in (
-            *self._named(),
-            *inputs,
-            *(("without", name) for name in self.without if name in self.inputs),
-        ):
-            if uses.setdefault(name, key) != key:
-                problem = f"{name!r} is the {uses[name]} too"
-                cure = "name another column"
-                if (uses[name], key) == ("protected", "inputs"):
-                    cure = "leave it out, or set include_protected: true in its place"
-                raise BadInput(f"{self.path} ({key}: {name})", problem, cure)
         if not self._protected:
             raise BadInput(f"{self.path} (protected)", "it names no column", "name at least one")
+        uses: dict[str, str] = {}
+        for key, name in (*self._named(), *inputs, *without):
+            if (use := uses.setdefault(name, key)) != key and (key != "without" or use == "inputs"):
+                hint = ", or set include_protected: true in its place" if use == "protected" else ""
+                raise BadInput(f"{self.path} ({key}: {name})", f"{name!r} is the {use} too", f"name another{hint}")
 
     def _inputs(self, rows: Rows, reader: Reader) -> tuple[pd.DataFrame, list[str]]:
         """The columns that are inputs, and what is to be said of them and of those that are none."""
@@ -159,11 +151,14 @@ class Table:
     def _groups(self, rows: Rows) -> pd.Series:
         return cross(rows.columns, self._protected, self.missing, f"{self.path} (protected)")
 
-    def _weights(self, rows: Rows, reader: Reader) -> np.ndarray:
-        values = self._numbers(self.weights, rows, reader, "weights")
-        if (values < 0).any():
-            row = int(np.flatnonzero(values < 0)[0])
-            raise BadInput(f"{self.path} (weights)", f"{values[row]:g} in {rows.place(row)} is negative", "mend it")
+    def _weights(self, name: str, rows: Rows, reader: Reader) -> np.ndarray:
+        values = self._numbers(name, rows, reader, "weights")
+        if (values <= 0).any():
+            row = int(np.flatnonzero(values <= 0)[0])
+            problem = f"{rows.place(row)} weighs {values[row]:g}"
+            raise BadInput(
+                f"{self.path} (weights: {name})", problem, "let weights be above 0, and leave out other rows"
+            )
         return values
 
     def _numbers(self, name: str, rows: Rows, reader: Reader, key: str) -> np.ndarray:
