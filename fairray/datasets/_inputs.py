@@ -1,5 +1,6 @@
 """Which columns of a table can be inputs, and as what."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -15,6 +16,8 @@ __all__ = ["Input", "Reader"]
 
 MOST_CATEGORIES = 200
 FEWEST = 20  # rows from which an order or a difference of all values is no chance
+MANY = 200  # rows of which whole numbers, such as wages in full, are hardly all different
+ID = re.compile(r"(^|[_. -])(id|uid|uuid|guid|idx|index|key|nr|no)$|^unnamed: ", re.IGNORECASE)
 HUGE = 1e30  # beyond which squares are no float32
 FAR = 1e6  # interquartile ranges from the median
 
@@ -46,7 +49,9 @@ class Reader(NamedTuple):
             self.check(name, found.values)
             written = (f"{name!r} is read as numbers, {found.written!r} as one",) if found.written else ()
             return Input(
-                pd.Series(found.values), _unfit_number(found.values), notes=(*written, *_doubt(name, found.values))
+                pd.Series(found.values),
+                _unfit_number(name, found.values),
+                notes=(*written, *_doubt(name, found.values)),
             )
         if pa.types.is_nested(column.type) or pa.types.is_binary(column.type) or pa.types.is_null(column.type):
             return Input(pd.Series(np.full(len(column), np.nan)), f"it holds {column.type}", unusable=True)
@@ -97,25 +102,26 @@ def _cures(name: str) -> str:
     return f"name it in categories: [{name}], or leave it out with without: [{name}]"
 
 
-def _unfit_number(values: np.ndarray) -> str:
+def _unfit_number(name: str, values: np.ndarray) -> str:
     """Why a column of numbers should be no input, if it should not."""
     seen = values[~np.isnan(values)]
-    if len(np.unique(seen[:FEWEST])) == 1 and (seen == seen[0]).all() and len(seen) == len(values):
+    if len(seen) == len(values) and (seen == seen[0]).all():
         return f"it has the one value {seen[0]:g}"
     if not _is_whole(seen):
         return ""
     if _is_day(seen).all():
         return f"it holds days, such as {seen[0]:.0f}"
-    if len(seen) == len(values) >= FEWEST and (
-        (np.diff(seen) > 0).all() or (np.ptp(seen) == len(seen) - 1 and len(np.unique(seen)) == len(seen))
-    ):
+    if len(seen) < max(FEWEST, len(values)) or len(np.unique(seen)) < len(seen):
+        return ""
+    if (np.diff(seen) > 0).all() or np.ptp(seen) == len(seen) - 1:
         return "it counts the rows"
-    return ""
+    return "it is another whole number in every row, and has the name of an id" if ID.search(name) else ""
 
 
 def _doubt(name: str, values: np.ndarray) -> Iterator[str]:
-    if len(values) >= 10 * FEWEST and _is_whole(values) and len(np.unique(values)) == len(values):
-        yield f"{name!r} is another whole number in every row; if it is an id, leave it out with without: [{name}]"
+    distinct = len(np.unique(values))
+    if _is_whole(values) and (len(values) == distinct >= MANY or (ID.search(name) and distinct > MOST_CATEGORIES)):
+        yield f"{name!r} has {distinct:,} different whole numbers; if it is an id, leave it out with without: [{name}]"
 
 
 def _is_whole(values: np.ndarray) -> bool:

@@ -3,8 +3,10 @@
 It is never read back, but for which trials it shows already (the tag fairray.trial).
 """
 
+import json
 import logging
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -112,7 +114,10 @@ class Mirror:
         """Say of each method what the study found, keep its figures, tables and report, and end all runs."""
         for arm, metrics in summary.items():
             run = self._run("fairray.arm", f"{self.study.uid} {arm}", arm, self.parent)
-            self.client.log_batch(run, metrics=[Metric(k, v, _now(), 0) for k, v in metrics.items()])
+            names = {name: "/".join(_clean(part) or "_" for part in name.split("/")) for name in metrics}
+            if renamed := {clean: name for name, clean in names.items() if clean != name}:
+                self.client.set_tag(run, "fairray.names", json.dumps(renamed, ensure_ascii=False)[:5000])
+            self.client.log_batch(run, metrics=[Metric(names[k], v, _now(), 0) for k, v in metrics.items()])
             self.client.set_terminated(run)
         for file in files:
             self.client.log_artifact(self.parent, str(file), artifact_path="report")
@@ -213,7 +218,8 @@ def _list_finals(records: pd.DataFrame) -> Iterable[Metric]:
 
 
 def _clean(label: Any) -> str:
-    return "".join(c if c.isalnum() or c in "_-. " else "_" for c in str(label))
+    """What MLflow takes for a name, or for a part of one between slashes."""
+    return re.sub(r"[^A-Za-z0-9_\-. :]", "_", str(label))
 
 
 def _now() -> int:

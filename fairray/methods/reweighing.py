@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from fairray.data import Dataset, cell_weights
+from fairray.errors import BadInput
 from fairray.training.stage import TrainStage, View
 
 __all__ = ["Reweighing"]
@@ -16,6 +17,10 @@ class Reweighing(TrainStage):
     """Weigh the examples so that label and group are independent."""
 
     heeds_weights = True
+
+    def check(self, dataset):
+        if not dataset.classes:
+            raise BadInput("", "it is a regression", "choose a task with classes")
 
     def view(self, setting, generator, before):
         dataset = setting.dataset
