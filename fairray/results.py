@@ -86,7 +86,7 @@ class Results:
         return rows[(rows["task"] == task) & (rows["arm"] == arm)]
 
     def shown(self, metrics: Sequence[str]) -> list[str]:
-        """The metrics that a section is to show, and the objectives where a task has none of them, or none are given."""
+        """The metrics that a section asks for, and the objectives where a task has none of them, or there are none."""
         without = [pair for pair in self.chosen if not any(self.has(*pair, metric) for metric in metrics)]
         return list(dict.fromkeys([*metrics, *(self.study.objectives if without or not metrics else ())]))
 

@@ -55,7 +55,7 @@ def test_a_regression_learns_more_than_the_mean(method, store):
     execute([one], store)
     rows = results(one, store).query("split == 'test' and stage == 'evaluation'")
     seen = headline(rows).set_index("metric")["value"]
-    assert set(seen.index) == {"mse", "balanced_mse", "mse_difference"}
+    assert set(seen.index) == {"mse", "balanced_mse", "mse_difference", "rmse", "rmse_difference"}
     variance = one.replicas[0].setting.dataset.test["y"].double().var().item()
     assert seen["mse"] < 0.8 * variance
     groups = rows[(rows["metric"] == "group_mse") & rows["model"].isna()].set_index("group")["value"]

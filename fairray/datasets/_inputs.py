@@ -14,7 +14,7 @@ from fairray.words import cut, list_some
 
 __all__ = ["Input", "Reader"]
 
-MOST_CATEGORIES = 200
+MOST_CATEGORIES, NOTED = 200, 50  # values of a column that are inputs, and that are so without a word
 FEWEST = 20  # rows from which an order or a difference of all values is no chance
 MANY = 200  # rows of which whole numbers, such as wages in full, are hardly all different
 ID = re.compile(r"(^|[_. -])(id|uid|uuid|guid|idx|index|key|nr|no)$|^unnamed: ", re.IGNORECASE)
@@ -95,7 +95,8 @@ class Reader(NamedTuple):
         alike = (
             f"{name!r} has {' and '.join(map(repr, same))}, which stay different" for same in spelled_alike(levels)
         )
-        return Input(values, notes=tuple(alike)[:3])
+        many = [f"{name!r} has {len(levels)} values, each of them an input"] if len(levels) > NOTED else []
+        return Input(values, notes=(*many, *[*alike][:3]))
 
 
 def _cures(name: str) -> str:

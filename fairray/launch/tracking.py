@@ -32,7 +32,7 @@ from fairray.statistics.intervals import mean_interval
 from fairray.study import Study
 from fairray.trial import Trial
 
-__all__ = ["Mirror", "connect"]
+__all__ = ["Mirror", "clean_name", "connect"]
 
 BATCH = 1000  # the most metrics MLflow takes at once
 
@@ -114,7 +114,7 @@ class Mirror:
         """Say of each method what the study found, keep its figures, tables and report, and end all runs."""
         for arm, metrics in summary.items():
             run = self._run("fairray.arm", f"{self.study.uid} {arm}", arm, self.parent)
-            names = {name: "/".join(_clean(part) or "_" for part in name.split("/")) for name in metrics}
+            names = {name: clean_name(name) for name in metrics}
             if renamed := {clean: name for name, clean in names.items() if clean != name}:
                 self.client.set_tag(run, "fairray.names", json.dumps(renamed, ensure_ascii=False)[:5000])
             self.client.log_batch(run, metrics=[Metric(names[k], v, _now(), 0) for k, v in metrics.items()])
@@ -215,6 +215,11 @@ def _list_finals(records: pd.DataFrame) -> Iterable[Metric]:
         parts |= {f"seed{seed}": value for seed, value in values.items()}
         yield Metric(name, mean, now, 0)
         yield from (Metric(f"{name}/{part}", float(value), now, 0) for part, value in parts.items())
+
+
+def clean_name(name: str) -> str:
+    """What MLflow takes for the name of a metric; slashes stay."""
+    return "/".join(_clean(part).strip(".") or "_" for part in name.split("/"))
 
 
 def _clean(label: Any) -> str:
