@@ -128,7 +128,7 @@ def test_doctor(output, capsys):
     assert main(["doctor", *ARGUMENTS, f"launch.output={output}"]) == 0
     assert "data Adult: label ~ attribute: train 1,024, val " in capsys.readouterr().out
     assert main(["doctor", *ARGUMENTS, f"launch.output={output}", "tasks.MEPS.folder=/nowhere"]) == 1
-    assert "FAIL data: /nowhere/meps_train.csv" in capsys.readouterr().out
+    assert "FAIL data MEPS: /nowhere/meps_train.csv" in capsys.readouterr().out
 
 
 def test_list(capsys):
