@@ -5,10 +5,11 @@ the member itself. Values are laid over each other in this order: the study, the
 ``key=value`` arguments.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from functools import partial
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -105,6 +106,8 @@ class Draft:
         for label in chosen:
             if not isinstance(label, str):
                 raise BadInput(f"{source} ({group})", f"{label!r} is no text", "put it in quotes")
+            if label == "*":
+                raise BadInput(f"{source} ({group})", "'*' stands for all of them", "give it another name")
             self.labels[group].add(label)
             value = chosen[label] if isinstance(chosen, dict) else old.get(label, label)
             origin = self.origin.get(f"{group}.{label}", source) if label in old else source
@@ -116,6 +119,7 @@ class Draft:
             self._choose(key, value, source)
             return
         *path, last = self._parts(key)
+        key = ".".join([*path, last])
         if "*" in path:
             for one in self._matching(key, source):
                 self.set(one, value, source)
@@ -143,7 +147,9 @@ class Draft:
         return _arguments_of(FAMILIES[group], spec["name"]) if is_member else []
 
     def _parts(self, key: str) -> list[str]:
-        """The parts of a dotted key; a label of a task or method may have dots itself."""
+        """The parts of a dotted key; what stands in quotes, and a label of a task or method, may have dots itself."""
+        if '"' in key:
+            return _split(key)
         group, _, rest = key.partition(".")
         for label in sorted(self.labels.get(group, ()), key=len, reverse=True):
             if rest == label or rest.startswith(f"{label}."):
@@ -188,11 +194,15 @@ class Draft:
 
     def closed(self, key: str, build: Callable[[Any], Any], values: Tree) -> Any:
         """A value of which nothing is searched."""
-        for name, value in values.items():
-            if is_space(value):
-                cure = "a search space may stand in methods, network and training"
-                raise BadInput(self.where(f"{key}.{name}"), f"got {value!r}, and one value was expected", cure)
-        return self.built(key, build, values)
+        try:
+            return self.built(key, build, values)
+        except BadInput:
+            for name, value in values.items():
+                if is_space(value):
+                    cure = "a search space may stand in methods, network and training"
+                    problem = f"got {value!r}, and one value was expected"
+                    raise BadInput(self.where(f"{key}.{name}"), problem, cure) from None
+            raise
 
     def member(self, group: str, key: str, values: Tree) -> Template:
         """A member with open values."""
@@ -306,14 +316,19 @@ def _tasks(draft: Draft, left_out: Mapping[str, str]) -> tuple[Tree, dict[str, s
         lists = {key: spec[key] for key in ("target", "protected") if isinstance(spec.get(key), list)}
         both = {key: lists.get(key, [spec[key]]) for key in ("target", "protected") if lists and key in spec}
         for pair in product(*both.values()) if family not in left_out else ():
-            if len({*pair}) == len(pair):
-                label = f"{family} {'/'.join(map(str, pair))}" if both else family
+            if all(one != other for one, other in combinations(pair, 2)):
+                label = f"{family} {'/'.join(map(_call, pair))}" if both else family
                 tasks[label] = draft.closed(f"tasks.{family}", build, spec | dict(zip(both, pair, strict=True)))
                 families[label] = family
     if not tasks:
         label, reason = next(iter(left_out.items()))
         raise BadInput(draft.where(f"tasks.{label}"), "no task is left to run", reason)
     return tasks, families
+
+
+def _call(value: Any) -> str:
+    """What one of a list of attributes is called; several that are crossed have keys."""
+    return " and ".join(value) if isinstance(value, dict) else str(value)
 
 
 def _printed(draft: Draft, name: str | None) -> Path | None:
@@ -359,8 +374,13 @@ def _arguments_of(family: str, member: str) -> list[str]:
 
 def _is_choice(key: str) -> bool:
     """Whether a key says which members there are, or which file one comes from."""
-    group, _, label = key.partition(".")
-    return key in SINGLE or (group in MANY and "." not in label)
+    parts = _split(key)
+    return key in SINGLE or (parts[0] in MANY and len(parts) <= 2)
+
+
+def _split(key: str) -> list[str]:
+    """The parts of a key between dots; of one in quotes, what stands between them."""
+    return [quoted or plain for quoted, plain in re.findall(r'"([^"]+)"|([^."]+)', key)] or [key]
 
 
 def _argument(text: str) -> tuple[str, Any]:

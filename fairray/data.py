@@ -13,7 +13,10 @@ from fairray import identity
 from fairray.errors import BadInput
 from fairray.measures import Problem
 
-__all__ = ["EVALUATED", "SPLITS", "Dataset", "Problem", "Renderer", "Task", "Tensors", "cell_counts", "membership"]
+__all__ = [
+    "EVALUATED", "SPLITS", "Column", "Dataset", "Problem", "Renderer", "Task", "Tensors", "cell_counts", "cell_weights",
+    "membership",
+]  # fmt: skip
 
 Tensors = dict[str, Tensor]
 SPLITS = ("train", "val", "test")
@@ -34,12 +37,23 @@ class Task(NamedTuple):
     classes: tuple[str, ...]
 
 
+class Column(NamedTuple):
+    """What some inputs of a table are made of. kind: "number" or "category"; missing: cells that hold nothing; width:
+    how many inputs it makes."""
+
+    name: str
+    kind: str
+    missing: int
+    width: int
+
+
 @dataclass(frozen=True)
 class Dataset:
     """One task: inputs, labels and the protected attribute of three splits.
 
     train, val, test: tensors by name, axis 0 the example: ``x`` inputs, ``y`` labels (int, or float to be
-        regressed), ``group`` the protected attribute (int), ``id`` sample ids, and what else a method needs.
+        regressed), ``group`` the protected attribute (int), ``id`` sample ids, ``weight`` what each example counts, if
+        they do not count alike, and what else a method needs.
     classes, groups: what the integers of ``y`` and ``group`` stand for; without classes, ``y`` is a number.
     kind: "table", with x of axes (example, feature), or "image": uint8 RGB with axes (example, 3, height, width).
     target, protected: what ``y`` and ``group`` are called. others: further tasks, as the name of the column that has
@@ -48,6 +62,8 @@ class Dataset:
     covariate: a number of each group on which its accuracy is regressed, such as a country's log GDP per capita, if
         there is one; covariate_name: what it is, with its unit. groups_on: the images on which the groups' accuracies
         are taken for that, those of a split alone ("split"), or of the splits before it too ("all").
+    unit: what 1 of a ``y`` that is a number is in the target's own unit, in which its errors are measured.
+    columns: what ``x`` of a table is made of. notes: what its reader should know; of no weight for any result.
     """
 
     name: str
@@ -65,6 +81,9 @@ class Dataset:
     covariate: tuple[float, ...] = ()
     covariate_name: str = ""
     groups_on: Literal["split", "all"] = "split"
+    unit: float = 1.0
+    columns: tuple[Column, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def problem(self) -> Problem:
@@ -111,6 +130,7 @@ class Dataset:
         """A hash of the content: equal data have equal fingerprints, wherever they came from."""
         said: list[Any] = [self.classes, self.groups, self.kind, [*self.tasks.items()], self.render]
         said += [self.covariate, self.groups_on] if self.covariate else []
+        said += [self.unit] if self.unit != 1 else []
         code = identity.fingerprint(identity.modules(self.render))
         digest = hashlib.sha256(identity.digest([said, code]).encode())
         for name in SPLITS:
@@ -138,6 +158,15 @@ def cell_counts(split: Mapping[str, Tensor], classes: int, groups: int) -> Tenso
     """Number of examples of each subgroup, with axes (label, group); one class holds every number to be regressed."""
     label = torch.zeros_like(split["group"]) if split["y"].is_floating_point() else split["y"]
     return torch.bincount(label * groups + split["group"], minlength=classes * groups).view(classes, groups)
+
+
+def cell_weights(split: Mapping[str, Tensor], classes: int, groups: int) -> Tensor:
+    """What the examples of each subgroup weigh together, as `cell_counts`; each 1 where the split has no weights."""
+    if "weight" not in split:
+        return cell_counts(split, classes, groups).double()
+    label = torch.zeros_like(split["group"]) if split["y"].is_floating_point() else split["y"]
+    cell = label * groups + split["group"]
+    return torch.bincount(cell, split["weight"].double(), minlength=classes * groups).view(classes, groups)
 
 
 def membership(index: Tensor, size: int) -> Tensor:

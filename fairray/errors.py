@@ -5,7 +5,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from difflib import get_close_matches
 
+from fairray.words import list_some
+
 __all__ = ["BadInput", "placed", "said_of", "unknown"]
+
+COMPARED = 1000  # names that are looked through for a near one, which takes its time
 
 
 class BadInput(Exception):
@@ -49,6 +53,6 @@ def said_of(part: str) -> AbstractContextManager[None]:
 def unknown(where: str, kind: str, name: object, known: Iterable[str]) -> BadInput:
     """The error for a name that does not exist, with the nearest one that does."""
     names = sorted(known)
-    near = get_close_matches(str(name), names, n=1)
+    near = get_close_matches(str(name), names[:COMPARED], n=1)
     cure = f"did you mean {near[0]!r}? " if near else ""
-    return BadInput(where, f"there is no {kind} {name!r}", f"{cure}there are: {', '.join(names) or 'none'}")
+    return BadInput(where, f"there is no {kind} {name!r}", f"{cure}there are: {list_some(names) or 'none'}")

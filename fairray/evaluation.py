@@ -25,6 +25,7 @@ class Evaluation(Step):
     metrics: tuple[Metric, ...]
 
     brief = True
+    heeds_weights = True
 
     def compute(self, setting, seed, before):
         tables = []
@@ -39,10 +40,8 @@ class Evaluation(Step):
 
 def predictions(dataset: Dataset, tensors: Tensors, splits: Sequence[str]) -> Predictions:
     """Of one replica on some splits together. tensors: those of the trained stage, with its logits."""
-    y, group = (torch.cat([dataset.split(name)[key] for name in splits]) for key in ("y", "group"))
     logits = torch.cat([tensors[f"{name}/logits"] for name in splits])
-    covariate = torch.tensor(dataset.covariate, dtype=torch.float64) if dataset.covariate else None
-    return Predictions(logits[None], y, group, len(dataset.groups), covariate)
+    return Predictions.of(logits[None], dataset, *splits)
 
 
 def metrics(problem: Problem | None = None, covariate: bool = False) -> dict[str, Metric]:

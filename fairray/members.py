@@ -78,7 +78,7 @@ def checked(cls: type[T], values: Mapping[str, Any] | T) -> T:
         raise _explained(cls, error) from error
     for name, value in field_values(made).items():
         if isinstance(value, Path):  # workers stand elsewhere
-            object.__setattr__(made, name, value.resolve())
+            object.__setattr__(made, name, value.expanduser().resolve())
     return made
 
 
@@ -209,7 +209,8 @@ def _explained(cls: Any, error: ValidationError) -> BadInput:
     expected = first["msg"].replace("Input should be ", "").replace("valid ", "")
     if "dict" in str(get_type_hints(cls).get(name)):  # whose keys are names that the user gave
         name = ".".join([name, *rest])
-    return BadInput(name, f"got {first['input']!r}, expected {expected}", f"mend the value{hint}")
+    cure = "put it in quotes" if first["type"] == "string_type" else "mend the value"
+    return BadInput(name, f"got {first['input']!r}, expected {expected}", f"{cure}{hint}")
 
 
 @cache

@@ -1,6 +1,6 @@
 """What a study found: the records of its trials, the points that validation data choose, the printed values."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -84,6 +84,11 @@ class Results:
         """The rows of `test`, or of the given ones, that belong to a method on a task."""
         rows = self.test if rows is None else rows
         return rows[(rows["task"] == task) & (rows["arm"] == arm)]
+
+    def shown(self, metrics: Sequence[str]) -> list[str]:
+        """The metrics that a section asks for, and the objectives where a task has none of them, or there are none."""
+        without = [pair for pair in self.chosen if not any(self.has(*pair, metric) for metric in metrics)]
+        return list(dict.fromkeys([*metrics, *(self.study.objectives if without or not metrics else ())]))
 
     @property
     def searched(self) -> list[str]:

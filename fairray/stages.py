@@ -110,10 +110,13 @@ class Stage(ABC):
     What decides its result is in them, or in code that its module imports: a member, a metric, a function.
     own: fields of `Training` that this stage has otherwise than the study, unless the study sets them for it.
     brief: it takes a moment, so whoever computes what is before it goes on with it.
+    heeds_weights: whether it takes what examples weigh (`Dataset`) into account wherever it counts or averages them;
+        where it does not, data with weights are refused.
     """
 
     own: ClassVar[Mapping[str, Any]] = {}
     brief: ClassVar[bool] = False
+    heeds_weights: ClassVar[bool] = False
 
     @abstractmethod
     def run(

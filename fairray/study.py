@@ -182,7 +182,8 @@ class Study:
         self._check_device()
         arms = [*self.arms()]
         for arm in arms:
-            arm.corner.check(partial(self._where, arm))
+            if (error := self._refusal(arm)) is not None:
+                raise BadInput(error.where, error.problem, error.cure + self._without_refused(arms)) from error
             if arm.space and not len(arm.corner.data.val["y"]):
                 problem = f"{arm.task} has no validation data, on which points are chosen"
                 raise BadInput(f"search of {arm.name}", problem, "give the data set some, or every key one value")
@@ -190,6 +191,23 @@ class Study:
         self._check_stages(arms)
         if self.launch.workers not in ("auto", 0, 1) and self.numerics.device != "cuda":
             self._check_batch_norm(arms)
+
+    def _refusal(self, arm: Arm) -> BadInput | None:
+        """Why an arm cannot run, if it cannot."""
+        try:
+            arm.corner.check(partial(self._where, arm))
+        except BadInput as error:
+            return error
+        return None
+
+    def _without_refused(self, arms: Sequence[Arm]) -> str:
+        """How to run the methods that can serve every task, where others cannot."""
+        refused = {arm.name for arm in arms if self._refusal(arm) is not None}
+        served = [name for name in self.methods if name not in refused]
+        if not served:
+            return ""
+        baseline = " baseline=null" if self.baseline in refused else ""
+        return f"; or leave out what cannot run: 'methods=[{', '.join(served)}]'{baseline}"
 
     def _where(self, arm: Arm, name: str) -> str:
         """Where a value of a trial came from."""

@@ -127,6 +127,9 @@ class Trial:
         for replica in stages(self.replicas[:1]).values():
             with said_of("method"):
                 replica.stage.fits(replica.setting)
+            if "weight" in data.train and not replica.stage.heeds_weights:
+                problem = f"{replica.stage.name} does not heed what the data's examples weigh"
+                raise BadInput("method", problem, "choose other methods, or data without weights")
             if isinstance(replica.stage, TrainStage):
                 check_training(replica)
 

@@ -105,7 +105,7 @@ MUTANTS = [
         ("training/fit.py", "engine.restore([states[r][epoch] for r, epoch in enumerate(kept)])", "pass", "test_fit.py"),
         ("training/fit.py", "counts.max() / counts.clamp(min=1)[y]", "counts.clamp(min=1)[y] / counts.max()", "test_training_settings.py"),
         ("training/fit.py", "schedule.step()", "pass", "test_training_settings.py"),
-        ("training/fit.py", "Predictions(_logits(pack, engine, \"val\"), *_labels(pack, \"val\"))", "Predictions(_logits(pack, engine, \"test\"), *_labels(pack, \"test\"))", "test_fit.py"),
+        ("training/fit.py", "Predictions.of(_logits(pack, engine, \"val\"), pack.setting.dataset, \"val\")", "Predictions.of(_logits(pack, engine, \"test\"), pack.setting.dataset, \"test\")", "test_fit.py"),
         ("training/fit.py", "elif b == epoch:", "elif b >= 0:", "test_fit.py"),
         ("training/fit.py", "(epoch + i * training.batch / order.shape[1])", "(i * training.batch / order.shape[1])", "test_adversarial.py test_suppress.py"),
         ("training/fit.py", "torch.stack(losses).mean(0)", "torch.stack(losses).sum(0)", "test_fit.py test_training_settings.py"),

@@ -95,7 +95,7 @@ def test_table_reads_files(frame, tmp_path, suffix):
         ({"sex": "f"}, {}, "the one value 'f'"),
         ({}, {"target": "city"}, "3 values, two were expected"),
         ({}, {"target": "city", "positive": "z"}, "no value 'z'"),
-        ({"income": float("nan")}, {}, "missing or non-numeric"),
+        ({"income": float("inf")}, {}, "'income' is inf in row 1"),
         ({"hired": None}, {}, "values are missing"),
         ({}, {"validation": 0.6, "test": 0.5}, "no row is left"),
     ],

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import get_args
 
 import fairlearn.metrics as fairlearn
@@ -57,6 +58,9 @@ ORACLES = {
     "mse": lambda y, p, s, g: sklearn.mean_squared_error(y, p),
     "group_mse": by_group(sklearn.mean_squared_error),
     "balanced_mse": lambda y, p, s, g: frame(sklearn.mean_squared_error, y, p, g).by_group.mean(),
+    "rmse": lambda y, p, s, g: sklearn.root_mean_squared_error(y, p),
+    "group_rmse": by_group(sklearn.root_mean_squared_error),
+    "rmse_difference": lambda y, p, s, g: frame(sklearn.root_mean_squared_error, y, p, g).difference(),
     "mse_difference": lambda y, p, s, g: frame(sklearn.mean_squared_error, y, p, g).difference(),
 }
 
@@ -76,6 +80,26 @@ def test_agrees_with_fairlearn_and_sklearn(problem, name, random):
     ours, predicted, score, y, group = random(problem)
     expected = np.array([ORACLES[name](y, predicted[r], score[r], group) for r in range(REPLICAS)])
     np.testing.assert_allclose(metrics()[name](ours).numpy(), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("problem", "name"), [(problem, name) for problem in get_args(Problem) for name in metrics(problem)]
+)
+def test_an_example_that_weighs_three_is_three_examples(problem, name, random):
+    ours = random(problem)[0]
+    weight = torch.from_numpy(np.random.default_rng(0).integers(1, 4, EXAMPLES))
+    several = torch.arange(EXAMPLES).repeat_interleave(weight)
+    repeated = replace(ours, logits=ours.logits[:, several], y=ours.y[several], group=ours.group[several])
+    metric = metrics()[name]
+    np.testing.assert_allclose(metric(replace(ours, weight=weight)), metric(repeated), rtol=1e-12)
+    assert not np.allclose(metric(replace(ours, weight=weight)), metric(ours), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", metrics("regression"))
+def test_errors_are_told_in_the_target_s_own_unit(name, random):
+    ours = random("regression")[0]
+    own = replace(ours, logits=250 * ours.logits, y=250 * ours.y)
+    np.testing.assert_allclose(metrics()[name](replace(ours, unit=250.0)), metrics()[name](own), rtol=1e-12)
 
 
 def test_odds_and_eacc_of_a_hand_made_table():

@@ -91,7 +91,8 @@ def folders(tmp_path, monkeypatch):
     for split in ("train", "val", "test"):
         columns = {name: random.integers(2, size=200) for name in ("UTILIZATION", "RACE", "AGE", "SEX=1")}
         pd.DataFrame(columns).to_csv(tmp_path / f"meps_{split}.csv", index=False)
-    table = {"hired": random.choice(["no", "yes"], 300), "sex": random.choice(["f", "m"], 300), "years": range(300)}
+    table = {"hired": random.choice(["no", "yes"], 300), "sex": random.choice(["f", "m"], 300)}
+    table["years"] = random.integers(40, size=300)
     pd.DataFrame(table).to_csv(tmp_path / "my.csv", index=False)
     (tmp_path / "images").mkdir()
     pixels = random.integers(256, size=(2, 64, 64, 3), dtype=np.uint8)

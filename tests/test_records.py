@@ -62,7 +62,9 @@ def test_a_measure_says_how_it_is_printed():
     assert (find("odds").title, find("odds").best, find("odds").unit) == ("Odds", "low", PERCENT)
     assert (find("mse").title, find("mse").unit) == ("MSE", NUMBER)
     assert find("eacc").problems == ("binary", "multiclass")
-    assert list(metrics("regression")) == ["balanced_mse", "group_mse", "mse", "mse_difference"]
+    assert list(metrics("regression")) == [
+        "balanced_mse", "group_mse", "group_rmse", "mse", "mse_difference", "rmse", "rmse_difference"
+    ]  # fmt: skip
 
 
 def test_a_name_has_one_meaning():

@@ -126,9 +126,9 @@ def test_status_and_report(output, capsys):
 
 def test_doctor(output, capsys):
     assert main(["doctor", *ARGUMENTS, f"launch.output={output}"]) == 0
-    assert "Adult: label ~ attribute, 1024 training rows" in capsys.readouterr().out
+    assert "data Adult: label ~ attribute: train 1,024, val " in capsys.readouterr().out
     assert main(["doctor", *ARGUMENTS, f"launch.output={output}", "tasks.MEPS.folder=/nowhere"]) == 1
-    assert "FAIL data: /nowhere/meps_train.csv" in capsys.readouterr().out
+    assert "FAIL data MEPS: /nowhere/meps_train.csv" in capsys.readouterr().out
 
 
 def test_list(capsys):

@@ -1,60 +1,81 @@
 """From data frames to tensors: standardised numbers, one-hot categories."""
 
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import torch
 from pandas.api.types import is_numeric_dtype
 
-from fairray.data import SPLITS, Dataset, Problem, Tensors
+from fairray.data import SPLITS, Column, Dataset, Problem, cell_counts
+from fairray.datasets._cells import Value
+from fairray.datasets._levels import find_classes, find_groups, note_alike
 from fairray.errors import BadInput, unknown
+
+__all__ = ["divide", "tabular"]
+
+FEW = 30  # rows of a subgroup; the 95 % interval of a rate over them is a third wide
+NAMED = 5  # subgroups
+SMALLEST = 1e-9  # deviation, in the range of all values
+
+Frames = dict[str, pd.DataFrame]
+Blocks = dict[str, np.ndarray]
 
 
 def tabular(
-    frames: dict[str, pd.DataFrame],
+    frames: Frames,
     *,
     name: str,
     where: str,
     target: str,
     protected: str,
-    positive: object = None,
-    privileged: object = None,
-    inputs: tuple[str, ...] = (),
+    positive: Value | None = None,
+    privileged: Value | None = None,
+    inputs: Sequence[str] = (),
     include_protected: bool = False,
     problem: Problem = "binary",
+    own_unit: bool = False,
+    weights: str | None = None,
 ) -> Dataset:
     """A task from one frame per split.
 
-    Numbers are standardised with the training split's mean and deviation, except columns of zeros
-    and ones; text becomes one-hot by the training split's categories, missing text a category.
+    Numbers are standardised with the training split's mean and deviation, except columns of zeros and ones; where some
+    are missing they are the mean, and one more input says so. Text becomes one-hot by the training split's categories,
+    missing text a category.
 
     positive: the label that is class 1 (default: the last in sorted order).
     privileged: the group that is group 1, all others then being group 0 (default: every value is a group, sorted).
     inputs: columns to use (default: all but target and protected).
-    problem: how the target is read; a number to be regressed is used as it is.
+    problem: how the target is read. own_unit: whether a number to be regressed is standardised, and its errors are
+        measured in its own unit; else it is used as it is.
+    weights: the column of the examples' weights; they become ``weight``, whose mean is 1 in training.
     """
     asked = {"target": target, "protected": protected, **{f"inputs: {c}": c for c in inputs}}
     _check_columns(frames["train"], asked, where)
     of_target, of_protected = f"{where} (target: {target})", f"{where} (protected: {protected})"
-    table = frames["train"]
-    classes = () if problem == "regression" else _classes(table[target], positive, problem, of_target)
-    groups = _groups(table[protected], privileged, of_protected)
-    columns = list(inputs) or [str(c) for c in table if c not in (target, protected)]
+    columns = list(inputs) or [str(c) for c in frames["train"] if c not in (target, protected, weights)]
     if include_protected and protected not in columns:
         columns.append(protected)
-    x = _encode(frames, columns, where)
-
-    def split(part: str) -> Tensors:
-        frame = frames[part]
-        return {
+    x, made = _encode(frames, columns)
+    y, classes, unit = _labels(frames, target, positive, problem, own_unit, of_target)
+    groups = find_groups(_whole(frames, protected), privileged, of_protected)
+    weight = _weights(frames, weights) if weights else {}
+    train, val, test = (
+        {
             "x": torch.from_numpy(x[part]),
-            "y": _labels(frame[target], classes, of_target),
-            "group": _index(frame[protected], groups, of_protected),
-            "id": torch.tensor(frame.index.to_numpy(np.int64)),
+            "y": y[part],
+            "group": groups.encode(frames[part][protected]),
+            "id": torch.tensor(frames[part].index.to_numpy(np.int64)),
+            **({"weight": weight[part]} if weights else {}),
         }
-
-    train, val, test = map(split, SPLITS)
-    task = f"{target} ~ {protected}"
-    return Dataset(name, task, train, val, test, classes, groups, "table", target, protected).checked(where)
+        for part in SPLITS
+    )
+    data = Dataset(
+        name, f"{target} ~ {protected}", train, val, test, classes, groups.names, "table", target, protected,
+        unit=unit, columns=tuple(made),
+    ).checked(where)  # fmt: skip
+    return replace(data, notes=(*_note_alike(frames, target if classes else None, protected), *_note_few(data)))
 
 
 def divide(frame: pd.DataFrame, fractions: tuple[float, ...], seed: int) -> list[pd.DataFrame]:
@@ -64,9 +85,6 @@ def divide(frame: pd.DataFrame, fractions: tuple[float, ...], seed: int) -> list
     return [frame.iloc[np.sort(rows)] for rows in np.split(order, ends)]
 
 
-REST = "other"
-
-
 def _check_columns(frame: pd.DataFrame, asked: dict[str, str], where: str) -> None:
     """Raise BadInput where a column is not there. asked: columns, by the key that names them."""
     for key, column in asked.items():
@@ -74,77 +92,96 @@ def _check_columns(frame: pd.DataFrame, asked: dict[str, str], where: str) -> No
             raise unknown(f"{where} ({key})", "column", column, map(str, frame.columns))
 
 
-def _groups(column: pd.Series, privileged: object, where: str) -> tuple[str, ...]:
-    groups = _levels(column, privileged, where)
-    if len(groups) < 2:
-        problem = f"it has the one value {groups[0]!r}, so there are no groups to compare"
-        raise BadInput(where, problem, "choose a column with at least two values")
-    return groups
+def _whole(frames: Frames, column: str) -> pd.Series:
+    """A column of all splits."""
+    return pd.concat([frames[part][column] for part in SPLITS])
 
 
-def _classes(column: pd.Series, positive: object, problem: Problem, where: str) -> tuple[str, ...]:
-    classes = _levels(column, positive, where)
-    if problem == "binary" and len(classes) != 2:
-        raise BadInput(
-            where,
-            f"it has {len(classes)} values, two were expected",
-            "choose another target, say which value counts as 1 with positive: VALUE, or set problem: multiclass",
-        )
-    return classes
-
-
-def _labels(column: pd.Series, classes: tuple[str, ...], where: str) -> torch.Tensor:
-    if classes:
-        return _index(column, classes, where)
-    if not is_numeric_dtype(column) or column.isna().any():
+def _labels(
+    frames: Frames, target: str, positive: Value | None, problem: Problem, own_unit: bool, where: str
+) -> tuple[dict[str, torch.Tensor], tuple[str, ...], float]:
+    """The labels of each split, what their integers stand for, and the unit of those that are numbers."""
+    whole = _whole(frames, target)
+    if problem != "regression":
+        classes = find_classes(whole, positive, problem, where)
+        return {part: classes.encode(frames[part][target]) for part in SPLITS}, classes.names, 1.0
+    if not is_numeric_dtype(whole) or whole.isna().any():
         raise BadInput(
             where, "it has missing or non-numeric values", "drop or fill those rows, or choose another target"
         )
-    return torch.tensor(column.to_numpy(np.float32))
+    values = {part: frames[part][target].to_numpy(np.float64) for part in SPLITS}
+    mean, unit = (values["train"].mean(), float(values["train"].std()) or 1.0) if own_unit else (0.0, 1.0)
+    return {part: torch.tensor(((of - mean) / unit).astype(np.float32)) for part, of in values.items()}, (), unit
 
 
-def _levels(column: pd.Series, chosen: object, where: str) -> tuple[str, ...]:
-    if column.isna().any():
-        raise BadInput(where, f"{int(column.isna().sum())} values are missing", "drop or fill those rows")
-    levels = tuple(map(str, sorted(column.unique())))
-    if chosen is None:
-        return levels
-    if str(chosen) not in levels:
-        raise unknown(where, "value", str(chosen), levels)
-    rest = [level for level in levels if level != str(chosen)]
-    return (rest[0] if len(rest) == 1 else REST, str(chosen))
+def _weights(frames: Frames, column: str) -> dict[str, torch.Tensor]:
+    mean = frames["train"][column].mean()
+    return {part: torch.tensor((frames[part][column] / mean).to_numpy(np.float32)) for part in SPLITS}
 
 
-def _index(column: pd.Series, levels: tuple[str, ...], where: str) -> torch.Tensor:
-    place = {level: i for i, level in enumerate(levels)}
-    index = column.astype(str).map(place)
-    if REST in place:
-        index = index.fillna(place[REST])
-    elif index.isna().any():
-        raise unknown(where, "value in the training split", column[index.isna()].iloc[0], levels)
-    return torch.tensor(index.to_numpy(np.int64))
-
-
-def _encode(frames: dict[str, pd.DataFrame], columns: list[str], where: str) -> dict[str, np.ndarray]:
+def _encode(frames: Frames, columns: Sequence[str]) -> tuple[Blocks, list[Column]]:
+    """The inputs of each split, with axes (example, feature), and what they are made of."""
     blocks: dict[str, list[np.ndarray]] = {part: [] for part in SPLITS}
+    made = []
     for column in columns:
-        encode = _numbers if is_numeric_dtype(frames["train"][column]) else _categories
-        for part, block in encode({p: frames[p][column] for p in SPLITS}, f"{where} ({column})").items():
-            blocks[part].append(block)
-    return {part: np.concatenate(parts, axis=1).astype(np.float32) for part, parts in blocks.items()}
+        of = {part: frames[part][column] for part in SPLITS}
+        is_number = is_numeric_dtype(of["train"])
+        found = _numbers(of) if is_number else _categories(of)
+        missing = sum(int(values.isna().sum()) for values in of.values())
+        made.append(Column(column, "number" if is_number else "category", missing, found["train"].shape[1]))
+        for part, block in found.items():
+            blocks[part].append(block.astype(np.float32))
+    return {part: np.concatenate(parts, axis=1) for part, parts in blocks.items()}, made
 
 
-def _numbers(columns: dict[str, pd.Series], where: str) -> dict[str, np.ndarray]:
-    for part, column in columns.items():
-        if not is_numeric_dtype(column) or column.isna().any():
-            raise BadInput(where, f"the {part} split has missing or non-numeric values", "drop or fill those rows")
-    train = columns["train"].to_numpy(np.float64)
-    binary = set(np.unique(train)) <= {0.0, 1.0}
-    mean, deviation = (0.0, 1.0) if binary else (train.mean(), train.std() or 1.0)
-    return {part: ((column.to_numpy(np.float64) - mean) / deviation)[:, None] for part, column in columns.items()}
+def _numbers(columns: dict[str, pd.Series]) -> Blocks:
+    values = {part: column.to_numpy(np.float64) for part, column in columns.items()}
+    seen = values["train"][~np.isnan(values["train"])]
+    binary = set(np.unique(seen)) <= {0.0, 1.0}
+    mean, deviation = (0.0, 1.0) if binary else _moments(seen, np.concatenate([*values.values()]))
+    gaps = len(seen) < len(values["train"])
+    return {part: _standardised(of, mean, deviation, gaps) for part, of in values.items()}
 
 
-def _categories(columns: dict[str, pd.Series], where: str) -> dict[str, np.ndarray]:
+def _moments(seen: np.ndarray, every: np.ndarray) -> tuple[float, float]:
+    """The mean and deviation of training; 1 for one that is rounding beside the range of all rows."""
+    deviation = float(seen.std())
+    return float(seen.mean()), deviation if deviation > SMALLEST * (np.nanmax(every) - np.nanmin(every)) else 1.0
+
+
+def _standardised(values: np.ndarray, mean: float, deviation: float, gaps: bool) -> np.ndarray:
+    """One input, and where there are gaps in training a second one that is 1 in a gap."""
+    missing = np.isnan(values)
+    scaled = np.where(missing, 0.0, (values - mean) / deviation)
+    return np.stack([scaled, missing], axis=1) if gaps else scaled[:, None]
+
+
+def _categories(columns: dict[str, pd.Series]) -> Blocks:
     text = {part: column.astype(object).where(column.notna(), "?").astype(str) for part, column in columns.items()}
-    levels = np.array(sorted(text["train"].unique()), dtype=object)
-    return {part: column.to_numpy(object)[:, None] == levels for part, column in text.items()}
+    levels = pd.Index(sorted(text["train"].unique()))
+    codes = {part: levels.get_indexer(column) for part, column in text.items()}
+    return {part: of[:, None] == np.arange(len(levels)) for part, of in codes.items()}
+
+
+def _note_alike(frames: Frames, *columns: str | None) -> Iterator[str]:
+    for column in filter(None, columns):
+        yield from note_alike(_whole(frames, column), column)
+
+
+def _note_few(data: Dataset) -> Iterator[str]:
+    """A note where a subgroup is so small that its rates say little."""
+    if not data.classes:
+        return
+    few = []
+    for part in SPLITS:
+        counts = cell_counts(data.split(part), len(data.classes), len(data.groups))
+        few += [
+            (int(counts[y, group]), f"{part} has {counts[y, group]} of (label {label}, group {name})")
+            for y, label in enumerate(data.classes)
+            for group, name in enumerate(data.groups)
+            if counts[y, group] < FEW
+        ]
+    if few:
+        named = [text for _, text in sorted(few)[:NAMED]]
+        more = f" and {len(few) - NAMED} more" if len(few) > NAMED else ""
+        yield f"few rows, over which rates say little: {'; '.join(named)}{more}"

@@ -3,13 +3,17 @@
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+from fairray.card import describe_data
 from fairray.errors import BadInput
 from fairray.launch.resources import Chosen, Resources
 from fairray.provenance import provenance
 from fairray.store import Store
 from fairray.study import Launch, Study
+from fairray.trial import dataset
 from fairray.words import write_count
 
 __all__ = ["checks"]
@@ -34,7 +38,9 @@ def checks(study: Study | None) -> Iterator[Check]:
             "ray", lambda: _ray(launch, study), "set launch=local, or launch.address to a cluster that answers"
         )
     if study:
-        yield _attempt("data", lambda: _data(study), "mend the input as the message says")
+        yield _attempt("study", lambda: _arms(study), "mend the input as the message says")
+        for task, member in study.tasks.items():
+            yield _attempt(f"data {task}", partial(_data, member), "mend the input as the message says")
         yield _attempt("report", lambda: _sections(study), "mend the study's script as the message says")
 
 
@@ -80,12 +86,13 @@ def _ray(launch: Launch, study: Study | None) -> str:
     return f"{write_count(cluster.slots(launch, needs), 'job')} at once"
 
 
-def _data(study: Study) -> str:
+def _arms(study: Study) -> str:
     study.check()
-    return "; ".join(
-        f"{task}: {data.task}, {write_count(len(data.train['y']), 'training row')}"
-        for task, data in study.datasets().items()
-    )
+    return f"{write_count(len([*study.arms()]), 'arm')} can run"
+
+
+def _data(member: Any) -> str:
+    return "\n         ".join(describe_data(dataset(member)))
 
 
 def _sections(study: Study) -> str:

@@ -3,8 +3,10 @@
 It is never read back, but for which trials it shows already (the tag fairray.trial).
 """
 
+import json
 import logging
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -30,7 +32,7 @@ from fairray.statistics.intervals import mean_interval
 from fairray.study import Study
 from fairray.trial import Trial
 
-__all__ = ["Mirror", "connect"]
+__all__ = ["Mirror", "clean_name", "connect"]
 
 BATCH = 1000  # the most metrics MLflow takes at once
 
@@ -112,7 +114,10 @@ class Mirror:
         """Say of each method what the study found, keep its figures, tables and report, and end all runs."""
         for arm, metrics in summary.items():
             run = self._run("fairray.arm", f"{self.study.uid} {arm}", arm, self.parent)
-            self.client.log_batch(run, metrics=[Metric(k, v, _now(), 0) for k, v in metrics.items()])
+            names = {name: clean_name(name) for name in metrics}
+            if renamed := {clean: name for name, clean in names.items() if clean != name}:
+                self.client.set_tag(run, "fairray.names", json.dumps(renamed, ensure_ascii=False)[:5000])
+            self.client.log_batch(run, metrics=[Metric(names[k], v, _now(), 0) for k, v in metrics.items()])
             self.client.set_terminated(run)
         for file in files:
             self.client.log_artifact(self.parent, str(file), artifact_path="report")
@@ -212,8 +217,14 @@ def _list_finals(records: pd.DataFrame) -> Iterable[Metric]:
         yield from (Metric(f"{name}/{part}", float(value), now, 0) for part, value in parts.items())
 
 
+def clean_name(name: str) -> str:
+    """What MLflow takes for the name of a metric; slashes stay."""
+    return "/".join(_clean(part).strip(".") or "_" for part in name.split("/"))
+
+
 def _clean(label: Any) -> str:
-    return "".join(c if c.isalnum() or c in "_-. " else "_" for c in str(label))
+    """What MLflow takes for a name, or for a part of one between slashes."""
+    return re.sub(r"[^A-Za-z0-9_\-. :]", "_", str(label))
 
 
 def _now() -> int:

@@ -40,6 +40,8 @@ class Adversarial(TrainStage):
     hidden: Annotated[int, Ge(1)] = 32
     pace: Annotated[float, Gt(0)] = 1.0
 
+    heeds_weights = True
+
     def check(self, dataset):
         if not dataset.classes:
             raise BadInput("", "it is a regression", "choose a task with classes")

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from annotated_types import Ge, Gt, Le
 from torch import Tensor
 
-from fairray.data import Dataset, Tensors, cell_counts
+from fairray.data import Dataset, Tensors, cell_weights
 from fairray.errors import BadInput
 from fairray.methods._triggered import check_trigger, trigger_for
 from fairray.training.stage import TrainStage, View, weighted_mean
@@ -67,6 +67,8 @@ class Bade:
 class Teacher(TrainStage):
     """Learn from D_backdoor: each example carries exactly one trigger, drawn once per seed."""
 
+    heeds_weights = True
+
     strength: float = 1.0
     tar_negative: float | None = None
     tar_positive: float | None = None
@@ -90,6 +92,8 @@ class Teacher(TrainStage):
 class Student(TrainStage):
     """See clean inputs, and imitate the teacher that sees D_balance."""
 
+    heeds_weights = True
+
     temperature: float
     mse: float
     teacher: Teacher
@@ -110,7 +114,7 @@ class Student(TrainStage):
 
 def trigger_adding_rate(dataset: Dataset, strength: float) -> Tensor:
     """TAR(n), the share of trigger 0 among the training examples of label n; axis (label,), one for a regression."""
-    counts = cell_counts(dataset.train, dataset.outputs, 2).double()
+    counts = cell_weights(dataset.train, dataset.outputs, 2)
     conditional, marginal = counts[:, 0] / counts.sum(1), counts[:, 0].sum() / counts.sum()
     return strength * conditional + (1 - strength) * marginal
 

@@ -75,6 +75,8 @@ class Neutralised(TrainStage):
     privileged: float
     pace: float
 
+    heeds_weights = True
+
     def view(self, setting, generator, before):
         train, tensors = setting.dataset.train, before["teacher"].tensors
         attribute = train["group"]

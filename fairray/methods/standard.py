@@ -10,3 +10,5 @@ __all__ = ["Standard"]
 @dataclass(frozen=True, kw_only=True)
 class Standard(TrainStage):
     """Minimise the mean cross-entropy and nothing else."""
+
+    heeds_weights = True

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from fairray.data import cell_counts
+from fairray.errors import BadInput
 from fairray.training.stage import TrainStage, View
 
 __all__ = ["Undersampling"]
@@ -13,6 +14,10 @@ __all__ = ["Undersampling"]
 @dataclass(frozen=True, kw_only=True)
 class Undersampling(TrainStage):
     """Keep of every subgroup as many examples as the smallest has, drawn once per seed."""
+
+    def check(self, dataset):
+        if not dataset.classes:
+            raise BadInput("", "it is a regression", "choose a task with classes")
 
     def view(self, setting, generator, before):
         dataset = setting.dataset

@@ -7,11 +7,12 @@ per group, with axes (replica, group). Where fairlearn has the metric it has fai
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import torch
 from torch import Tensor
 
-from fairray.data import membership
+from fairray.data import Dataset, membership
 
 __all__ = ["Metric", "Predictions", "rate_by_group", "spread"]
 
@@ -22,6 +23,8 @@ class Predictions:
 
     logits: axes (replica, example, class), or (replica, example, 1) for the numbers of a regression.
     y, group: axis (example,). groups: how many there are. covariate: of each, where they have one, with axis (group,).
+    weight: what each example counts, with axis (example,); all count alike without. unit: what 1 of a y that is a
+        number is in its own unit, in which errors are measured.
     """
 
     logits: Tensor
@@ -29,6 +32,22 @@ class Predictions:
     group: Tensor
     groups: int
     covariate: Tensor | None = None
+    weight: Tensor | None = None
+    unit: float = 1.0
+
+    @classmethod
+    def of(cls, logits: Tensor, dataset: Dataset, *splits: str) -> Self:
+        """On some splits of a data set together; logits of all of their examples, one split behind the other."""
+        names = [name for name in ("y", "group", "weight") if name in dataset.train]
+        seen = {name: torch.cat([dataset.split(split)[name] for split in splits]) for name in names}
+        covariate = torch.tensor(dataset.covariate, dtype=torch.float64) if dataset.covariate else None
+        return cls(logits, **seen, groups=len(dataset.groups), covariate=covariate, unit=dataset.unit)
+
+    def mean(self, values: Tensor) -> Tensor:
+        """Over the examples, of axes (replica, example)."""
+        if self.weight is None:
+            return values.double().mean(-1)
+        return values.double() @ self.weight.double() / self.weight.double().sum()
 
     @cached_property
     def predicted(self) -> Tensor:
@@ -42,8 +61,9 @@ class Predictions:
 
     @cached_property
     def member(self) -> Tensor:
-        """1 where an example is of a group, else 0, with axes (example, group)."""
-        return membership(self.group, self.groups).double()
+        """What an example counts in its group, else 0, with axes (example, group)."""
+        member = membership(self.group, self.groups).double()
+        return member if self.weight is None else member * self.weight.double()[:, None]
 
     @cached_property
     def recall(self) -> Tensor:

@@ -11,7 +11,7 @@ __all__ = ["accuracy", "group_accuracy", "worst_group_accuracy"]
 @measure(problems=("binary", "multiclass"))
 def accuracy(p: Predictions) -> Tensor:
     """Over all examples."""
-    return (p.predicted == p.y).double().mean(-1)
+    return p.mean(p.predicted == p.y)
 
 
 @measure(problems=("binary", "multiclass"))

@@ -1,7 +1,7 @@
 """Area under the receiver operating characteristic."""
 
+import numpy as np
 import torch
-from scipy.stats import rankdata
 from torch import Tensor
 
 from fairray.measures import measure
@@ -13,7 +13,15 @@ __all__ = ["auc"]
 @measure("AUC")
 def auc(p: Predictions) -> Tensor:
     """P(a positive scores above a negative), ties counting half: the Mann-Whitney statistic."""
-    ranks = torch.from_numpy(rankdata(p.score.cpu().numpy(), axis=-1)).to(p.score.device)
-    positive = p.y == 1
-    n1, n0 = positive.sum(), (~positive).sum()
-    return (ranks[:, positive].sum(-1) - n1 * (n1 + 1) / 2) / (n1 * n0)
+    weight = np.ones(len(p.y)) if p.weight is None else p.weight.double().cpu().numpy()
+    positive = (p.y == 1).cpu().numpy()
+    areas = [_area(score, weight * positive, weight * ~positive) for score in p.score.cpu().numpy()]
+    return torch.tensor(areas, dtype=torch.float64, device=p.score.device)
+
+
+def _area(score: np.ndarray, positive: np.ndarray, negative: np.ndarray) -> float:
+    """positive, negative: what each example counts as one of these."""
+    place = np.unique(score, return_inverse=True)[1]
+    above, below = (np.bincount(place, weight) for weight in (positive, negative))
+    with np.errstate(invalid="ignore"):
+        return float(above @ (below.cumsum() - below / 2) / (above.sum() * below.sum()))

@@ -11,7 +11,7 @@ __all__ = ["balanced_mse", "group_mse", "mse", "mse_difference"]
 @measure(unit=NUMBER, best="low", problems=("regression",))
 def mse(p: Predictions) -> Tensor:
     """The mean squared error over all examples (BaDe, Table 5)."""
-    return _squares(p).mean(-1)
+    return p.mean(_squares(p))
 
 
 @measure(unit=NUMBER, best="low", problems=("regression",))
@@ -33,4 +33,4 @@ def mse_difference(p: Predictions) -> Tensor:
 
 
 def _squares(p: Predictions) -> Tensor:
-    return (p.logits[..., 0].double() - p.y) ** 2
+    return ((p.logits[..., 0].double() - p.y) * p.unit) ** 2

@@ -12,6 +12,8 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
+from fairray.card import MOST_CELLS, count_cells, describe_sizes
+from fairray.data import Dataset
 from fairray.errors import BadInput
 from fairray.members import checked, plain
 from fairray.provenance import provenance
@@ -96,10 +98,25 @@ def _render(results: Results, chapters: Sequence[Chapter]) -> str:
         study=results.study,
         seeds=write_count(results.study.seeds, "seed"),
         sections=chapters,
+        data=[_describe_data(task, data) for task, data in results.study.datasets().items()],
         settings=json.dumps(_list_settings(results.study), indent=1),
         ran=_sum_cost(results) | provenance(),
         runs=list(_list_runs(results)),
     )
+
+
+def _describe_data(task: str, data: Dataset) -> dict[str, object]:
+    """What the page says of a task's data."""
+    cells = count_cells(data)
+    few = cells if len(cells) <= MOST_CELLS else cells.iloc[:0]
+    rows = few.reset_index().astype(str).to_numpy().tolist()
+    return {
+        "task": task,
+        "says": f"{data.task}: {describe_sizes(data)}",
+        "notes": data.notes,
+        "names": [*cells.index.names, *cells.columns],
+        "rows": rows,
+    }
 
 
 def _list_settings(study: Study) -> dict[str, object]:

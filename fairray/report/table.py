@@ -20,14 +20,15 @@ FEWEST = 3  # tasks that an average is taken over; of one or two it says nothing
 class Table:
     """Each method on each task: mean over seeds with 95 % interval, and the printed value; blank if not measured.
 
-    Where three tasks or more share a metric, a row per method averages them. metrics: without any, the objectives.
+    Where three tasks or more share a metric, a row per method averages them. metrics: without any, and for a task
+    that has none of them, the objectives.
     """
 
     metrics: tuple[str, ...] = ()
     title: str = "Table"
 
     def __call__(self, results: Results) -> Iterator[Block]:
-        metrics = self.metrics or results.study.objectives
+        metrics = results.shown(self.metrics)
         entries = [*_measure(results, metrics), *_average_tasks(results, metrics)]
         cells = lay_out(entries, rows=("task", "method"), across="metric")
         _add_trials(results, cells)

@@ -1,7 +1,7 @@
 """Methods in the plane of bias and accuracy: all seeds faint, mean and 95 % interval on top."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -18,7 +18,10 @@ __all__ = ["Tradeoff"]
 
 @dataclass(frozen=True)
 class Tradeoff:
-    """One metric against another for every method, a panel per task; a cross is what the paper prints of that task."""
+    """One metric against another for every method, a panel per task; a cross is what the paper prints of that task.
+
+    Where no task has both, the last of the objectives against the first.
+    """
 
     x: str = "odds"
     y: str = "eacc"
@@ -27,7 +30,11 @@ class Tradeoff:
     def __call__(self, results: Results) -> Iterator[Block]:
         pairs = find_measured(results, self.x, self.y)
         if not pairs:
-            yield Text("Nothing was measured.")
+            *_, x = y, *_ = results.study.objectives
+            if find_measured(results, x, y) and x != y:
+                yield from replace(self, x=x, y=y)(results)
+            else:
+                yield Text("Nothing was measured.")
             return
         tasks = list(dict.fromkeys(task for task, _ in pairs))
         alt = f"{name_metric(self.y)} against {name_metric(self.x)} of every method on {', '.join(tasks)}"

@@ -1,6 +1,6 @@
 """What methods do to metrics, in words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from fairray.measures import PERCENT, find
@@ -16,14 +16,15 @@ __all__ = ["Verdict"]
 class Verdict:
     """What each method does to each metric against the baseline, by paired differences over seeds.
 
-    What was left out or is not stored is said, too. metrics: without any, the objectives.
+    What was left out or is not stored is said, too. metrics: without any, and for a task
+    that has none of them, the objectives.
     """
 
     metrics: tuple[str, ...] = ()
     title: str = "Verdict"
 
     def __call__(self, results: Results) -> Iterator[Block]:
-        study, metrics = results.study, self.metrics or results.study.objectives
+        study, metrics = results.study, results.shown(self.metrics)
         missing = [arm for arm in study.arms() if (arm.task, arm.name) not in results.chosen]
         yield Items(
             [
@@ -42,7 +43,7 @@ class Verdict:
         )
 
 
-def _compare(results: Results, metrics: tuple[str, ...]) -> Iterator[Line]:
+def _compare(results: Results, metrics: Sequence[str]) -> Iterator[Line]:
     """A line for each method on each task of which the baseline has a metric, too."""
     baseline = results.study.baseline
     for task, arm in results.chosen:

@@ -155,14 +155,17 @@ def stack_key(replica: Replica) -> tuple[Any, ...]:
 
 
 def _view(replica: Replica, before: Before) -> View:
-    """How a replica sees the training data, with the weights that balance its classes where they are asked for."""
+    """How a replica sees the training data, with the product of all weights that it, the data and the settings give."""
     stage, dataset = replica.stage, replica.setting.dataset
     assert isinstance(stage, Hooks)
     view = stage.view(replica.setting, generator(replica, "view"), before)
+    own, given = view.columns.get("weight"), dataset.train.get("weight")
     if replica.training.class_weights == "none":
-        return view
+        if own is None or given is None:
+            return view
+        return replace(view, columns={**view.columns, "weight": own * given})
     y = view.columns.get("y", view.joined("y", dataset.train))
-    weight = balanced_weights(y, view.rows) * view.columns.get("weight", 1)
+    weight = balanced_weights(y, view.rows, given) * (1 if own is None else own) * (1 if given is None else given)
     return replace(view, columns={**view.columns, "weight": weight})
 
 
@@ -179,9 +182,13 @@ def check_training(replica: Replica) -> None:
         raise BadInput("training.class_weights", problem, f"set it to none, or {key} for this stage alone")
 
 
-def balanced_weights(y: Tensor, rows: Tensor) -> Tensor:
-    """Of each example, the count of the most frequent class over that of its own; a row counts once for each visit."""
-    counts = torch.bincount(y[rows], minlength=int(y.max()) + 1).double()
+def balanced_weights(y: Tensor, rows: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Of each example, the count of the most frequent class over that of its own; a row counts once for each visit.
+
+    weight: what an example counts, where they do not count alike.
+    """
+    visits = None if weight is None else weight[rows].double()
+    counts = torch.bincount(y[rows], visits, minlength=int(y.max()) + 1).double()
     return counts.max() / counts.clamp(min=1)[y]  # a class without rows is weighed, and never seen
 
 
@@ -195,7 +202,7 @@ def _train(pack: Pack, build: Build, progress: Progress) -> Iterator[tuple[Repli
         losses = [engine.step(batch) for batch in pack.batches(generators, epoch)]
         schedule.step()
         curves["loss"].append(torch.stack(losses).mean(0).cpu())
-        seen = Predictions(_logits(pack, engine, "val"), *_labels(pack, "val"))
+        seen = Predictions.of(_logits(pack, engine, "val"), pack.setting.dataset, "val")
         for name, metric in metrics.items():
             curves[name].append(metric(seen))
         stacked = {name: torch.stack(values) for name, values in curves.items()}
@@ -234,11 +241,6 @@ def _logits(pack: Pack, engine: Engine, split: str) -> Tensor:
     return torch.cat(
         [engine.predict(part) for part in chunks(pack.setting.dataset, pack.evaluated(split))], dim=1
     ).cpu()
-
-
-def _labels(pack: Pack, split: str) -> tuple[Tensor, Tensor, int]:
-    tensors = pack.setting.dataset.split(split)
-    return tensors["y"], tensors["group"], len(pack.setting.dataset.groups)
 
 
 def _records(curves: Tensors, kept: int) -> pd.DataFrame:
