@@ -33,8 +33,9 @@ class ResNet18:
         encoder = nn.Sequential(_stem(unit, small=side(shape) < 64))
         for i, (inputs, channels) in enumerate([(1, 1), (1, 2), (2, 4), (4, 8)], start=1):
             encoder.add_module(f"layer{i}", _stage(inputs * unit, channels * unit))
-        encoder.layer4[1] = Unrectified(8 * unit)
-        encoder.layer4.add_module("relu", nn.ReLU(inplace=True))
+        last = encoder.get_submodule("layer4")
+        last.add_module("1", Unrectified(8 * unit))
+        last.add_module("relu", nn.ReLU(inplace=True))
         encoder.add_module("avgpool", nn.AdaptiveAvgPool2d(1))
         encoder.add_module("flatten", nn.Flatten())
         encoder.apply(_initialise)
@@ -51,7 +52,10 @@ class Unrectified(nn.Module):
 
     def forward(self, x):
         """Maps for maps."""
-        return self.add(x, self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x))))))
+        more = x
+        for name in ("conv1", "bn1", "relu", "conv2", "bn2"):
+            more = self.get_submodule(name)(more)
+        return self.add(x, more)
 
     def add(self, x: Tensor, more: Tensor) -> Tensor:
         """Both branches together."""
@@ -71,7 +75,10 @@ def _stage(inputs: int, channels: int) -> nn.Sequential:
     block = resnet.BasicBlock
     if inputs == channels:
         return nn.Sequential(block(channels, channels), block(channels, channels))
-    shortcut = nn.Sequential(nn.Conv2d(inputs, channels, 1, stride=2, bias=False), nn.BatchNorm2d(channels))
+    # every second pixel, by a pool of one: a 1x1 convolution of stride 2 and fewer than 8 channels writes outside its
+    # memory in torch 2.13's backward pass, where a CPU has AVX2 at most
+    halved = nn.MaxPool2d(1, stride=2)
+    shortcut = nn.Sequential(halved, nn.Conv2d(inputs, channels, 1, bias=False), nn.BatchNorm2d(channels))
     return nn.Sequential(block(inputs, channels, 2, shortcut), block(channels, channels))
 
 
