@@ -219,6 +219,16 @@ def test_what_a_failed_job_stored_counts():
     assert queue.over
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_trial_of_which_one_end_failed_is_not_done_whatever_its_others_do(order):
+    queue = make(Trial([Stage("a"), Stage("b")]))
+    jobs = drain(queue)
+    for i in order:
+        finish(queue, jobs[i], "broken" if jobs[i].uids == ["a"] else None)
+    assert queue.listener.lines == [("failed", "a b")]
+    assert queue.over
+
+
 def test_what_failed_in_company_is_tried_by_itself():
     queue, taken = make(*(Trial([Stage(f"m {i}")]) for i in range(4)), slots=1), []
     while job := queue.take():

@@ -243,8 +243,9 @@ class Queue:
                     if not waiting.before:
                         self._ready[waiting.group].append(after)
             for opened in self._open.pop(node.replica.uid, []):
+                failed = not opened.missing  # by another of its ends
                 opened.missing.discard(node.replica.uid)
-                if not opened.missing:
+                if not failed and not opened.missing:
                     self._left[opened.asker] -= 1
                     self.listener.done(opened.trial)
 
@@ -260,7 +261,7 @@ class Queue:
 
     def _close_failed(self, uid: str) -> None:
         for opened in self._open.pop(uid, []):
-            if opened.missing:  # else another of its ends has failed before
+            if opened.missing:  # else another of its ends has failed
                 opened.missing.clear()
                 self._left[opened.asker] -= 1
                 self.listener.failed(opened.trial, self.errors[uid])
