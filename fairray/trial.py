@@ -20,7 +20,7 @@ from fairray.data import Dataset
 from fairray.errors import BadInput, placed, said_of, unknown
 from fairray.evaluation import Evaluation, metrics
 from fairray.identity import digest
-from fairray.stages import Numerics, Progress, Replica, Setting, Stage, Training
+from fairray.stages import Artifact, Numerics, Progress, Replica, Setting, Stage, Training
 from fairray.store import Store
 from fairray.training.distributed import active
 from fairray.training.fit import EngineName, check_training
@@ -253,25 +253,26 @@ def _compute(replicas: list[Replica], store: Store, engine: EngineName, progress
     Processes that train together do that in step, and the first one stores what they made; stages that train nothing
     are shared out among them, and each stores its own.
     """
+    # a stage before several replicas is read once, so that they hold the same tensors and not copies
+    read = {uid: store.read(uid) for uid in {p.uid for replica in replicas for p in replica.parents.values()}}
+    before = {r.uid: {name: read[parent.uid] for name, parent in r.parents.items()} for r in replicas}
     for _, group in groupby(sorted(replicas, key=_class), key=_class):
         alike = list(group)
         if active() and not isinstance(alike[0].stage, TrainStage):
             own = alike[dist.get_rank() :: dist.get_world_size()]
             if own:
-                _store_each(own, store, engine, lambda message, share: None, stores=True)
+                _keep_all(own[0].stage.run(own, before, engine, lambda message, share: None), store)
             dist.barrier()  # what the others have stored is there now
             progress(f"{alike[0].stage.name} x{len(alike)}", 1.0)  # Ray Train waits until every worker has said as much
         else:
-            _store_each(alike, store, engine, progress, stores=_first())
+            _keep_all(alike[0].stage.run(alike, before, engine, progress), store if _first() else None)
 
 
-def _store_each(alike: list[Replica], store: Store, engine: EngineName, progress: Progress, stores: bool) -> None:
-    # a stage before several replicas is read once, so that they hold the same tensors and not copies
-    read = {uid: store.read(uid) for uid in {p.uid for replica in alike for p in replica.parents.values()}}
-    before = {r.uid: {name: read[parent.uid] for name, parent in r.parents.items()} for r in alike}
+def _keep_all(made: Iterable[tuple[Replica, Artifact]], store: Store | None) -> None:
+    """Store what is made, as it comes; without a store, somebody else does."""
     start = time.perf_counter()
-    for replica, artifact in alike[0].stage.run(alike, before, engine, progress):
-        if stores:
+    for replica, artifact in made:
+        if store is not None:
             store.write(replica.uid, artifact, _spec(replica, time.perf_counter() - start))
         start = time.perf_counter()
 

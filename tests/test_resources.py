@@ -8,7 +8,7 @@ from torch import nn
 
 from fairray.errors import BadInput
 from fairray.launch import resources
-from fairray.launch.cluster import _fit
+from fairray.launch.cluster import fit
 from fairray.launch.resources import CARD_BYTES, WORKER_FLOPS, Demand, Resources, choose, estimate
 from fairray.members import build
 from fairray.stages import Numerics, Training
@@ -102,14 +102,14 @@ NODES = [{"CPU": 4.0}, {"CPU": 16.0, "GPU": 2.0}, {"CPU": 16.0, "GPU": 1.0}]
     ids=str,
 )
 def test_a_worker_is_whole_on_one_node(need, jobs):
-    assert _fit(need, NODES, None) == jobs
+    assert fit(need, NODES, None) == jobs
 
 
 @pytest.mark.parametrize("need", [Resources(0, 17, 0.0), Resources(0, 1, 3.0), Resources(4, 1, 1.0)], ids=str)
 def test_what_fits_nowhere_is_refused(need):
     with pytest.raises(BadInput, match=f"a job needs {need}"):
-        _fit(need, NODES, None)
+        fit(need, NODES, None)
 
 
 def test_a_cluster_that_grows_may_have_nothing_yet():
-    assert _fit(Resources(0, 2, 1.0), [{}], {"CPU": 64, "GPU": 8}) == 8
+    assert fit(Resources(0, 2, 1.0), [{}], {"CPU": 64, "GPU": 8}) == 8
