@@ -172,7 +172,7 @@ MUTANTS = [
         ("launch/queue.py", "node.before <= inside.keys()", "True", "test_queue.py"),
         ("launch/queue.py", "or len(long) == 1", "", "test_queue.py"),
         ("launch/queue.py", "elif len(begun) == 1:", "else:", "test_queue.py"),
-        ("launch/queue.py", "if uid in claimed:", "if False:", "test_queue.py"),
+        ("launch/queue.py", "if uid not in claimed and", "if", "test_queue.py"),
         ("concepts/pooling.py", "amax(2) if how == \"max\"", "amax(2) if how != \"max\"", "test_concepts.py"),
         ("concepts/vectors.py", "np.where(concept, 1 / concept.sum(), 1 / (~concept).sum())", "np.where(concept, 1 / (~concept).sum(), 1 / concept.sum())", "test_concepts.py"),
         ("concepts/vectors.py", "scores = [cross_val_score(candidate, a, t, cv=FOLDS, params=fit)", "scores = [cross_val_score(candidate, a, t, cv=FOLDS)", "test_concepts.py"),

@@ -222,14 +222,13 @@ class Queue:
 
     def _look(self) -> None:
         """See what became of the stages that others were computing."""
-        self._looked, held, self.held = time.monotonic(), self.held, []
-        claimed = set(self.store.claimed())
-        for uid in held:
-            if uid in claimed:
-                self.held.append(uid)
-            elif not self.store.has(uid):
-                self._ready[self._nodes[uid].group].append(uid)
-        self._release([uid for uid in held if uid not in self.held and self.store.has(uid)])
+        self._looked, claimed = time.monotonic(), set(self.store.claimed())
+        found = [uid for uid in self.held if self.store.has(uid)]
+        free = [uid for uid in self.held if uid not in claimed and uid not in found]
+        self.held = [uid for uid in self.held if uid in claimed and uid not in found]
+        for uid in free:
+            self._ready[self._nodes[uid].group].append(uid)
+        self._release(found)
         self._ask()
 
     def _release(self, uids: Collection[str]) -> None:
