@@ -20,16 +20,17 @@ from fairray.launch.connect import connect
 from fairray.launch.study import run
 from fairray.launch.tracking import Mirror
 
-NO_OP = """
+STEP = """
 from dataclasses import dataclass
 from fairray.records import rows
 from fairray.stages import Artifact, Step
+{above}
 
-__all__ = ["NoOp"]
+__all__ = ["Trial"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class NoOp(Step):
+class Trial(Step):
     x: int = 0
 
     def chain(self, dataset):
@@ -39,8 +40,14 @@ class NoOp(Step):
         pass
 
     def compute(self, setting, seed, before):
+        {does}
         return Artifact({}, rows({"odds": 0.0, "eacc": self.x}, split="val"))
 """
+
+
+def write_step(file: Path, does: str = "pass", above: str = "") -> None:
+    """A method of one stage. does: what it does before it tells x. above: what the module has besides."""
+    file.write_text(STEP.replace("{above}", above).replace("{does}", does))
 
 
 def plain_tune(trials: int) -> float:
@@ -59,7 +66,7 @@ def whole_stack(trials: int) -> float:
     """Seconds for as many trials of a study."""
     folder = Path(tempfile.mkdtemp())
     method = folder / "no_op.py"
-    method.write_text(NO_OP)
+    write_step(method)
     space = f"{{name: {method}, x: {{grid: {list(range(trials))}}}}}"
     study = config.load(
         "bade_benchmarks",

@@ -13,41 +13,17 @@ import time
 from pathlib import Path
 
 import ray
-from overhead import whole_stack
+from overhead import whole_stack, write_step
 
 from fairray import config
 from fairray.launch.study import run
 
-SLEEPS = """
-import os
-import time
-from dataclasses import dataclass
-from pathlib import Path
-from fairray.records import rows
-from fairray.stages import Artifact, Step
-
-__all__ = ["Sleeps"]
-SECONDS = {seconds}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sleeps(Step):
-    x: int = 0
-
-    def chain(self, dataset):
-        return self
-
-    def check(self, dataset):
-        pass
-
-    def compute(self, setting, seed, before):
-        start = time.time()
+ABOVE = "import os\nimport time\nfrom pathlib import Path\nSECONDS = "
+SLEEPS = """start = time.time()
         time.sleep(SECONDS[self.x])
         line = " ".join(map(str, (os.getpid(), start, time.time()))) + "\\n"
         with Path(__file__).with_name("times").open("a") as times:
-            times.write(line)
-        return Artifact({}, rows({"odds": 0.0, "eacc": self.x}, split="val"))
-"""
+            times.write(line)"""
 
 
 def efficiency(workers: int, seconds: list[float]) -> float:
@@ -55,7 +31,7 @@ def efficiency(workers: int, seconds: list[float]) -> float:
     ray.init(address="local", num_cpus=workers, include_dashboard=False, log_to_driver=False)
     folder = Path(tempfile.mkdtemp())
     method = folder / f"sleeps_{folder.name}.py"  # a process knows one file of a name
-    method.write_text(SLEEPS.replace("{seconds}", repr(seconds)))
+    write_step(method, SLEEPS, f"{ABOVE}{seconds}")
     space = f"{{name: {method}, x: {{grid: {[*range(len(seconds))]}}}}}"
     own = ["tasks.Adult=toy", "seeds=1", "methods=[standard]", f"methods.standard={space}", "baseline=null"]
     outcome = run(config.load("bade_benchmarks", "smoke", [*own, f"launch.output={folder}"]))

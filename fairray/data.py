@@ -156,17 +156,21 @@ class Dataset:
 
 def cell_counts(split: Mapping[str, Tensor], classes: int, groups: int) -> Tensor:
     """Number of examples of each subgroup, with axes (label, group); one class holds every number to be regressed."""
-    label = torch.zeros_like(split["group"]) if split["y"].is_floating_point() else split["y"]
-    return torch.bincount(label * groups + split["group"], minlength=classes * groups).view(classes, groups)
+    return torch.bincount(_cell(split, groups), minlength=classes * groups).view(classes, groups)
 
 
 def cell_weights(split: Mapping[str, Tensor], classes: int, groups: int) -> Tensor:
     """What the examples of each subgroup weigh together, as `cell_counts`; each 1 where the split has no weights."""
     if "weight" not in split:
         return cell_counts(split, classes, groups).double()
-    label = torch.zeros_like(split["group"]) if split["y"].is_floating_point() else split["y"]
-    cell = label * groups + split["group"]
+    cell = _cell(split, groups)
     return torch.bincount(cell, split["weight"].double(), minlength=classes * groups).view(classes, groups)
+
+
+def _cell(split: Mapping[str, Tensor], groups: int) -> Tensor:
+    """The number of each example's subgroup; in a regression all labels are one."""
+    label = torch.zeros_like(split["group"]) if split["y"].is_floating_point() else split["y"]
+    return label * groups + split["group"]
 
 
 def membership(index: Tensor, size: int) -> Tensor:

@@ -73,7 +73,7 @@ def choose(trial: Trial, launch: Launch) -> Resources:
     demand = estimate(trial.network, trial.data, trial.training, trial.numerics)
     together = launch.pack if launch.engine != "alone" else 1
     tenths = ceil(10 * demand.memory * together / CARD_BYTES)
-    gpus = (min(tenths, 10) / 10 if tenths <= 5 else 1.0) if launch.gpus == "auto" else launch.gpus
+    gpus = (tenths / 10 if tenths <= 5 else 1.0) if launch.gpus == "auto" else launch.gpus
     most = max(1, min(8, trial.training.batch // FEWEST))
     workers = min(ceil(demand.flops / WORKER_FLOPS), most) if launch.workers == "auto" else launch.workers
     return Resources(workers, launch.cpus, 1.0 if workers > 1 and launch.gpus == "auto" else gpus)
