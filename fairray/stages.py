@@ -1,5 +1,6 @@
 """A method is a short chain of stages; a stage has an address that says all that its result depends on."""
 
+import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,6 +29,8 @@ __all__ = [
 class Training:
     """How networks are trained, whatever the method (conf/training/).
 
+    steps: how many the whole training takes at least; where its epochs have fewer, each goes through the data several
+        times, so that networks learn from small data for as long as from large ones.
     lr, weight_decay: of the optimizer, as torch's own have them; momentum: of SGD. batch: examples a step.
     selection: how the epoch is chosen, on validation data (see `fairray.training.selection`).
     patience: epochs without a better one after which training ends (early stopping); 0 trains them all.
@@ -38,6 +41,7 @@ class Training:
     """
 
     epochs: Annotated[int, Ge(1)] = 20
+    steps: Annotated[int, Ge(0)] = 0
     batch: Annotated[int, Ge(1)] = 256
     lr: Annotated[float, Gt(0), Lt(1)] = 1e-4
     weight_decay: Annotated[float, Ge(0)] = 0.0
@@ -49,6 +53,10 @@ class Training:
     class_weights: Literal["none", "balanced"] = "none"
     milestones: tuple[Annotated[int, Ge(1)], ...] = ()
     gamma: Annotated[float, Gt(0)] = 0.1
+
+    def visits(self, batches: int) -> int:
+        """How often an epoch goes through data of so many batches."""
+        return max(1, math.ceil(self.steps / (self.epochs * batches)))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """A study is a declared question: tasks x methods x search space x seeds, as plain values."""
 
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -176,6 +177,15 @@ class Study:
     def datasets(self) -> dict[str, Dataset]:
         """The data of every task; raises BadInput where one cannot be loaded."""
         return {task: dataset(member) for task, member in self.tasks.items()}
+
+    def notes(self) -> Iterator[tuple[str, str]]:
+        """What one should know of a task's data, and of how long networks are trained on them."""
+        for task, arm in {arm.task: arm for arm in self.arms()}.items():
+            data, training = arm.corner.data, arm.corner.training
+            yield from ((task, note) for note in data.notes)
+            rows = len(data.train["y"])
+            if (visits := training.visits(math.ceil(rows / training.batch))) > 1:
+                yield task, f"an epoch goes {visits} times through its {rows} rows (training.steps={training.steps})"
 
     def check(self) -> None:
         """Raise BadInput where a method cannot serve a data set or a device is not there, before anything runs."""

@@ -1,5 +1,7 @@
 """Training as one would write it without the project: plain arithmetic, one step after the other, in float64."""
 
+from itertools import chain
+
 import torch
 import torch.nn.functional as F
 
@@ -17,7 +19,10 @@ def trained_by_hand(replica, loss, rows=None):
     rows = torch.arange(len(replica.setting.dataset.train["y"])) if rows is None else rows
     for epoch in range(training.epochs):
         lr *= training.gamma if epoch in training.milestones else 1
-        for part in rows[torch.randperm(len(rows), generator=order)].split(training.batch):
+        visits = [rows[torch.randperm(len(rows), generator=order)].split(training.batch)]
+        while training.epochs * sum(map(len, visits)) < training.steps:
+            visits.append(rows[torch.randperm(len(rows), generator=order)].split(training.batch))
+        for part in chain(*visits):
             gradients, step = torch.autograd.grad(loss(network, part), parameters), step + 1
             norm = sum((g**2).sum() for g in gradients) ** 0.5
             short = 1 if training.clip is None else min(1, training.clip / (norm + 1e-6))

@@ -66,6 +66,7 @@ ALL_SETTINGS = {
     "class_weights": "balanced",
     "milestones": (1, 2),
     "gamma": 0.5,
+    "steps": 7,
 }
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -65,12 +67,17 @@ def test_the_curve_of_losses_is_the_mean_over_batches_of_the_first_loss(trial, m
         assert losses == pytest.approx([expected, expected], rel=1e-6)
 
 
-def test_progress_is_the_share_of_the_training_that_is_behind_a_batch(trial):
-    """Three epochs of four batches: the last batch has one left of twelve."""
+@pytest.mark.parametrize(("steps", "taken"), [(0, 12), (12, 12), (13, 24), (30, 36)])
+def test_an_epoch_visits_its_rows_until_the_training_has_its_steps(trial, steps, taken):
+    """Three epochs of four batches, and progress is the share of the training that is behind a batch."""
     (replica,) = models(trial, seeds=[0], epochs=3)
-    quarter, left = divmod(len(replica.setting.dataset.train["y"]), 4)
+    rows = len(replica.setting.dataset.train["y"])
+    quarter, left = divmod(rows, 4)
     assert not left
-    (replica,) = models(trial, seeds=[0], epochs=3, batch=quarter)
-    pack = Pack([replica], [replica.stage.view(replica.setting, None, {})])
+    (replica,) = models(trial, seeds=[0], epochs=3, batch=quarter, steps=steps)
+    view = replica.stage.view(replica.setting, None, {})
+    pack = Pack([replica], [replace(view, columns={"row": torch.arange(rows)})])
     batches = [batch for epoch in range(3) for batch in pack.batches([torch.Generator()], epoch)]
-    assert [batch["progress"].unique().item() for batch in batches] == pytest.approx([i / 12 for i in range(12)])
+    assert [batch["progress"].unique().item() for batch in batches] == pytest.approx([i / taken for i in range(taken)])
+    visits = torch.cat([batch["row"].flatten() for batch in batches]).bincount()
+    assert visits.tolist() == [taken / 4] * rows

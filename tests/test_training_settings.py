@@ -52,6 +52,7 @@ def by_hand(replica):
         {"clip": 0.3},
         {"class_weights": "balanced"},
         {"milestones": (1, 3), "gamma": 0.4},
+        {"steps": 17},
         {"weight_decay": 0.1, "clip": 0.3, "class_weights": "balanced", "milestones": (2,), "momentum": 0.7},
     ],
     ids=lambda setting: " ".join(setting) or "plain",

@@ -89,7 +89,7 @@ def estimate(network: Any, dataset: Dataset, training: Training, numerics: Numer
         built(x)
     numbers = 4 * sum(p.numel() for p in built.parameters()) + 2 * sum(sizes)
     held = sum(t.numel() * t.element_size() for t in dataset.train.values())
-    steps = training.epochs * len(dataset.train["y"]) / training.batch
+    steps = max(training.steps, training.epochs * len(dataset.train["y"]) / training.batch)
     return Demand(numbers * numerics.precision.itemsize + held, 3 * steps * counter.get_total_flops())
 
 

@@ -48,9 +48,8 @@ def run_study(study: Study) -> Outcome:
     sections = load_sections(study)
     for task, reason in study.left_out.items():
         print(f"left out: {task} ({reason})", file=sys.stderr)
-    for task, data in study.datasets().items():
-        for note in data.notes:
-            print(f"note: {task}: {note}", file=sys.stderr)
+    for task, note in study.notes():
+        print(f"note: {task}: {note}", file=sys.stderr)
     mirror = _mirror(study)
     outcome = run(study, mirror)
     found = open_results(study)

@@ -85,15 +85,9 @@ class Mirror:
         if self._key(trial) in self.shown:
             return
         run, params = self._trial(trial), _list_parameters(trial)
-        uids = " ".join(replica.uid for replica in trial.ends)
         metrics = [*_list_curves(records), *_list_finals(records)]
         for start in range(0, max(len(metrics), 1), BATCH):
-            self.client.log_batch(
-                run,
-                metrics=metrics[start : start + BATCH],
-                params=params if start == 0 else [],
-                tags=[RunTag("fairray.uids", uids[:5000])] if start == 0 else [],
-            )
+            self.client.log_batch(run, metrics=metrics[start : start + BATCH], params=params if start == 0 else [])
         self.client.set_terminated(run)
 
     @_optional
@@ -129,7 +123,8 @@ class Mirror:
     def _trial(self, trial: Trial) -> str:
         """The run of a trial, below that of its arm."""
         arm = self._run("fairray.arm", f"{self.study.uid} {trial.arm}", trial.arm, self.parent)
-        return self._run("fairray.trial", self._key(trial), label([trial]), arm)
+        uids = " ".join(replica.uid for replica in trial.ends)
+        return self._run("fairray.trial", self._key(trial), label([trial]), arm, {"fairray.uids": uids[:5000]})
 
     def _experiment(self, uri: str) -> str:
         found = self.client.get_experiment_by_name(self.study.name)
@@ -149,9 +144,9 @@ class Mirror:
             if not token:
                 return
 
-    def _run(self, tag: str, value: str, name: str, parent: str | None) -> str:
+    def _run(self, tag: str, value: str, name: str, parent: str | None, more: Mapping[str, str] = {}) -> str:
         if value not in self.shown:
-            tags = {**self.common, tag: value, **({"mlflow.parentRunId": parent} if parent else {})}
+            tags = {**self.common, tag: value, **more, **({"mlflow.parentRunId": parent} if parent else {})}
             self.shown[value] = self.client.create_run(self.experiment, run_name=name, tags=tags).info.run_id
         return self.shown[value]
 

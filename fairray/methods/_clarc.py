@@ -246,7 +246,7 @@ class Continued(TrainStage):
 
     stream: ClassVar[str] = "continued"
 
-    own: ClassVar = {"epochs": 10, "selection": "last"}
+    own: ClassVar = {"epochs": 10, "steps": 0, "selection": "last"}
 
     model: Standard
     layer: Layer

@@ -198,7 +198,7 @@ def factors(P: Use, places: Tensor, originals: int, made: int) -> Tensor:
 class Finetuned(TrainStage):
     """Algorithm 4.2: epochs of N (1 + T1) draws from D_rob, from theta_0 on."""
 
-    own: ClassVar = {"epochs": 2, "lr": 0.01, "optimizer": "sgd", "momentum": 0.0, "selection": "last"}
+    own: ClassVar = {"epochs": 2, "steps": 0, "lr": 0.01, "optimizer": "sgd", "momentum": 0.0, "selection": "last"}
 
     theta_0: Shared
     made: Shared | None

@@ -48,7 +48,7 @@ class Online(TrainStage):
     It trains model by model, with SGD at a constant rate; statistics of batches stay as theta_0 has them.
     """
 
-    own: ClassVar = {"epochs": 2, "lr": 0.01, "optimizer": "sgd", "momentum": 0.0, "selection": "last"}
+    own: ClassVar = {"epochs": 2, "steps": 0, "lr": 0.01, "optimizer": "sgd", "momentum": 0.0, "selection": "last"}
 
     theta_0: Shared
     attack: AttackField

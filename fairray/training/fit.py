@@ -105,17 +105,29 @@ class Pack:
 
     def batches(self, generators: Sequence[torch.Generator], epoch: int = 0) -> Iterator[Tensors]:
         """One epoch of batches with axes (replica, example, ...), each replica in its own order."""
-        dataset, training = self.setting.dataset, self.training
-        orders = [self.stage.order(view.rows, dataset, g) for view, g in zip(self.views, generators, strict=True)]
-        order = torch.stack(orders).to(self.setting.numerics.device)
-        replica = torch.arange(len(self.replicas), device=order.device)[:, None]
-        for i, part in enumerate(order.split(training.batch, dim=1)):
+        dataset, numerics = self.setting.dataset, self.setting.numerics
+        parts = self._parts(generators)
+        replica = torch.arange(len(self.replicas), device=parts[0].device)[:, None]
+        seen, rows = 0, sum(part.shape[1] for part in parts)
+        for part in parts:
             own = {name: column[replica, part] for name, column in self.columns.items()}
-            behind = (epoch + i * training.batch / order.shape[1]) / training.epochs
+            behind = (epoch + seen / rows) / self.training.epochs
             drawn = [self.stage.fresh_columns(len(r), dataset, g) for r, g in zip(part, generators, strict=True)]
             fresh = {name: torch.stack([columns[name] for columns in drawn]) for name in drawn[0]}
-            own |= cast(fresh | {"progress": torch.full(part.shape, behind)}, self.setting.numerics)
+            own |= cast(fresh | {"progress": torch.full(part.shape, behind)}, numerics)
             yield dataset.shown({name: tensor[part] for name, tensor in self.examples.items()}) | own
+            seen += part.shape[1]
+
+    def _parts(self, generators: Sequence[torch.Generator]) -> list[Tensor]:
+        """The rows of an epoch's batches, with axes (replica, example): all once, or oftener where `steps` asks so."""
+        parts = self._visit(generators)
+        return parts + [part for _ in range(self.training.visits(len(parts)) - 1) for part in self._visit(generators)]
+
+    def _visit(self, generators: Sequence[torch.Generator]) -> list[Tensor]:
+        dataset = self.setting.dataset
+        orders = [self.stage.order(view.rows, dataset, g) for view, g in zip(self.views, generators, strict=True)]
+        order = torch.stack(orders).to(self.setting.numerics.device)
+        return list(order.split(self.training.batch, dim=1))
 
     def engine(self, build: Build) -> Engine:
         return build(self.replicas, self.starts)
