@@ -2,6 +2,7 @@
 their docstrings; no member is imported to be listed, as that would take seconds."""
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.machinery import PathFinder
@@ -14,6 +15,7 @@ from fairray.errors import unknown
 __all__ = [
     "FAMILIES", "built_in", "conf_file", "conf_names", "describe", "find", "installed", "names", "question", "scales",
     "script", "studies", "study_keys", "summarize",
+    "writes",
 ]  # fmt: skip
 
 FAMILIES = (
@@ -34,6 +36,13 @@ def names(family: str) -> list[str]:
 def built_in(family: str) -> frozenset[str]:
     """The members that are files of fairray."""
     return frozenset(path.stem for path in (PACKAGE / family).glob("[!_]*.py"))
+
+
+@cache
+def writes(family: str, field: str) -> bool:
+    """Whether a file of fairray's family has a class with a field of this name."""
+    line = re.compile(rf"^    {re.escape(field)}: ", re.MULTILINE)
+    return any(line.search(path.read_text()) for path in (PACKAGE / family).glob("*.py"))
 
 
 def installed(family: str) -> Iterable[EntryPoint]:

@@ -17,7 +17,7 @@ import yaml
 from annotated_types import Ge, MinLen
 
 from fairray import members
-from fairray.catalogue import conf_file, conf_names, find, question, scales
+from fairray.catalogue import conf_file, conf_names, find, question, scales, writes
 from fairray.errors import BadInput, placed, said_of, unknown
 from fairray.space import Range, Template, is_space, template
 from fairray.stages import Numerics
@@ -184,7 +184,9 @@ class Draft:
         here = [used["name"]] if part == "network" else [spec["name"] for spec in used.values()]
         if any(name in _arguments_of(family, member) for member in here):
             return True
-        # what no member has is a mistake, and is told as one
+        # what no member has is a mistake, and is told as one; to load them all takes seconds
+        if writes(family, name):
+            return False
         return not any(name in _arguments_of(family, other) for other in members.names(family))
 
     def built(self, key: str, build: Callable[[Any], Any], values: Any) -> Any:
