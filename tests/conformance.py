@@ -6,6 +6,7 @@ from unittest import mock
 import torch
 
 from fairray import members
+from fairray.concepts import probe
 from fairray.errors import BadInput
 from fairray.store import Store
 from fairray.training.stacked import Stacked
@@ -37,16 +38,21 @@ def serves(method, kind):
     return True
 
 
+def quick(method):
+    """A method with few steps of whatever is not under test."""
+    few = {"probe_epochs": 2, "attack": {"name": "pgd_l2", "N": 3}, "lrp": False}
+    few["condition"] = "class"  # the others ask a support vector machine, whose solver stops at 1e-4
+    default = members.load("methods", method)()
+    return {"name": method, **{name: value for name, value in few.items() if hasattr(default, name)}}
+
+
 def varied(method, trial, seeds=(0, 1), kind="table"):
     """Trials of a method that differ in every float: hyperparameters and learning rate."""
     default = members.load("methods", method)()
-    quick = {"probe_epochs": 2, "attack": {"name": "pgd_l2", "N": 3}, "lrp": False}
-    quick["condition"] = "class"  # the others ask a support vector machine, whose solver stops at 1e-4
-    few = {name: value for name, value in quick.items() if hasattr(default, name)}
     floats = {name: value for name, value in vars(default).items() if isinstance(value, float)}
     return [
         trial(
-            {"name": method, **few, **{name: value * (1 - 0.1 * i) for name, value in floats.items()}},
+            {**quick(method), **{name: value * (1 - 0.1 * i) for name, value in floats.items()}},
             seeds=seeds,
             numerics={"dtype": "float64"},
             dataset=DATA[kind],
@@ -92,7 +98,8 @@ def to_distribute(trial):
 def artifacts(trials, root, engine, progress=lambda message, share: None):
     """Every tensor that the trials' stages leave, by uid and name."""
     store = Store(str(root))
-    execute(trials, store, engine, progress)
+    with mock.patch.object(probe, "GRID", (1.0,)):  # the search would take most of the time
+        execute(trials, store, engine, progress)
     uids = stages(replica for trial in trials for replica in trial.replicas)
     return {(uid, name): tensor for uid in uids for name, tensor in store.read(uid).tensors.items()}
 
