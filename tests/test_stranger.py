@@ -1,15 +1,11 @@
 """Somebody's own method, network and trigger, a file each outside the package; an edit recomputes what it decides."""
 
 import json
+import subprocess
+import sys
 from collections import Counter
-from functools import partial
 
 import pytest
-from forked import forked
-
-from fairray import config
-from fairray.store import Store
-from fairray.trial import execute
 
 FILES = {
     "focal.py": """
@@ -91,9 +87,6 @@ FILES = {
         """,
 }
 
-METHODS = "methods={standard: standard, focal: ./focal.py, bade: {name: bade, trigger: ./mark.py}}"
-SMALL = ["tasks={Toy: {name: toy, side: 8}}", "seeds=2", "network=./net.py", METHODS]
-
 
 @pytest.fixture
 def stranger(tmp_path, monkeypatch):
@@ -104,7 +97,8 @@ def stranger(tmp_path, monkeypatch):
     seen = set()
 
     def run(*arguments):
-        forked(partial(compute, *arguments))
+        program = [sys.executable, "-c", COMPUTE, *arguments]
+        subprocess.run(program, cwd=tmp_path, check=True, capture_output=True, text=True)
         specs = {file.parent.name: json.loads(file.read_text()) for file in tmp_path.glob("store/??/*/spec.json")}
         new = Counter(spec["key"]["stage"].rsplit(".", 1)[-1] for uid, spec in specs.items() if uid not in seen)
         seen.update(specs)
@@ -113,11 +107,20 @@ def stranger(tmp_path, monkeypatch):
     return tmp_path, run
 
 
-def compute(*arguments):
-    """What `fairray run` computes, in a process of its own, since a module is loaded once."""
-    study = config.load("bade_benchmarks", "smoke", [*SMALL, *arguments])
-    study.check()
-    execute([arm.corner for arm in study.arms()], Store("store"))
+# What `fairray run` computes, in a process of its own, since a module is loaded once.
+COMPUTE = """
+import sys
+
+from fairray import config
+from fairray.store import Store
+from fairray.trial import execute
+
+methods = "methods={standard: standard, focal: ./focal.py, bade: {name: bade, trigger: ./mark.py}}"
+small = ["tasks={Toy: {name: toy, side: 8}}", "seeds=2", "network=./net.py", methods]
+study = config.load("bade_benchmarks", "smoke", [*small, *sys.argv[1:]])
+study.check()
+execute([arm.corner for arm in study.arms()], Store("store"))
+"""
 
 
 def test_a_file_each_and_an_edit_recomputes_what_it_decides(stranger):

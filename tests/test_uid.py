@@ -1,84 +1,77 @@
 """What a result's name depends on, and what not."""
 
+import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from forked import forked
 
 import fairray
 
 PACKAGE = Path(fairray.__file__).parent
 METHODS = ("standard", "undersampling", "reweighing", "bade")
 
-
-def uids():
-    """By method and stage."""
-    from fairray.trial import Trial, stages  # of the package that is the first on the path
-
-    found = {}
-    for name in METHODS:
-        trial = Trial("t", name, "toy", name, "mlp")
-        found[name] = {replica.stage.name: uid for uid, replica in stages(trial.replicas).items()}
-    return found
-
-
-@pytest.fixture(scope="module")
-def before():
-    """Those of the package as it is."""
-    return uids()
+PROGRAM = """
+import json
+from fairray.trial import Trial, stages
+for_method = {}
+for name in METHODS:
+    trial = Trial("t", name, "toy", name, "mlp")
+    for_method[name] = {replica.stage.name: uid for uid, replica in stages(trial.replicas).items()}
+print(json.dumps(for_method))
+"""
 
 
 @pytest.fixture
 def package(tmp_path):
-    """A copy of the package to edit; calling it gives its uids."""
+    """A copy of the package to edit; calling it gives the uids by method and stage."""
     shutil.copytree(PACKAGE, tmp_path / "fairray", ignore=shutil.ignore_patterns("__pycache__"))
 
-    def those_of_the_copy():
-        for name in [name for name in sys.modules if name.partition(".")[0] == "fairray"]:
-            del sys.modules[name]
-        sys.path.insert(0, str(tmp_path))
-        found = uids()
-        assert sys.modules["fairray"].__file__.startswith(str(tmp_path))
-        return found
-
-    def edit(file=None, old="", new=""):
-        if file:
-            path = tmp_path / "fairray" / file
+    def uids(edit=None, old="", new=""):
+        if edit:
+            path = tmp_path / "fairray" / edit
             assert old in path.read_text()
             path.write_text(path.read_text().replace(old, new))
-        return forked(those_of_the_copy)
+        done = subprocess.run(
+            [sys.executable, "-c", f"METHODS = {METHODS}{PROGRAM}"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return json.loads(done.stdout)
 
-    return edit
-
-
-def test_a_copy_has_the_uids_of_what_it_is_a_copy_of(before, package):
-    assert package() == before
+    return uids
 
 
 def changed(before, after):
     return {(m, stage) for m, uids in before.items() for stage, uid in uids.items() if after[m][stage] != uid}
 
 
-def test_editing_a_method_rekeys_that_method_and_no_other(before, package):
+def test_editing_a_method_rekeys_that_method_and_no_other(package):
+    before = package()
     assert changed(before, package("methods/reweighing.py", "expected / counts", "2 * expected / counts")) == {
         ("reweighing", "reweighing"),
         ("reweighing", "evaluation"),
     }
 
 
-def test_editing_what_all_methods_use_rekeys_all(before, package):
+def test_editing_what_all_methods_use_rekeys_all(package):
+    before = package()
     after = package("training/objective.py", "CHUNK = 2**20", "CHUNK = 2**19")
     assert changed(before, after) == {(m, stage) for m, uids in before.items() for stage in uids}
 
 
-def test_editing_a_metric_retrains_nothing(before, package):
+def test_editing_a_metric_retrains_nothing(package):
+    before = package()
     after = package("metrics/differences.py", "spread(positive_rate(p))", "2 * spread(positive_rate(p))")
     assert changed(before, after) == {(m, "evaluation") for m in METHODS}
 
 
-def test_comments_and_docstrings_do_not_count(before, package):
+def test_comments_and_docstrings_do_not_count(package):
+    before = package()
     assert not changed(before, package("methods/bade.py", '"""Learn from', '# why\n    """Learned from'))
     assert not changed(before, package("launch/cluster.py", "REPORT_S = 5.0", "REPORT_S = 6.0"))
 
@@ -97,7 +90,8 @@ SAID = [
 ]
 
 
-def test_what_changes_no_number_rekeys_nothing(before, package, tmp_path):
+def test_what_changes_no_number_rekeys_nothing(package, tmp_path):
+    before = package()
     for file, old, new in SAID:
         path = tmp_path / "fairray" / file
         assert old in path.read_text(), file
@@ -105,7 +99,8 @@ def test_what_changes_no_number_rekeys_nothing(before, package, tmp_path):
     assert not changed(before, package())
 
 
-def test_editing_a_default_trigger_rekeys_what_holds_it(before, package):
+def test_editing_a_default_trigger_rekeys_what_holds_it(package):
+    before = package()
     after = package("triggers/column.py", "0.5, which", "0.25, which")
     assert changed(before, after) == {("bade", stage) for stage in ("teacher", "student", "evaluation")}
 
