@@ -14,8 +14,7 @@ from fairray.errors import unknown
 
 __all__ = [
     "FAMILIES", "built_in", "conf_file", "conf_names", "describe", "find", "installed", "names", "question", "scales",
-    "script", "studies", "study_keys", "summarize",
-    "writes",
+    "script", "studies", "study_keys", "summarize", "writes",
 ]  # fmt: skip
 
 FAMILIES = (
