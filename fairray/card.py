@@ -15,6 +15,8 @@ MOST_CELLS = 40  # that are written one by one
 def describe_data(dataset: Dataset) -> Iterator[str]:
     """Lines that say all of it."""
     yield f"{dataset.task}: {describe_sizes(dataset)}"
+    if dataset.kind == "image":
+        yield f"images of {dataset.shape[1]} x {dataset.shape[2]} pixels (height x width)"
     if dataset.columns:
         width = write_count(sum(column.width for column in dataset.columns), "input")
         yield f"{write_count(len(dataset.columns), 'column')}, {width}"
@@ -26,8 +28,9 @@ def describe_data(dataset: Dataset) -> Iterator[str]:
 
 
 def describe_sizes(dataset: Dataset) -> str:
-    """How many rows each split has."""
-    return ", ".join(f"{part} {len(dataset.split(part)['y']):,}" for part in SPLITS) + " rows"
+    """How many rows or images each split has."""
+    sizes = ", ".join(f"{part} {len(dataset.split(part)['y']):,}" for part in SPLITS)
+    return f"{sizes} {'images' if dataset.kind == 'image' else 'rows'}"
 
 
 def count_cells(dataset: Dataset) -> pd.DataFrame:

@@ -138,7 +138,7 @@ def _source(module: str) -> Path:
 def _imports(module: str) -> tuple[str, ...]:
     """What a module names in its import statements: modules, and names in them."""
     path, found = _source(module), []
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -171,7 +171,7 @@ def _is_module(name: str) -> bool:
 
 @cache
 def _meaning(path: Path) -> str:
-    return hashlib.sha256("".join(_dump(ast.parse(path.read_text()))).encode()).hexdigest()
+    return hashlib.sha256("".join(_dump(ast.parse(path.read_bytes()))).encode()).hexdigest()
 
 
 def _dump(node: Any) -> Iterator[str]:

@@ -139,7 +139,7 @@ def test_the_summary_has_the_means_over_images(attack, run):
     assert set(told.index) == set(means.index)
     assert told.tolist() == pytest.approx(means[told.index].tolist())
     assert {("success", "test", "jpeg 30"), ("accuracy", "val", "jpeg 30")} <= set(told.index)
-    assert {"success", "accuracy", *DISTANCES} == set(summary[summary["defence"].isna()]["metric"])
+    assert {"success", "accuracy", "vanished", *DISTANCES} == set(summary[summary["defence"].isna()]["metric"])
 
 
 def test_a_shard_has_every_nth_image(attack, run, store):
@@ -149,7 +149,7 @@ def test_a_shard_has_every_nth_image(attack, run, store):
         artifact, (first, step) = store.read(replica.uid), replica.stage.shard
         assert step == 3
         for split in ("val", "test"):
-            ids = artifact.records.query("split == @split")["sample"].tolist()
+            ids = artifact.records.query("split == @split and metric == 'accuracy'")["sample"].tolist()
             assert ids == list(range(first, 32, 3))
             assert set(artifact.tensors[f"{split}/row"].tolist()) <= set(ids)
 
@@ -583,9 +583,9 @@ def test_attacks_are_compared_from_the_command_line(tmp_path):
     records = pd.read_parquet(folder / "samples.parquet").query("stage == 'measured' and split == 'test'")
     means = records.groupby(["arm", "metric"])["value"].mean()
     table = pd.read_csv(folder / "attacks.csv").set_index(["method", "metric"])["mean"]
-    assert set(table.index) == {(arm, metric) for arm in ARMS for metric in ("success", *DISTANCES[:3])}
+    assert set(table.index) == {(arm, metric) for arm in ARMS for metric in ("accuracy", "success", *DISTANCES[:3])}
     for arm, metric in table.index:
-        assert table[arm, metric] == pytest.approx(means[arm, metric] * (100 if metric == "success" else 1))
+        assert table[arm, metric] == pytest.approx(means[arm, metric] * (1 if metric in DISTANCES else 100))
     assert set(pd.read_csv(folder / "saliency.csv")["method"]) == set(ARMS)
     page = (folder / "report.html").read_text()
     assert all(f"{table[arm, 'l2']:.2f}" in page for arm in ARMS)

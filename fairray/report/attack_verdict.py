@@ -29,6 +29,9 @@ class AttackVerdict:
     title: str = "Which attack is perceived least"
 
     def __call__(self, results: Results) -> Iterator[Block]:
+        if not find_attacked(results):
+            yield Text("No verdict, as the model reads no image right that could be attacked.")
+            return
         yield Items(
             [
                 (Strong(task), *join("", (": ", line)))
