@@ -7,7 +7,7 @@ import pandas as pd
 from fairray.data import SPLITS, Dataset, cell_counts
 from fairray.words import write_count
 
-__all__ = ["MOST_CELLS", "count_cells", "describe_data", "describe_sizes"]
+__all__ = ["MOST_CELLS", "count_cells", "describe_data", "describe_sizes", "noun_of"]
 
 MOST_CELLS = 40  # that are written one by one
 
@@ -30,7 +30,12 @@ def describe_data(dataset: Dataset) -> Iterator[str]:
 def describe_sizes(dataset: Dataset) -> str:
     """How many rows or images each split has."""
     sizes = ", ".join(f"{part} {len(dataset.split(part)['y']):,}" for part in SPLITS)
-    return f"{sizes} {'images' if dataset.kind == 'image' else 'rows'}"
+    return f"{sizes} {noun_of(dataset)}"
+
+
+def noun_of(dataset: Dataset) -> str:
+    """What its examples are."""
+    return "images" if dataset.kind == "image" else "rows"
 
 
 def count_cells(dataset: Dataset) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from fairray.data import Dataset
 from fairray.defences import bit_depth, jpeg
 from fairray.errors import BadInput
 from fairray.launch import study as launch_study
+from fairray.launch.doctor import checks
 from fairray.launch.planning import plan
 from fairray.launch.progress import Progress
 from fairray.launch.queue import Queue
@@ -370,6 +371,38 @@ def test_a_pretrained_classifier_is_attacked_as_it_comes(photographs, tmp_path):
     told = pd.read_csv(folder / "attacks.csv").set_index("metric")
     assert told.loc["l2", "mean"] == pytest.approx(table["l2"].mean())
     assert told.loc["success", "n"] == 5
+
+
+def test_the_doctor_says_what_a_network_with_weights_reads_and_shows_the_images(photographs, tmp_path):
+    data, network, arguments = photographs
+    where = ["launch.tracking=none", f"launch.output={tmp_path}"]
+    study = config.load(
+        "attack_comparison",
+        "smoke",
+        [*arguments, *where, f"network={network}", "methods.*.pretrained=true", "tasks.Photos.corrupt=skip"],
+    )
+    (Path(data["folder"]) / "images" / "i7.png").write_bytes(b"no image")
+    found = {name: (finding, cure) for name, finding, cure in checks(study)}
+    assert found["model Photos"] == ("timm reads 5 of 7 test images right", None)
+    page = Path(found["page"][0]).read_text()
+    assert "timm reads 5 of 7 test images right" in page
+    assert "i7.png: it is no whole image" in page
+    assert "i7.png: it is no whole image" in found["data Photos"][0]
+    assert page.count('<img alt="images of class"') == 1
+
+
+def test_the_doctor_names_a_network_that_reads_no_more_than_chance(photographs, tmp_path):
+    data, network, arguments = photographs
+    table = Path(data["folder"]) / "images.csv"
+    head, *rows = table.read_text().splitlines()
+    table.write_text("\n".join([head, *(",".join([row.split(",")[0], "1", "1"]) for row in rows)]))
+    more = [f"network={network}", "methods.*.pretrained=true", "launch.tracking=none", f"launch.output={tmp_path}"]
+    found = {
+        name: (finding, cure)
+        for name, finding, cure in checks(config.load("attack_comparison", "smoke", [*arguments, *more]))
+    }
+    assert "timm reads 0 of 8 test images right, no more than chance would" in found["model Photos"][0]
+    assert "classes: FILE" in found["model Photos"][1]
 
 
 def test_a_model_is_never_given_an_empty_batch(photographs, tmp_path, monkeypatch):

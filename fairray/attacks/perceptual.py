@@ -55,5 +55,4 @@ class Perceptual:
             return unit(delta) if self.normalised else delta
 
         known = self.cost.prepare(x if reference is None else reference)
-        settings = {"eps": self.eps, "N": self.N, "a": self.a, "bits": self.bits, "loss": self.loss}
-        return ascend(model, x, y, known, direction, **settings)
+        return ascend(model, x, y, known, direction, eps=self.eps, N=self.N, a=self.a, bits=self.bits, loss=self.loss)

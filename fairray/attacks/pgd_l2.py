@@ -37,5 +37,6 @@ class PgdL2:
     @torch.no_grad()
     def __call__(self, model: Model, x: Tensor, y: Tensor, seed: int = 0) -> Tensor:
         """Images where the margin exceeds a, or those after N steps; nothing is drawn."""
-        settings = {"eps": self.eps, "N": self.N, "a": self.a, "bits": self.bits, "loss": self.loss}
-        return ascend(model, x, y, (), lambda _, g, __: unit(g), **settings)
+        return ascend(
+            model, x, y, (), lambda _, g, __: unit(g), eps=self.eps, N=self.N, a=self.a, bits=self.bits, loss=self.loss
+        )

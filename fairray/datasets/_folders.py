@@ -51,7 +51,10 @@ def list_images(folder: Path) -> Listing:
 
     Hidden files and folders are not looked at.
     """
-    names, folders, hidden, others = [], [], [], []
+    names: list[str] = []
+    others: list[str] = []
+    folders: list[str] = []
+    hidden: list[str] = []
     for path, inner, files in os.walk(folder, followlinks=True):
         place = Path(path).relative_to(folder)
         hidden += [name for name in (*inner, *files) if _is_hidden(name)]

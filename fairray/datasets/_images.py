@@ -243,6 +243,6 @@ def _as_rgb(image: Image.Image, form: str | None) -> tuple[Image.Image, tuple[st
     if not image.has_transparency_data:
         return image.convert("RGB"), ()
     clear = image.convert("RGBA")
-    if clear.getextrema()[3][0] == 255:
+    if clear.getchannel("A").getextrema()[0] == 255:
         return clear.convert("RGB"), ()
     return Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear).convert("RGB"), ("clear",)

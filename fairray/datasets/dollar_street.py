@@ -94,7 +94,8 @@ class DollarStreet:
 
     def _single(self, table: pd.DataFrame, folder: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
         """The rows that are used, each with the one label that it is to have, and a note of the others."""
-        labels, notes = table["label"], ()
+        labels = table["label"]
+        notes: tuple[str, ...] = ()
         if self.several == "skip":
             bad = {name: f"it has the labels {', '.join(of)}" for name, of in zip(table["file"], labels) if len(of) > 1}
             notes = leave_out(folder / IMAGES, bad, len(table), "skip")

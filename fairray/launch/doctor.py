@@ -122,6 +122,8 @@ def _read(trial: Trial) -> str:
     data = trial.data
     model = trial.network.build(data.shape, data.outputs).eval()
     rows = torch.linspace(0, len(data.test["y"]) - 1, min(LOOKED_AT, len(data.test["y"]))).long()
+    if not len(rows):
+        return f"{label(trial.network)} has no test images to read"
     parts = (data.shown({"x": data.test["x"][part], "y": data.test["y"][part]}) for part in rows.split(BATCH))
     count = sum(int((predicted(model, part["x"]) == part["y"]).sum()) for part in parts)
     said = f"{label(trial.network)} reads {count} of {write_count(len(rows), 'test image')} right"

@@ -3,15 +3,15 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import jinja2
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from fairray.card import MOST_CELLS, count_cells, describe_sizes
+from fairray.card import MOST_CELLS, count_cells, describe_sizes, noun_of
 from fairray.data import SPLITS, Dataset
 from fairray.errors import BadInput
 from fairray.report._blocks import Bad, Block, Frame, Items, Picture, Text
-from fairray.report._page import Chapter, fill
 from fairray.study import Study
 from fairray.trial import dataset
 from fairray.words import cut
@@ -27,12 +27,10 @@ def write_data_page(study: Study, said: Mapping[str, Sequence[str]]) -> Path:
     said: further lines by task.
     """
     folder = study.launch.folder / "reports" / study.name / study.scale
-    chapters = [
-        Chapter(task, [block.html for block in _describe_task(member, said.get(task, ()))])
-        for task, member in study.tasks.items()
-    ]
+    tasks = {task: [*_describe_task(member, said.get(task, ()))] for task, member in study.tasks.items()}
+    template = jinja2.Template(Path(__file__).with_name("doctor.html").read_text(), autoescape=True)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "doctor.html").write_text(fill(study, chapters), encoding="utf-8")
+    (folder / "doctor.html").write_text(template.render(study=study, tasks=tasks), encoding="utf-8")
     return folder / "doctor.html"
 
 
@@ -48,7 +46,7 @@ def _describe_task(member: object, said: Sequence[str]) -> Iterator[Block]:
         yield _frame("columns", pd.DataFrame(data.columns), "What the inputs are made of.")
     cells = count_cells(data)
     if len(cells) <= MOST_CELLS:
-        yield _frame("cells", cells.reset_index(), "How many rows each subgroup has in each split.")
+        yield _frame("cells", cells.reset_index(), f"How many {noun_of(data)} each subgroup has in each split.")
     if data.kind == "image":
         caption = "Images as they are seen, of all subgroups alike."
         yield Picture("images", _draw(data), f"images of {data.task}", caption)

@@ -23,7 +23,7 @@ from fairray.study import Study
 from fairray.trial import stages
 from fairray.words import write_count
 
-__all__ = ["Chapter", "Report", "fill", "write"]
+__all__ = ["Report", "write"]
 
 
 class Report(NamedTuple):
@@ -93,20 +93,16 @@ def _number(name: str, number: int) -> str:
 
 
 def _render(results: Results, chapters: Sequence[Chapter]) -> str:
-    return fill(
-        results.study,
-        chapters,
+    template = jinja2.Template(Path(__file__).with_name("page.html").read_text(), autoescape=True)
+    return template.render(
+        study=results.study,
+        seeds=write_count(results.study.seeds, "seed"),
+        sections=chapters,
         data=[_describe_data(task, data) for task, data in results.study.datasets().items()],
         settings=json.dumps(_list_settings(results.study), indent=1),
         ran=_sum_cost(results) | provenance(),
         runs=list(_list_runs(results)),
     )
-
-
-def fill(study: Study, chapters: Sequence[Chapter], **more: object) -> str:
-    """The page with these chapters, and with what else it may hold."""
-    template = jinja2.Template(Path(__file__).with_name("page.html").read_text(), autoescape=True)
-    return template.render(study=study, seeds=write_count(study.seeds, "seed"), sections=chapters, **more)
 
 
 def _describe_data(task: str, data: Dataset) -> dict[str, object]:
