@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from annotated_types import Ge, MinLen
+from annotated_types import Ge, Gt, MinLen
 
 from fairray import members
 from fairray.catalogue import conf_file, conf_names, find, question, scales, writes
@@ -53,6 +53,7 @@ class Keys:
     searches: dict[str, Any] = field(default_factory=dict)
     launch: dict[str, Any] = field(default_factory=dict)
     baseline: str | None = None
+    margins: dict[str, Annotated[float, Gt(0)]] = field(default_factory=dict)
     printed: str | None = None
     printed_tasks: dict[str, str] = field(default_factory=dict)
 
@@ -83,7 +84,7 @@ class Draft:
     def __init__(self, name: str):
         path = conf_file("study", name)
         self.file = str(path)
-        self.values: Tree = {"numerics": {}, "search": "grid", "launch": "ray", **_read(path)}
+        self.values: Tree = {"numerics": {}, "search": "grid", "launch": "ray", "margins": {}, **_read(path)}
         self.origin: dict[str, str] = {}
         self.scales = _scales(self.values.pop("scales", {}), self.file)
         # of all tasks and methods there are at some scale, also of those that an argument takes away
@@ -254,6 +255,7 @@ def _study(draft: Draft, name: str, scale: str) -> Study:
         searches={k: draft.closed(f"searches.{k}", search, spec) for k, spec in keys.searches.items()},
         launch=launch,
         baseline=keys.baseline,
+        margins=keys.margins,
         printed=_printed(draft, keys.printed),
         printed_tasks=keys.printed_tasks,
         left_out=left_out,

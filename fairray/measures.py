@@ -51,7 +51,8 @@ SUM = Unit(decimals=2)  # over all pixels: not small
 class Measure:
     """A number that stages make. name: in the records. title: in print; best: which values are better.
 
-    problems: that have it. covariate: whether only data have it whose groups have a covariate.
+    problems: that have it. covariate: whether only data have it whose groups have a covariate. margin: the largest
+    difference that does not matter unless a study says otherwise, as measured; see `margin_beside`.
     Raises BadInput where another measure of this name is declared otherwise.
     """
 
@@ -61,6 +62,7 @@ class Measure:
     best: Literal["high", "low"] = "high"
     problems: tuple[Problem, ...] = PROBLEMS
     covariate: bool = False
+    margin: float | None = None
 
     def __post_init__(self) -> None:
         if not self.title:
@@ -72,6 +74,12 @@ class Measure:
     def suits(self, problem: Problem, covariate: bool) -> bool:
         """Whether data have it. covariate: whether their groups have one."""
         return problem in self.problems and (covariate or not self.covariate)
+
+    def margin_beside(self, value: float) -> float:
+        """The margin about a value: its own, else one point of a percentage, else a twentieth of the value."""
+        if self.margin is not None:
+            return self.margin
+        return 0.01 if self.unit == PERCENT else abs(value) / 20
 
     @property
     def sign(self) -> int:

@@ -127,6 +127,7 @@ class Study:
     networks: of methods, or of tasks, that have another network than the others. searches: of methods likewise.
     objectives: measures that points are chosen by on validation data, as means over seeds; to each task apply those
         that suit it.
+    margins: of measures, in the unit of print, the largest difference that does not matter.
     left_out: tasks not run, and why. printed: the file of the paper's numbers, if any; printed_tasks: which of
         its tasks one of ours stands for, where it has another name there.
     where: says where a value such as methods.bade.strength came from.
@@ -148,6 +149,7 @@ class Study:
     searches: dict[str, Search] = field(default_factory=dict)
     launch: Launch
     baseline: str | None = None
+    margins: dict[str, float] = field(default_factory=dict)
     printed: Path | None = None
     printed_tasks: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
@@ -241,9 +243,9 @@ class Study:
     def _check_objectives(self, arms: Sequence[Arm]) -> None:
         own = {measure.name for arm in arms for measure in getattr(arm.corner.last_stage, "measures", ())}
         known = {*evaluation.metrics(), *own}
-        for name in self.objectives:
-            if name not in known:
-                raise unknown(self.where("objectives"), "measure of these methods", name, known)
+        for key, names in (("objectives", self.objectives), ("margins", self.margins)):
+            if wrong := [name for name in names if name not in known]:
+                raise unknown(self.where(key), "measure of these methods", wrong[0], known)
         for task, data in self.datasets().items():
             if not self.objectives_of(task):
                 cure = f"name one of {', '.join(evaluation.metrics(data.problem, bool(data.covariate)))}"

@@ -47,6 +47,13 @@ def test_one_value_has_no_interval():
     assert not interval.clear_of_zero
 
 
+def test_values_that_differ_by_rounding_alone_have_no_interval():
+    assert 0.04 - 0.05 != 0.06 - 0.07
+    assert np.isnan(mean_interval([0.04 - 0.05, 0.06 - 0.07]).low)
+    assert np.isnan(mean_interval([0.0, 0.0]).high)
+    assert not np.isnan(mean_interval([0.0, 1e-12]).low)
+
+
 def test_the_correlation_has_fishers_interval():
     x = np.random.default_rng(2).normal(size=30)
     y = x + np.random.default_rng(3).normal(size=30)

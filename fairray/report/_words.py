@@ -9,7 +9,7 @@ from fairray.statistics.intervals import Interval
 
 __all__ = [
     "describe_metric", "describe_point", "express", "express_interval", "name_key", "name_metric", "name_with_unit",
-    "write_interval", "write_printed", "write_value",
+    "write_interval", "write_p", "write_printed", "write_value",
 ]  # fmt: skip
 
 
@@ -50,9 +50,19 @@ def write_printed(metric: str, value: float, sign: str = "") -> str:
 
 
 def write_interval(metric: str, interval: Interval, sign: str = "") -> str:
-    """A measured mean with its 95 % interval in print."""
+    """A measured mean with its 95 % interval in print; alone where it has none, as values have that are all equal.
+
+    An interval that is too narrow for the digits of the mean is its half width, so that it never looks like none.
+    """
     mean, low, high = (write_value(metric, value, sign) for value in (interval.mean, interval.low, interval.high))
-    return mean if interval.n < 2 else f"{mean} [{low}, {high}]"
+    if interval.low != interval.low:
+        return mean
+    return f"{mean} [{low}, {high}]" if low != high else f"{mean} ± {express(metric, interval.half):.1g}"
+
+
+def write_p(p: float) -> str:
+    """The p of a test; nothing where it is not defined."""
+    return "" if p != p else f"{p:.2g}" if p >= 1e-4 else "< 0.0001"
 
 
 def describe_point(point: Mapping[str, Any]) -> str:

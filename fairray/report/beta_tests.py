@@ -17,7 +17,7 @@ from fairray.measures import find
 from fairray.report._blocks import Bad, Block, Frame, Good, Items, Line, Part, Picture, Strong, Text
 from fairray.report._figures import add_legend_above
 from fairray.report._tables import Entry, explain_printed, lay_out, tabulate
-from fairray.report._words import describe_metric, express, name_metric, write_interval
+from fairray.report._words import describe_metric, express, name_metric, write_interval, write_p
 from fairray.results import Results
 from fairray.statistics.comparison import Mean
 from fairray.statistics.intervals import Interval, mean_interval
@@ -95,7 +95,7 @@ def _judge(test: BetaTest) -> Iterator[Line]:
     if test.starts.reason:
         yield Strong(who), f": {what} {change}; {test.starts.reason}"
     else:
-        over = f"over {test.starts.n} theta_0, p = {_p(test.starts.p)}, {_p(test.holm)} adjusted"
+        over = f"over {test.starts.n} theta_0, p = {write_p(test.starts.p)}, {write_p(test.holm)} adjusted"
         yield Strong(who), f": {what} {change} ({over}): ", _word(test.measure, test.starts.mean, test.holm), "."
 
 
@@ -108,10 +108,6 @@ def _word(measure: str, change: float, p: float) -> Part:
 
 def _write(measure: str, mean: Mean) -> str:
     return write_interval(measure, Interval(mean.mean, mean.low, mean.high, mean.n), "+")
-
-
-def _p(p: float) -> str:
-    return "" if isnan(p) else f"{p:.2g}" if p >= 1e-4 else "< 0.0001"
 
 
 def _tabulate(tests: Sequence[BetaTest]) -> Frame:
@@ -137,7 +133,7 @@ def _row(test: BetaTest, unit: str, mean: Mean) -> tuple[dict[str, str], dict[st
     elif test.samples is not None:
         of = test.samples
         tests |= {"p Welch": of.welch.p, "p ranks": of.ranks.p, "p signs": of.flips.p, "d": of.d, "delta": of.delta}
-    words = {name: _p(value) if name.startswith("p") else f"{value:.4g}" for name, value in tests.items()}
+    words = {name: write_p(value) if name.startswith("p") else f"{value:.4g}" for name, value in tests.items()}
     words = {name: "" if word == "nan" else word for name, word in words.items()}
     said = {"measure": name_metric(test.measure), "difference": _write(test.measure, mean)}
     return {**place, **said, **words}, {**place, **mean._asdict(), **tests}

@@ -85,7 +85,7 @@ def _describe_noise(val: Grid, test: Grid, best: Cell, near: Cell, metric: str) 
 def _count_not_worse(test: Grid, best: Cell, metric: str) -> int:
     sign = find(metric).sign
     losses = [mean_interval(sign * (test[best] - values)) for cell, values in test.items() if cell != best]
-    return sum(loss.low <= 0 for loss in losses)
+    return sum(not loss.low > 0 for loss in losses)
 
 
 def _find_nearest(grid: Grid, mark: Mark) -> Cell:

@@ -7,11 +7,13 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-__all__ = ["Interval", "mean_interval", "share_interval"]
+__all__ = ["Interval", "has_spread", "mean_interval", "share_interval"]
+
+ROUNDING = 1e-9  # of the largest value
 
 
 class Interval(NamedTuple):
-    """A mean of n values and its confidence interval; without width (nan) where n is 1."""
+    """A mean of n values and its confidence interval; none (nan) where n is 1 or all values are equal."""
 
     mean: float
     low: float
@@ -28,13 +30,21 @@ class Interval(NamedTuple):
 
 
 def mean_interval(values: Iterable[float], confidence: float = 0.95) -> Interval:
-    """The mean and its two-sided t interval with n - 1 degrees of freedom."""
+    """The mean and its two-sided t interval with n - 1 degrees of freedom.
+
+    One value, or several that are all equal, say nothing of how far another would be from them.
+    """
     sample = np.asarray(list(values), dtype=float)
     n, mean = len(sample), float(sample.mean())
-    if n < 2:
+    if not has_spread(sample):
         return Interval(mean, float("nan"), float("nan"), n)
     half = float(_quantile((1 + confidence) / 2, n - 1) * sample.std(ddof=1) / np.sqrt(n))
     return Interval(mean, mean - half, mean + half, n)
+
+
+def has_spread(sample: np.ndarray) -> bool:
+    """Whether values differ by more than rounding."""
+    return bool(np.ptp(sample) > ROUNDING * np.abs(sample).max())
 
 
 def share_interval(values: Iterable[float], confidence: float = 0.95) -> Interval:
