@@ -19,6 +19,7 @@ from annotated_types import Ge, Gt, MinLen
 from fairray import members
 from fairray.catalogue import conf_file, conf_names, find, question, scales, writes
 from fairray.errors import BadInput, placed, said_of, unknown
+from fairray.rules import Selection
 from fairray.space import Range, Template, is_space, template
 from fairray.stages import Numerics
 from fairray.study import Launch, Search, Study
@@ -51,6 +52,7 @@ class Keys:
     numerics: dict[str, Any] = field(default_factory=dict)
     search: dict[str, Any] = field(default_factory=dict)
     searches: dict[str, Any] = field(default_factory=dict)
+    selection: dict[str, Any] = field(default_factory=dict)
     launch: dict[str, Any] = field(default_factory=dict)
     baseline: str | None = None
     margins: dict[str, Annotated[float, Gt(0)]] = field(default_factory=dict)
@@ -84,7 +86,14 @@ class Draft:
     def __init__(self, name: str):
         path = conf_file("study", name)
         self.file = str(path)
-        self.values: Tree = {"numerics": {}, "search": "grid", "launch": "ray", "margins": {}, **_read(path)}
+        self.values: Tree = {
+            "numerics": {},
+            "search": "grid",
+            "launch": "ray",
+            "selection": {},
+            "margins": {},
+            **_read(path),
+        }
         self.origin: dict[str, str] = {}
         self.scales = _scales(self.values.pop("scales", {}), self.file)
         # of all tasks and methods there are at some scale, also of those that an argument takes away
@@ -253,6 +262,7 @@ def _study(draft: Draft, name: str, scale: str) -> Study:
         objectives=keys.objectives,
         search=draft.closed("search", search, keys.search),
         searches={k: draft.closed(f"searches.{k}", search, spec) for k, spec in keys.searches.items()},
+        selection=draft.closed("selection", partial(members.checked, Selection), keys.selection),
         launch=launch,
         baseline=keys.baseline,
         margins=keys.margins,

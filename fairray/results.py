@@ -36,9 +36,9 @@ class Results:
 
     @cached_property
     def chosen(self) -> dict[tuple[str, str], Trial]:
-        """The trial that validation data choose, by (task, arm)."""
+        """The trial that is chosen, by (task, arm): on validation data, unless the study asks for an oracle."""
         trials = {(trial.task, trial.arm, trial.uid): trial for trial in self.trials}
-        best = best_trials(self.records, self.study.objectives)
+        best = best_trials(self.records, self.study.objectives, self.study.selection)
         return {(task, arm): trials[task, arm, uid] for (task, arm), uid in best.items()}
 
     @cached_property

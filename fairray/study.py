@@ -18,6 +18,7 @@ from fairray.errors import BadInput, unknown
 from fairray.identity import digest
 from fairray.measures import Measure, find
 from fairray.members import label
+from fairray.rules import Selection
 from fairray.space import Space, Template
 from fairray.stages import Numerics
 from fairray.trial import Trial, dataset
@@ -126,7 +127,7 @@ class Study:
     families: of each task the one of the study file that stands for it and for others, by its lists of targets.
     networks: of methods, or of tasks, that have another network than the others. searches: of methods likewise.
     objectives: measures that points are chosen by on validation data, as means over seeds; to each task apply those
-        that suit it.
+        that suit it. selection: by which rule.
     margins: of measures, in the unit of print, the largest difference that does not matter.
     left_out: tasks not run, and why. printed: the file of the paper's numbers, if any; printed_tasks: which of
         its tasks one of ours stands for, where it has another name there.
@@ -147,6 +148,7 @@ class Study:
     objectives: tuple[str, ...]
     search: Search
     searches: dict[str, Search] = field(default_factory=dict)
+    selection: Selection = field(default_factory=Selection)
     launch: Launch
     baseline: str | None = None
     margins: dict[str, float] = field(default_factory=dict)
@@ -272,4 +274,4 @@ class Study:
     def uid(self) -> str:
         """Of the question, the data and the code, not of where it runs."""
         arms = [(arm.task, arm.name, arm.space, arm.corner.uid) for arm in self.arms()]
-        return digest([self.name, self.scale, arms, self.search, self.searches, self.objectives])
+        return digest([self.name, self.scale, arms, self.search, self.searches, self.objectives, self.selection])

@@ -32,10 +32,11 @@ def summarize(results: Results) -> dict[str, dict[str, float]]:
 
 
 def _list_objectives(results: Results) -> Iterator[tuple[str, str, pd.Series]]:
+    test = "oracle_test" if results.study.selection.oracle else "test"
     for task, arm in results.chosen:
         for metric in results.study.objectives:
             if results.has(task, arm, metric):
-                yield f"{task}/test_{metric}", arm, results.values(task, arm, metric)
+                yield f"{task}/{test}_{metric}", arm, results.values(task, arm, metric)
 
 
 def _list_trust(results: Results) -> Iterator[tuple[str, str, pd.Series]]:

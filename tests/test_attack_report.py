@@ -14,6 +14,7 @@ from fairray.records import DETAILS
 from fairray.report import gallery
 from fairray.report._exhibit import Exhibit
 from fairray.report._words import name_metric, name_with_unit, write_value
+from fairray.rules import Selection
 from fairray.stages import Artifact
 
 FOOLED = "#b3261e"
@@ -47,7 +48,14 @@ def attack(arm, success, views=None, seeds=(0, 1), accuracy=None, **metrics):
 
 
 def results_of(*runs, stored=None, **study):
-    said = {"baseline": None, "printed": None, "printed_tasks": {}, "left_out": {}, "tasks": {"t": {"name": "some"}}}
+    said = {
+        "baseline": None,
+        "printed": None,
+        "printed_tasks": {},
+        "left_out": {},
+        "tasks": {"t": {"name": "some"}},
+        "selection": Selection(),
+    }
     records = pd.concat([table for _, tables in runs for table in tables], ignore_index=True)
     read = {uid: Artifact(tensors) for uid, tensors in (stored or {}).items()}
     study = SimpleNamespace(**said | {"objectives": ("success",)} | study)

@@ -19,7 +19,9 @@ from fairray import results as results_module
 from fairray.cli import main
 from fairray.judgement import judge
 from fairray.records import DETAILS
+from fairray.rules import Selection
 from fairray.statistics.intervals import mean_interval
+from fairray.summary import summarize
 
 for declared in members.names("methods"):  # what their stages measure
     members.load("methods", declared)
@@ -420,6 +422,20 @@ def test_the_front_is_of_validation_means_and_tells_test_values():
     assert "t, b: Odds 30.00; EAcc 60.00." in said
     assert "t, c: Odds 40.00; EAcc 50.00." in said
     assert "t, a" not in said
+    assert "t: the front beats 0.75 of the rectangle" in said  # (.5, 1) and (1, 0) of the square
+
+
+def test_what_an_oracle_chose_is_marked_wherever_it_stands():
+    """On validation data x = 1 has the lower Odds, on test data x = 2."""
+    runs = [ran("t", "m", {"method.x": x}, val={"odds": [val] * 2}, odds=[test, test + 0.01])
+            for x, val, test in ((1, 0.1, 0.3), (2, 0.2, 0.05))]  # fmt: skip
+    assert results_of(*runs, objectives=("odds",)).values("t", "m", "odds").tolist() == [0.3, 0.31]
+    results = results_of(*runs, objectives=("odds",), selection=Selection(oracle=True))
+    assert results.values("t", "m", "odds").tolist() == [0.05, 0.06]
+    assert table_of(report.Table(("odds",))(results))[0][-1] == "chosen on TEST data (oracle)"
+    (figure,) = figures_of(report.Sweep(("odds",))(results))
+    assert "chosen on TEST data (oracle)" in labelled(figure.axes[0])
+    assert set(summarize(results)["m"]) == {f"t/oracle_test_odds{part}" for part in ("", "/low", "/high", "/n")}
 
 
 def test_the_tradeoff_has_a_panel_for_each_task_with_both_metrics():

@@ -15,8 +15,9 @@ from fairray.report._blocks import Block, Items, Line, Picture, Strong, Text
 from fairray.report._figures import add_legend_above, express_points, pick_colours, scale_by_ratio
 from fairray.report._words import describe_metric, describe_point, name_metric, write_interval
 from fairray.results import Results
+from fairray.rules import place
 from fairray.statistics.intervals import mean_interval
-from fairray.statistics.pareto import pareto_front
+from fairray.statistics.pareto import hypervolume, pareto_front
 
 __all__ = ["Pareto"]
 
@@ -45,7 +46,7 @@ class Pareto:
         )
         alt = f"{name_metric(y)} against {name_metric(x)} of every point"
         yield Picture("pareto", _draw(points, x, y), alt, caption)
-        yield Items(list(_describe_front(points, x, y)))
+        yield Items([*_describe_front(points, x, y), *_measure_fronts(points, x, y)])
 
 
 def _average(results: Results, x: str, y: str) -> pd.DataFrame:
@@ -109,3 +110,12 @@ def _describe_front(points: pd.DataFrame, x: str, y: str) -> Iterator[Line]:
     for row in points[points["front"]].sort_values(["task", "x"]).to_dict("records"):
         values = [f"{name_metric(m)} {write_interval(m, row[f'interval {axis}'])}" for axis, m in (("x", x), ("y", y))]
         yield Strong(", ".join(filter(None, [row["task"], row["arm"], row["place"]]))), f": {'; '.join(values)}."
+
+
+def _measure_fronts(points: pd.DataFrame, x: str, y: str) -> Iterator[Line]:
+    """How much of what lies between the worst and the best of each number a front beats, where there are any two."""
+    for task, of in points.groupby("task", sort=False):
+        box = place(of[["val x", "val y"]].to_numpy())
+        if box.any():
+            between = f"the worst and the best {name_metric(x)} and {name_metric(y)} of its points"
+            yield f"{task}: the front beats {hypervolume(box):.2f} of the rectangle between {between} (hypervolume)."

@@ -73,7 +73,7 @@ def _draw_panel(results: Results, axes: Axes, search: Search, metric: str) -> No
     rows = results.of(task, arm).astype({key: float})
     rows[metric] = express(metric, rows[metric])
     _draw_lines(axes, rows, [other for other in results.searched if other != key], key, metric)
-    axes.axvline(float(results.chosen[task, arm].point[key]), color="grey", ls=":", label="chosen on validation")
+    axes.axvline(float(results.chosen[task, arm].point[key]), color="grey", ls=":", label=results.study.selection.said)
     baseline = results.study.baseline
     if baseline and results.has(task, baseline, metric):
         axes.axhline(

@@ -42,7 +42,7 @@ def _add_trials(results: Results, cells: pd.DataFrame) -> None:
     trials = [results.chosen.get(row) for row in zip(cells["task"], cells["method"], strict=True)]
     cells.insert(2, "seeds", [str(len(trial.seeds)) if trial else "" for trial in trials])
     if results.searched:
-        cells["chosen on validation"] = [describe_point(trial.point) if trial else "" for trial in trials]
+        cells[results.study.selection.said] = [describe_point(trial.point) if trial else "" for trial in trials]
 
 
 def _measure(results: Results, metrics: Sequence[str]) -> Iterator[Entry]:
