@@ -23,7 +23,9 @@ SCHEME = 2  # how uids are made; results of another scheme cannot be told from t
 USER_FILE = "fairray_file_"  # with it begin the names of modules that are files of the user's (see members.py)
 
 # what results pass through, or are refused by, and what therefore changes no number
-INERT = frozenset(f"fairray{name}" for name in ("", ".catalogue", ".errors", ".identity", ".measures", ".members"))
+INERT = frozenset(
+    f"fairray{name}" for name in ("", ".catalogue", ".errors", ".identity", ".measures", ".members", ".pixels")
+)
 
 
 def digest(value: Any) -> str:
