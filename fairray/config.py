@@ -47,6 +47,7 @@ class Keys:
     training: dict[str, Any]
     seeds: Annotated[int, Ge(1)]
     objectives: Annotated[tuple[str, ...], MinLen(1)]
+    splits: Annotated[int, Ge(1)] = 1
     optional: tuple[str, ...] = ()
     networks: dict[str, Any] = field(default_factory=dict)
     numerics: dict[str, Any] = field(default_factory=dict)
@@ -259,6 +260,7 @@ def _study(draft: Draft, name: str, scale: str) -> Study:
         training=draft.built("training", partial(template, checked_training), keys.training),
         numerics=draft.closed("numerics", partial(_numerics, launch), keys.numerics),
         seeds=keys.seeds,
+        splits=keys.splits,
         objectives=keys.objectives,
         search=draft.closed("search", search, keys.search),
         searches={k: draft.closed(f"searches.{k}", search, spec) for k, spec in keys.searches.items()},

@@ -1,6 +1,6 @@
 """What a study found: the records of its trials, the points that validation data choose, the printed values."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from fairray.data import Tensors
+from fairray.measures import find
 from fairray.members import label
 from fairray.records import headline
 from fairray.selection import best_trials
@@ -16,7 +17,18 @@ from fairray.statistics.intervals import Interval, mean_interval
 from fairray.study import Study
 from fairray.trial import Trial, dataset
 
-__all__ = ["Results"]
+__all__ = ["Results", "change_of", "interval_of"]
+
+
+def interval_of(metric: str, values: Iterable[float]) -> Interval:
+    """The mean of measured values, and an interval within what the metric can be."""
+    return mean_interval(values, bounds=find(metric).range)
+
+
+def change_of(metric: str, differences: Iterable[float]) -> Interval:
+    """The mean of differences of measured values, and an interval within what these can be."""
+    low, high = find(metric).range
+    return mean_interval(differences).cut(low - high, high - low)
 
 
 @dataclass(frozen=True)
@@ -100,11 +112,25 @@ class Results:
         return metric in self.test and bool(self.of(task, arm, self.best)[metric].notna().any())
 
     def values(self, task: str, arm: str, metric: str) -> pd.Series:
-        """The chosen trial's test values, by seed."""
-        return self.of(task, arm, self.best).set_index("seed")[metric]
+        """The chosen trial's test values, by seed; where seeds share splits of the data, their means by split."""
+        values = self.of(task, arm, self.best).set_index("seed")[metric]
+        splits = self.study.splits
+        return values if splits == 1 else values.groupby(values.index % splits).mean()
 
     def interval(self, task: str, arm: str, metric: str) -> Interval:
-        return mean_interval(self.values(task, arm, metric))
+        return interval_of(metric, self.values(task, arm, metric))
+
+    @property
+    def unit(self) -> str:
+        """What values are drawn anew for, and intervals are therefore over, in a word."""
+        return "seed" if self.study.splits == 1 else "split"
+
+    @property
+    def covers(self) -> str:
+        """What intervals cover, in words."""
+        if self.study.splits == 1:
+            return "over seeds of the training, on one split of the data"
+        return f"over {self.study.splits} splits of the data and the seeds on each"
 
     @cached_property
     def printed(self) -> pd.DataFrame:

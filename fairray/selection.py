@@ -46,7 +46,7 @@ def _choose(points: pd.DataFrame, selection: Selection) -> int:
     whole = np.flatnonzero(points.notna().all(axis=1))
     if not points.shape[1] or not len(whole):
         return 0
-    measures = [find(metric) for metric in points]
+    measures = [find(str(metric)) for metric in points]
     high = points.to_numpy()[whole] * [measure.sign for measure in measures]
     scores = RULES[selection.rule](high, selection.within / measures[0].unit.factor)
     return int(whole[scores.argmax()])

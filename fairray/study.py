@@ -126,6 +126,7 @@ class Study:
     tasks: data sets by the name the study gives them. methods, network, training: templates; their values may be open.
     families: of each task the one of the study file that stands for it and for others, by its lists of targets.
     networks: of methods, or of tasks, that have another network than the others. searches: of methods likewise.
+    splits: how many times the data are drawn, of which seeds have one each in turn.
     objectives: measures that points are chosen by on validation data, as means over seeds; to each task apply those
         that suit it. selection: by which rule.
     margins: of measures, in the unit of print, the largest difference that does not matter.
@@ -145,6 +146,7 @@ class Study:
     training: Template
     numerics: Numerics
     seeds: int
+    splits: int = 1
     objectives: tuple[str, ...]
     search: Search
     searches: dict[str, Search] = field(default_factory=dict)
@@ -163,7 +165,12 @@ class Study:
             parts = {"method": method, "network": self._network(task, name)[1], "training": self.training}
             space = {f"{part}.{key}": choice for part, t in parts.items() for key, choice in t.space.items()}
             corner = {part: template.corner for part, template in parts.items()}
-            fixed = {"dataset": data, "numerics": self.numerics, "seeds": tuple(range(self.seeds))}
+            fixed = {
+                "dataset": data,
+                "numerics": self.numerics,
+                "seeds": tuple(range(self.seeds)),
+                "splits": self.splits,
+            }
             yield Arm(task, name, Template(corner, space), fixed)
 
     def _network(self, task: str, method: str) -> tuple[str, Template]:
@@ -194,6 +201,7 @@ class Study:
     def check(self) -> None:
         """Raise BadInput where a method cannot serve a data set or a device is not there, before anything runs."""
         self._check_device()
+        self._check_splits()
         arms = [*self.arms()]
         for arm in arms:
             if (error := self._refusal(arm)) is not None:
@@ -228,6 +236,15 @@ class Study:
         part, dot, rest = name.partition(".")
         keys = {"method": f"methods.{arm.name}", "network": self._network(arm.task, arm.name)[0]}
         return self.where(f"{keys.get(part, part)}{dot}{rest}")
+
+    def _check_splits(self) -> None:
+        if self.seeds % self.splits:
+            problem = f"{self.seeds} seeds cannot be shared evenly among {self.splits} splits"
+            raise BadInput(self.where("splits"), problem, f"set seeds to a multiple, such as seeds={self.splits}")
+        whole = [task for task, member in self.tasks.items() if self.splits > 1 and not hasattr(member, "seed")]
+        if whole:
+            problem = f"the data of {whole[0]} are split as published, and have no seed to draw them by"
+            raise BadInput(self.where("splits"), problem, "set splits=1, or leave the task out")
 
     def _check_device(self) -> None:
         launch, place = self.launch, self.where("numerics.device")

@@ -55,6 +55,7 @@ def results_of(*runs, stored=None, **study):
         "left_out": {},
         "tasks": {"t": {"name": "some"}},
         "selection": Selection(),
+        "splits": 1,
     }
     records = pd.concat([table for _, tables in runs for table in tables], ignore_index=True)
     read = {uid: Artifact(tensors) for uid, tensors in (stored or {}).items()}

@@ -12,13 +12,14 @@ from smoke import ARGUMENTS
 
 from fairray import config
 from fairray.cli import main
+from fairray.errors import BadInput
 from fairray.launch import local, planning
 from fairray.launch import study as launch_study
 from fairray.launch.planning import stored_records
 from fairray.launch.tracking import Mirror
 from fairray.records import headline
 from fairray.store import Store
-from fairray.trial import execute, stages
+from fairray.trial import Trial, dataset, execute, stages
 
 TOY = [*ARGUMENTS[3:], "launch=local", "launch.threads=1", "network.depth=1"]
 
@@ -58,6 +59,32 @@ def test_running_twice_computes_nothing(run):
     }  # fmt: skip
     again, computed = run()
     assert (again.computed, computed) == (0, {})
+
+
+def test_seeds_go_round_the_splits_of_the_data(study):
+    """Seed s sees the data set of seed s modulo 2; one split is what it was without any."""
+    chosen = study("seeds=4", "splits=2", "methods=[standard]", "tasks={T: {name: toy, seed: 7}}")
+    chosen.check()
+    (arm,) = chosen.arms()
+    drawn = [replica.setting.dataset.fingerprint for replica in arm.corner.replicas]
+    assert drawn == [dataset({"name": "toy", "seed": seed}).fingerprint for seed in (7, 8, 7, 8)]
+    (one,) = study("seeds=2", "methods=[standard]", "tasks={T: {name: toy, seed: 7}}").arms()
+    assert arm.corner.replicas[0].uid == one.corner.replicas[0].uid
+    assert arm.corner.replicas[1].uid != one.corner.replicas[1].uid
+    again = Trial(**arm.corner.plain)
+    assert again.uid == arm.corner.uid
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["seeds=3", "splits=2"], "3 seeds cannot be shared evenly among 2 splits"),
+        (["seeds=2", "splits=2", "tasks={M: {name: meps, folder: .}}"], "the data of M are split as published"),
+    ],
+)
+def test_splits_that_cannot_be_are_refused(study, arguments, says):
+    with pytest.raises(BadInput, match=says):
+        study(*arguments).check()
 
 
 def test_more_seeds_compute_only_the_new_ones(run):

@@ -5,7 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from blocks import figures_of, table_of, text_of
+from fairlearn.metrics import MetricFrame, selection_rate
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
@@ -14,10 +16,15 @@ from test_report import ran, results_of
 
 from fairray import report
 from fairray.judgement import find_margin, judge
+from fairray.resampling import widen, widen_change
+from fairray.results import interval_of
+from fairray.stages import Artifact
 from fairray.statistics import comparison
+from fairray.statistics.bootstrap import two_level
 from fairray.statistics.comparison import compare_pairs, equivalence, holm
 from fairray.statistics.power import MOST, detectable, difference_power, equivalence_power, needed_seeds
 from fairray.statistics.ranking import interquartile_mean, profile, rank, resample
+from fairray.trial import Trial, dataset
 
 
 def test_equivalence_and_holm_are_statsmodels_and_signed_ranks_scipys():
@@ -84,6 +91,25 @@ def test_methods_are_ranked_over_the_tasks_that_all_have():
     assert "Ranks need 3 methods or more" in text_of(report.AcrossTasks(("odds",))(results_of(*runs[:3])))
 
 
+DRAWN = {
+    "normal": lambda draw, size: draw.normal(0.3, 0.05, size),
+    "one gap": lambda draw, size: np.abs(draw.normal(0, 0.05, size)),
+    "Odds": lambda draw, size: np.abs(draw.normal(0, 0.05, (2, *size))).mean(0),
+    "accuracy": lambda draw, size: draw.beta(30, 2, size),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", DRAWN)
+def test_intervals_cover_the_mean_as_often_as_they_say_at_any_number_of_seeds(name):
+    """Of gaps whose true differences are zero, too: the mean of a folded normal."""
+    draw = np.random.default_rng(0)
+    mean = DRAWN[name](draw, (4_000_000,)).mean()
+    for n in (3, 5, 8, 10, 20):
+        found = [interval_of("odds", sample) for sample in DRAWN[name](draw, (4000, n))]
+        assert np.mean([one.low <= mean <= one.high for one in found]) == pytest.approx(0.95, abs=0.015)
+
+
 @pytest.fixture
 def judged(monkeypatch):
     """How often words are said of arms with these true differences from the baseline: a row for each study.
@@ -132,3 +158,76 @@ def test_the_needed_seeds_decide_in_four_of_five_studies(judged):
         n = needed_seeds(spread, 0.01)
         assert (judged([0.01], n, 2000, spread=spread) == "worse").mean() == pytest.approx(0.8, abs=0.05)
         assert (judged([0.0], n, 2000, spread=spread) == "equivalent").mean() >= 0.78
+
+
+def stored_study(draws=3):
+    """Two methods with three seeds on 300 examples, whose logits are stored, and the data."""
+    data = dataset({"name": "toy", "size": 600})
+    stored, chosen = {}, {}
+    for arm, lr in (("a", 0.1), ("b", 0.2)):
+        trial = Trial("t", arm, {"name": "toy", "size": 600}, "standard", "mlp", {"lr": lr}, seeds=tuple(range(draws)))
+        for replica in trial.replicas:
+            draw = torch.Generator().manual_seed(replica.seed + 10 * (arm == "b"))
+            logits = data.test["x"][:, :2] * torch.tensor([-1.0, 0.5]) + torch.randn(300, 2, generator=draw)
+            stored[replica.parents["model"].uid] = Artifact({"test/logits": logits})
+        chosen["t", arm] = trial
+    study = SimpleNamespace(splits=1, baseline="a")
+    return SimpleNamespace(study=study, chosen=chosen, read=stored.__getitem__), data, stored
+
+
+def test_wide_intervals_are_of_the_metric_and_hold_the_spread_of_seeds_and_examples():
+    """Of one metric that is a mean over examples both parts have closed forms."""
+    results, data, stored = stored_study()
+    hits = np.stack(
+        [(one.tensors["test/logits"].argmax(1) == data.test["y"]).numpy() for one in [*stored.values()][:3]]
+    )
+    wide = widen(results, "t", "a", "accuracy", draws=4000)
+    assert (wide.mean, wide.n) == (pytest.approx(hits.mean()), 3)
+    of_seeds, shared = hits.mean(1).var(ddof=1) / 3, np.cov(hits)[~np.eye(3, dtype=bool)].mean() / 300
+    freedom = 2 * (1 + shared / of_seeds) ** 2
+    half = stats.t.ppf(0.975, freedom) * np.sqrt(of_seeds + shared) / (wide.mean * (1 - wide.mean))
+    assert np.log(wide.high / (1 - wide.high)) - np.log(wide.mean / (1 - wide.mean)) == pytest.approx(half, rel=0.05)
+    same = widen_change(results, "t", "a", "a", "odds", draws=50)
+    assert (same.mean, np.isnan(same.low)) == (0, True)
+    assert widen_change(results, "t", "a", "b", "odds", draws=50).high < 1
+    assert widen(results, "t", "a", "trust") is None
+
+
+def test_examples_are_drawn_as_fairlearn_draws_them():
+    """Its bootstrap's quantiles of the groups' selection rates lie as far apart as our draws deviate."""
+    _, data, stored = stored_study(draws=2)
+    logits = [one.tensors["test/logits"] for one in [*stored.values()][:1]]
+    predicted, group = logits[0].argmax(1).numpy(), data.test["group"].numpy()
+    frame = MetricFrame(
+        metrics=selection_rate, y_true=data.test["y"].numpy(), y_pred=predicted, sensitive_features=group,
+        n_boot=2000, ci_quantiles=[0.16, 0.84], random_state=0,
+    )  # fmt: skip
+    low, high = (np.asarray(ends) for ends in frame.by_group_ci)
+
+    def rate(counts, g):
+        return counts[group == g] @ predicted[group == g] / counts[group == g].sum()
+
+    for g in (0, 1):
+        alone = two_level(lambda counts, g=g: np.full(2, rate(counts, g)), 300, (-np.inf, np.inf), draws=2000)
+        assert alone.half / 1.96 == pytest.approx((high - low)[g] / 2, rel=0.1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("seeds", "examples", "apart"), [(5, 1000, 0.1), (3, 300, 0.05), (5, 300, 0.02)])
+def test_wide_intervals_cover_the_gap_of_other_seeds_and_examples(seeds, examples, apart):
+    """Two groups whose rates differ; examples are as hard for all seeds, up to what is each seed's own."""
+    draw, normal = np.random.default_rng(1), stats.norm
+    ends = normal.ppf([0.7, 0.85])
+    true = np.abs(np.diff(normal.cdf(ends + draw.normal(0, apart, (2_000_000, 2))))).mean()
+    group, covered = np.arange(examples) % 2, []
+    for study in range(400):
+        hard = 0.8 * draw.normal(size=examples) + 0.6 * draw.normal(size=(seeds, examples))
+        hits = (hard < (ends + draw.normal(0, apart, (seeds, 2)))[:, group]).astype(float)
+
+        def gap(counts, hits=hits):
+            member = counts * (group == np.arange(2)[:, None])
+            return np.abs(np.diff(hits @ member.T / member.sum(1)))[:, 0]
+
+        wide = two_level(gap, examples, (0, 1), seed=study, draws=200)
+        covered.append(wide.low <= true <= wide.high)
+    assert 0.93 <= np.mean(covered) <= 0.97

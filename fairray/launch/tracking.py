@@ -28,7 +28,7 @@ from fairray.errors import BadInput
 from fairray.launch.progress import label
 from fairray.provenance import provenance
 from fairray.records import DETAILS
-from fairray.statistics.intervals import mean_interval
+from fairray.results import interval_of
 from fairray.study import Study
 from fairray.trial import Trial
 
@@ -205,7 +205,7 @@ def _list_finals(records: pd.DataFrame) -> Iterable[Metric]:
         is_result, model = not labels, labels.pop("model", "")
         named = (f"{name} {place}" for name, place in labels.items())
         name = "/".join(filter(None, [model, f"{split}_{metric}", *named]))
-        mean, *interval = mean_interval(values)
+        mean, *interval = interval_of(str(metric), values)
         parts = dict(zip(("low", "high", "n"), interval, strict=True)) if is_result else {}
         parts |= {f"seed{seed}": value for seed, value in values.items()}
         yield Metric(name, mean, now, 0)

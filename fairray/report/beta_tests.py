@@ -18,9 +18,9 @@ from fairray.report._blocks import Bad, Block, Frame, Good, Items, Line, Part, P
 from fairray.report._figures import add_legend_above
 from fairray.report._tables import Entry, explain_printed, lay_out, tabulate
 from fairray.report._words import describe_metric, express, name_metric, write_interval, write_p
-from fairray.results import Results
+from fairray.results import Results, interval_of
 from fairray.statistics.comparison import Mean
-from fairray.statistics.intervals import Interval, mean_interval
+from fairray.statistics.intervals import Interval
 from fairray.trial import dataset
 
 __all__ = ["BetaTests"]
@@ -72,7 +72,7 @@ def _measure(results: Results, betas: Betas) -> Iterator[Entry]:
         yield Entry(
             key={"task": betas.task, "method": betas.arm},
             metric=metric,
-            interval=mean_interval(betas.values.groupby("start")[metric].mean()),
+            interval=interval_of(metric, betas.values.groupby("start")[metric].mean()),
             printed=results.find_printed(betas.task, betas.arm, metric),
         )
 
@@ -83,7 +83,7 @@ def _measure_starts(results: Results, betas: Betas) -> Iterator[Entry]:
         yield Entry(
             key={"task": betas.task, "method": "theta_0"},
             metric=metric,
-            interval=mean_interval(betas.begun[metric]),
+            interval=interval_of(metric, betas.begun[metric]),
             printed=results.look_up_printed(task=task, arm="theta_0", metric=metric),
         )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -14,9 +15,8 @@ from fairray.records import headline
 from fairray.report._blocks import Block, Items, Line, Picture, Strong, Text
 from fairray.report._figures import add_legend_above, express_points, pick_colours, scale_by_ratio
 from fairray.report._words import describe_metric, describe_point, name_metric, write_interval
-from fairray.results import Results
+from fairray.results import Results, interval_of
 from fairray.rules import place
-from fairray.statistics.intervals import mean_interval
 from fairray.statistics.pareto import hypervolume, pareto_front
 
 __all__ = ["Pareto"]
@@ -62,7 +62,7 @@ def _average(results: Results, x: str, y: str) -> pd.DataFrame:
     places = {(trial.task, trial.arm, trial.uid): describe_point(trial.point) for trial in results.trials}
     table = values["test"].rename(columns={x: "x", y: "y"})
     for axis, metric in (("x", x), ("y", y)):
-        table[f"interval {axis}"] = table[axis].map(mean_interval)
+        table[f"interval {axis}"] = table[axis].map(partial(interval_of, metric))
         table[axis] = table[f"interval {axis}"].map(lambda interval: interval.mean)
         table[f"{axis} half"] = table[f"interval {axis}"].map(lambda interval: interval.half)
         table[f"val {axis}"] = find(metric).sign * values["val"][metric].map(np.mean)

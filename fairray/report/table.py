@@ -8,8 +8,7 @@ import pandas as pd
 from fairray.report._blocks import Block
 from fairray.report._tables import Entry, explain_directions, explain_printed, lay_out, tabulate
 from fairray.report._words import describe_point
-from fairray.results import Results
-from fairray.statistics.intervals import mean_interval
+from fairray.results import Results, interval_of
 
 __all__ = ["Table"]
 
@@ -32,7 +31,7 @@ class Table:
         entries = [*_measure(results, metrics), *_average_tasks(results, metrics)]
         cells = lay_out(entries, rows=("task", "method"), across="metric")
         _add_trials(results, cells)
-        yield tabulate("table", cells, entries, "Test set; mean over seeds [95 % t-interval].")
+        yield tabulate("table", cells, entries, f"Test set; mean [95 % t-interval {results.covers}].")
         yield from explain_directions(entries)
         yield from explain_printed(results)
 
@@ -72,6 +71,6 @@ def _average(results: Results, tasks: Sequence[str], arm: str, metric: str) -> E
     return Entry(
         key={"task": f"average of {len(tasks)} tasks", "method": arm},
         metric=metric,
-        interval=mean_interval(values.mean(axis=1)),
+        interval=interval_of(metric, values.mean(axis=1)),
         printed=sum(printed) / len(printed) if len(printed) == len(tasks) else None,
     )

@@ -9,9 +9,8 @@ from matplotlib.figure import Figure
 
 from fairray.report._blocks import Block, Picture, Text
 from fairray.report._figures import find_labels, find_measured, make_panels, pick_colours
-from fairray.report._words import describe_metric, express, name_metric
+from fairray.report._words import describe_metric, express, express_interval, name_metric
 from fairray.results import Results
-from fairray.statistics.intervals import mean_interval
 
 __all__ = ["Tradeoff"]
 
@@ -56,9 +55,10 @@ class Tradeoff:
     def _draw_point(self, results: Results, axes: Axes, task: str, arm: str, colour) -> None:
         h, v = (express(metric, results.values(task, arm, metric)) for metric in (self.x, self.y))
         axes.scatter(h, v, color=colour, alpha=0.25, s=22, linewidths=0)
-        means = [mean_interval(values) for values in (h, v)]
+        means = [express_interval(metric, results.interval(task, arm, metric)) for metric in (self.x, self.y)]
+        beside = [[[each.mean - each.low], [each.high - each.mean]] for each in means]
         axes.errorbar(
-            means[0].mean, means[1].mean, xerr=means[0].half, yerr=means[1].half,
+            means[0].mean, means[1].mean, xerr=beside[0], yerr=beside[1],
             color=colour, marker="o", markersize=7, capsize=3, lw=1.5, ls="", label=arm,
         )  # fmt: skip
         printed = [value for m in (self.x, self.y) if (value := results.find_printed(task, arm, m)) is not None]

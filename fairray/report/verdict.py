@@ -42,7 +42,7 @@ class Verdict:
         if study.baseline is None and self.rivals == "baseline":
             yield Text("The study has no baseline to compare its methods with.")
         elif judged:
-            yield Text(_explain(judged))
+            yield Text(_explain(judged, results))
             yield _tabulate(judged)
 
 
@@ -62,7 +62,7 @@ def _say(one: Judgement) -> Line:
     if one.word != "undecided":
         return change, word
     if one.needed is None:
-        return f"{name} {_write_change(one)} in every seed, undecided"
+        return f"{name} {_write_change(one)} in all, undecided"
     return f"{change}undecided (needs n = {_write_needed(one.needed)})"
 
 
@@ -73,7 +73,8 @@ def _write_needed(needed: int) -> str:
 def _write_change(one: Judgement) -> str:
     assert one.tests is not None
     mean = one.tests.mean
-    return write_interval(one.metric, Interval(mean.mean, mean.low, mean.high, mean.n), "+")
+    low, high = find(one.metric).range
+    return write_interval(one.metric, Interval(mean.mean, mean.low, mean.high, mean.n).cut(low - high, high - low), "+")
 
 
 def _write_word(one: Judgement) -> Part:
@@ -81,20 +82,22 @@ def _write_word(one: Judgement) -> Part:
     return Good(word) if word == "better" else Bad(word) if word == "worse" else word
 
 
-def _explain(judged: Sequence[Judgement]) -> str:
+def _explain(judged: Sequence[Judgement], results: Results) -> str:
     """How the words are arrived at, and what they rest on."""
     metrics, rivals = ([*dict.fromkeys(of)] for of in zip(*((one.metric, one.rival) for one in judged)))
     against = f"Against {rivals[0]}" if len(rivals) == 1 else "The first against the second"
+    unit = results.unit
     points = ", ".join(name_metric(metric) for metric in metrics if find(metric).unit == PERCENT)
     family = f"for all {len(judged)} comparisons of this section" if len(judged) > 1 else "for this one comparison"
     said = [
-        f"{against}, seed by seed [95 % t-interval of the difference]{points and f'; {points} in percentage points'}.",
+        f"{against}, {unit} by {unit} [95 % t-interval of the difference {results.covers}]"
+        f"{points and f'; {points} in percentage points'}.",
         f"Better, worse: p <= {LEVEL:g} by the paired t-test, adjusted {family} (Holm).",
         f"Equivalent: within {_list_margins(judged)} by two one-sided t-tests, adjusted likewise.",
-        f"Undecided is neither: in {POWER:.0%} of studies, n seeds with the spread of these would find a difference of "
-        "that size, and that there is none.",
+        f"Undecided is neither: in {POWER:.0%} of studies, n {unit}s with the spread of these would find a difference "
+        "of that size, and that there is none.",
     ]
-    return " ".join([*said, *_say_assumption([one.tests.mean.n for one in judged if one.tests is not None])])
+    return " ".join([*said, *_say_assumption(unit, [one.tests.mean.n for one in judged if one.tests is not None])])
 
 
 def _list_margins(judged: Sequence[Judgement]) -> str:
@@ -105,12 +108,12 @@ def _list_margins(judged: Sequence[Judgement]) -> str:
     return ", ".join(f"{size} of {name}" for name, size in sizes.items())
 
 
-def _say_assumption(seeds: Sequence[int]) -> Iterator[str]:
+def _say_assumption(unit: str, seeds: Sequence[int]) -> Iterator[str]:
     """Which test carries the words."""
     if not seeds:
         return
     least = 2.0 ** (1 - max(seeds))
-    alone = f"; with {max(seeds)} seeds none of its p is below {least:.3g}, so the t-test alone carries the words"
+    alone = f"; with {max(seeds)} {unit}s none of its p is below {least:.3g}, so the t-test alone carries the words"
     yield (
         "The t-test takes differences to be normal. Flipping all their signs, which is exact, does not"
         f"{alone if least > LEVEL else ''}."
