@@ -116,13 +116,18 @@ def test_the_table_is_over_images_of_their_means_over_seeds(tmp_path):
 
 def test_where_the_gradient_vanished_no_success_stands_alone():
     stuck = attack("a", [0, 0, 0], vanished=[1, 1, 0], l2=[0.0, 0.0, 0.1])
-    blocks = list(report.AttackTable()(results_of(stuck, attack("b", [1, 0, 0], vanished=[0, 0, 0]))))
+    results = results_of(stuck, attack("b", [1, 0, 0], vanished=[0, 0, 0]))
+    blocks = list(report.AttackTable()(results))
     head, rows = table_of(blocks)
     cells = [row[head.index("success")] for row in rows]
     assert cells == ["0.00 [0.00, 56.15], gradient is 0 on 2 of 3 images", "33.33 [6.15, 79.23]"]
     assert "t, a: the gradient is 0 on 2 of 3 images" in text_of(blocks)
     assert "methods.a.attack.loss=margin" in text_of(blocks)
     assert b"gradient is 0 on 2 of 3 images" in files_of(blocks)["attacks.md"]
+    verdict = text_of(report.AttackVerdict("b", success=0.3)(results))
+    assert "a fools 0.00 % (gradient is 0 on 2 of 3 images)" in verdict
+    stuck[0].method = members.build("methods", {"name": "attack", "attack": {"name": "lpa"}})
+    assert "attack.loss=margin" not in text_of(report.AttackTable()(results))  # that is its loss
 
 
 def test_where_no_image_was_read_right_the_table_and_the_page_say_so():

@@ -299,9 +299,28 @@ def test_what_a_table_lacks_or_says_twice_is_named(folder, table):
             people(folder, table, protected="sex")
 
 
+def test_a_table_may_name_images_without_their_end_or_wholly(folder, table):
+    whole = table.read_text(encoding="utf-8")
+    expected = people(folder, table).fingerprint
+    for text in (
+        whole.replace(".png", ""),
+        whole.replace("faces/", "./faces/"),
+        whole.replace("faces/", f"{folder}/faces/"),
+    ):
+        table.write_text(text, encoding="utf-8")
+        data = people(folder, table)
+        assert (data.fingerprint, [note for note in data.notes if "left out" in note]) == (expected, [])
+    shutil.copy(folder / "faces" / "000.png", folder / "faces" / "000.bmp")  # which of the two is not known
+    table.write_text(whole.replace("000.png", "000"), encoding="utf-8")
+    with pytest.raises(BadInput, match="faces/000: there is no such file"):
+        people(folder, table)
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
+        ({"privileged": "m"}, r"\(privileged\): there are no groups"),
+        ({"positive": "m", "classes": "names.txt"}, r"\(target: smiles\): positive makes two classes"),
         ({"target": "smile"}, r"\(target: smile\): there is no column 'smile'"),
         ({"target": None}, r"\(target\): no column is named"),
         ({"protected": ["race"]}, "got"),

@@ -3,9 +3,9 @@
 import os
 from collections import Counter
 from collections.abc import Sequence
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 from PIL import Image
 
@@ -20,7 +20,8 @@ HIDDEN = ("__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "Th
 UNREAD = ("BUFR", "EPS", "GRIB", "HDF5", "IPTC", "MPEG", "WMF")
 
 
-class Listing(NamedTuple):
+@dataclass(frozen=True)
+class Listing:
     """names: of the images, relative to the folder, in sorted order. folders: those that are not hidden, likewise.
 
     notes: what else there is, with its number.
@@ -35,7 +36,23 @@ class Listing(NamedTuple):
         within = [name for name in self.names if name.count("/") >= depth]
         loose = [name for name in self.names if name.count("/") < depth]
         note = (f"left out: images that lie in no folder of a {of}: {_count(loose)}",) if loose else ()
-        return self._replace(names=within, notes=(*self.notes, *note))
+        return replace(self, names=within, notes=(*self.notes, *note))
+
+    @cached_property
+    def stems(self) -> dict[str, list[str]]:
+        """The images by their names without an end."""
+        found: dict[str, list[str]] = {}
+        for name in self.names:
+            found.setdefault(os.path.splitext(name)[0], []).append(name)
+        return found
+
+    def find(self, folder: Path, name: str) -> str:
+        """An image's name as it stands here, from its path, in the folder or whole; the end may lack, if one fits."""
+        if not name:
+            return ""
+        name = Path(os.path.relpath(folder / name, folder)).as_posix()
+        ends = self.stems.get(name, [])
+        return ends[0] if len(ends) == 1 and not (folder / name).is_file() else name
 
     def check_filled(self, depth: int, of: str, where: Path) -> None:
         """Raise BadInput where a folder of that depth has no image. of: what it is."""

@@ -34,10 +34,10 @@ class ImageFolder:
     Images may lie deeper; sample ids count the images, or are the table's rows, from 0.
 
     path: a table with a row for each image, of any kind that `table` reads; image: its column with the image's file in
-        the folder. Its other keys mean what they mean for `table`: target: the column to predict; positive: its value
-        that is class 1, all others then being class 0; protected: a column, or columns with the points where numbers
-        are cut; privileged: the value that is group 1; where: the rows to use; missing: values that stand for nothing;
-        split: a column that says train, validation or test.
+        the folder, with or without the end of its name. Its other keys mean what they mean for `table`: target: the
+        column to predict; positive: its value that is class 1, all others then being class 0; protected: a column, or
+        columns with the points where numbers are cut; privileged: the value that is group 1; where: the rows to use;
+        missing: values that stand for nothing; split: a column that says train, validation or test.
     classes: a text file with the name of every class on a line of its own, in the order of a trained network's
         outputs, of which the folders or labels are some; without one, these are the classes.
     size: height and width that the images are resized to.
@@ -103,8 +103,8 @@ class ImageFolder:
 
     def _found(self, folder: Path) -> Rows:
         """A row for each image, with its class, which is its folder."""
-        for key in ("target", "protected", "split", "where"):
-            if getattr(self, key):
+        for key in ("target", "protected", "privileged", "split", "where", "missing"):
+            if getattr(self, key) not in (None, {}, ()):
                 cure = "set path: TABLE, with a row for each image"
                 raise BadInput(f"data set image_folder ({key})", "no table is given", cure)
         listing = list_images(folder)
@@ -126,13 +126,14 @@ class ImageFolder:
         """The table's rows, each with the file of an image."""
         rows = gather({"train": Path(str(self.path))})
         self._check_names(rows.columns.column_names)
-        names = [str(name or "").strip().removeprefix("./") for name in rows.columns[self.image].to_pylist()]
+        listing = list_images(folder)
+        names = [listing.find(folder, str(name or "").strip()) for name in rows.columns[self.image].to_pylist()]
         first: dict[str, int] = {}
         for row, name in enumerate(names):
             if not name or first.setdefault(name, row) != row:
                 problem = f"{rows.place(row)} has {name} again" if name else f"{rows.place(row)} names no image"
                 raise BadInput(f"{self.path} (image: {self.image})", problem, "list each image once")
-        others = [name for name in list_images(folder).names if name not in first]
+        others = [name for name in listing.names if name not in first]
         note = (f"left out: images that no row names: {len(others):,} ({list_some(others, 5)})",) if others else ()
         place = rows.columns.column_names.index(self.image)
         columns = rows.columns.set_column(place, self.image, [pa.array(names)])
@@ -143,6 +144,8 @@ class ImageFolder:
         """Raise BadInput where a column is not there."""
         if self.target is None:
             raise BadInput(f"{self.path} (target)", "no column is named", "set target: the column to predict")
+        if self.privileged is not None and not self.protected:
+            raise BadInput(f"{self.path} (privileged)", "there are no groups", "set protected: COLUMN")
         several = [("protected", name) for name in self._protected] + [("where", name) for name in self.where]
         for key, name in (("image", self.image), ("target", self.target), ("split", self.split), *several):
             if name is not None and name not in names:
@@ -153,6 +156,8 @@ class ImageFolder:
         where = f"{self._where} (target: {self.target})" if self.path else self._where
         column = rows.columns[self.target or "class"]
         column = list_values(column, self.missing) if self.path else pd.Series(pd.Categorical(column.to_pylist()))
+        if self.positive is not None and self.classes is not None:
+            raise BadInput(where, "positive makes two classes, and classes names others", "give one of the two")
         if self.positive is not None:
             levels = find_classes(column, self.positive, "binary", where)
             return levels.encode(column), levels.names

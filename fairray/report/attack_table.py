@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fairray.report._blocks import Bad, Block, Items, Line, Strong, Text
-from fairray.report._images import average_images, find_attacked, find_read, read_images
+from fairray.report._images import average_images, count_stuck, find_attacked, find_read, read_images
 from fairray.report._tables import Entry, explain_directions, explain_printed, lay_out, tabulate
 from fairray.report._words import name_metric
 from fairray.results import Results
-from fairray.words import write_count
 
 __all__ = ["AttackTable"]
 
@@ -34,7 +33,7 @@ class AttackTable:
         cells = lay_out(entries, rows=("task", "method"), across="metric")
         pairs = [*zip(cells["task"], cells["method"], strict=True)]
         cells.insert(2, "images", [_count_attacked(results, *pair) for pair in pairs])
-        stuck = {pair: said for pair in pairs if (said := _count_stuck(results, *pair))}
+        stuck = {pair: said for pair in pairs if (said := count_stuck(results, *pair))}
         if (success := name_metric("success")) in cells:
             marked = [f"{cell}, {stuck[pair]}" if pair in stuck else cell for cell, pair in zip(cells[success], pairs)]
             cells[success] = marked
@@ -43,7 +42,7 @@ class AttackTable:
             "over images, Wilson's of shares and t of others]; accuracy is that of all test images before the attack."
         )
         yield tabulate(re.sub(r"\W+", "_", self.title.lower()), cells, entries, caption)
-        yield Items([_explain_stuck(*pair, said) for pair, said in stuck.items()])
+        yield Items([_explain_stuck(results, *pair, said) for pair, said in stuck.items()])
         yield from explain_directions(entries)
         yield from explain_printed(results)
 
@@ -65,15 +64,9 @@ def _count_attacked(results: Results, task: str, arm: str) -> str:
     return f"{attacked} of {every}"
 
 
-def _count_stuck(results: Results, task: str, arm: str) -> str:
-    """On how many images the attack's gradient is 0, in words; nothing if it is on none."""
-    vanished = read_images(results, task, arm, "vanished")
-    if not vanished.any():
-        return ""
-    return f"gradient is 0 on {int((vanished > 0).sum())} of {write_count(len(vanished), 'image')}"
-
-
-def _explain_stuck(task: str, arm: str, said: str) -> Line:
+def _explain_stuck(results: Results, task: str, arm: str, said: str) -> Line:
     why = "where it does not fool the model, this says nothing of how robust that is"
-    cure = f"an attack with loss: margin (methods.{arm}.attack.loss=margin) has a gradient there"
-    return Strong(f"{task}, {arm}"), f": the {said}; {why}; {cure}."
+    attack = getattr(results.chosen[task, arm].method, "attack", None)
+    if getattr(attack, "loss", "") == "cross_entropy":
+        why += f"; the margin has a gradient there (methods.{arm}.attack.loss=margin)"
+    return Strong(f"{task}, {arm}"), f": the {said}; {why}."
