@@ -195,7 +195,7 @@ class Study:
             data, training = arm.corner.data, arm.corner.training
             yield from ((task, note) for note in data.notes)
             rows = len(data.train["y"])
-            if (visits := training.visits(math.ceil(rows / training.batch))) > 1:
+            if rows and (visits := training.visits(math.ceil(rows / training.batch))) > 1:
                 yield task, f"an epoch goes {visits} times through its {rows} rows (training.steps={training.steps})"
 
     def check(self) -> None:

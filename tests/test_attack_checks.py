@@ -5,7 +5,7 @@ from dataclasses import fields
 
 import pytest
 import torch
-from test_attacks import ONE_STEP, SHORTER, Squared, images, linear
+from test_attacks import ONE_STEP, SHORTER, SIDE, Squared, images, linear
 from torch import nn
 
 from fairray import members
@@ -232,6 +232,7 @@ def test_ssim_of_no_images_is_none():
 def test_saliency_knows_what_images_are(name):
     with pytest.raises(BadInput, match=r"x: it goes from .*, images in \[0, 1\]"):
         members.load("saliency", name)()(255 * images(2))
+    assert members.load("saliency", name)()(images(0)).shape == (0, SIDE, SIDE)
 
 
 @pytest.mark.parametrize("name", [name for name in members.names("triggers") if name != "column"])

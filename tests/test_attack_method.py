@@ -420,7 +420,7 @@ def test_a_model_is_never_given_an_empty_batch(photographs, tmp_path, monkeypatc
     assert min(sizes) > 0
 
 
-def test_where_the_model_reads_nothing_right_the_report_says_so(photographs, tmp_path):
+def test_where_the_model_reads_nothing_right_the_report_says_so(photographs, tmp_path, capsys):
     """A search has nothing to go by then, and ends all the same."""
     data, network, (_, *arguments) = photographs
     table = Path(data["folder"]) / "images.csv"
@@ -431,6 +431,7 @@ def test_where_the_model_reads_nothing_right_the_report_says_so(photographs, tmp
     assert main(["run", "attack_ablation", "--scale", "smoke", *arguments, *more, f"launch.output={tmp_path}"]) == 0
     page = (tmp_path / "reports" / "attack_ablation" / "smoke" / "report.html").read_text()
     assert "reads none of the test images right" in page
+    assert "| Photos | ours_optuna | 0 of 4 | 0.00 [0.00, 48.99] |" in capsys.readouterr().out
 
 
 def test_a_search_needs_images_to_validate_on(photographs, tmp_path):

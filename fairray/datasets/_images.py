@@ -190,14 +190,16 @@ def _decode(folder: Path, names: Sequence[str], size: tuple[int, int], path: Pat
     odd: dict[str, list[int]] = {}
 
     def read(row: int) -> tuple[str, tuple[str, ...]]:
+        path = folder / names[row]
         try:
-            out[row], kinds = _read(folder / names[row], size)
+            out[row], kinds = _read(path, size)
         except FileNotFoundError:
             return "there is no such file", ()
         except Unclear as error:
             return str(error), ()
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # what Pillow raises
-            return f"it is no whole image: {error}", ()
+            said = str(error).replace(str(path), path.name)  # the same file elsewhere finds this in the cache
+            return f"it is no whole image: {said}", ()
         return "", kinds
 
     told = time.monotonic()

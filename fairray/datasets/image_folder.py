@@ -164,7 +164,7 @@ class ImageFolder:
         if missing := int(column.isna().sum()):
             problem = f"{missing:,} of {len(column):,} values are missing"
             raise BadInput(where, problem, "drop or fill those rows, or choose the values with where: {COLUMN: [...]}")
-        found = [str(value) for value in column.cat.categories if (column == value).any()]
+        found = [str(value) for value in column.cat.remove_unused_categories().cat.categories]
         classes = known_classes(self.classes, found, "data set image_folder")
         if len(classes) < 2:
             problem = f"all images are of the one class {classes[0]!r}, which can be mistaken for none"

@@ -33,6 +33,8 @@ class SpectralResidual:
     def __call__(self, x: Tensor) -> Tensor:
         """Maps in [0, 1] with axes (image, height, width), of images in [0, 1], (image, 1 or 3, height, width)."""
         check_images(x)
+        if not len(x):
+            return x.new_zeros(0, *x.shape[-2:])
         height, width = x.shape[-2:]
         small = resized(grey(x.double()), (max(1, round(self.size * height / width)), self.size))
         return scaled(resized(_smooth(_residual(small), self.sigma), (height, width)).squeeze(1)).to(x.dtype)

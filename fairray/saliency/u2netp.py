@@ -43,6 +43,8 @@ class U2Netp:
     def __call__(self, x: Tensor) -> Tensor:
         """Maps in [0, 1] with axes (image, height, width), of images in [0, 1], (image, 1 or 3, height, width)."""
         check_images(x)
+        if not len(x):
+            return x.new_zeros(0, *x.shape[-2:])
         (file,) = find((NETWORK,), self.weights)
         session = _session(file)
         maps = torch.stack([_map(session, image) for image in _inputs(x)]).to(x)
