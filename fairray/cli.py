@@ -23,6 +23,7 @@ from fairray.words import write_count
 
 if TYPE_CHECKING:
     from fairray.study import Study
+    from fairray.trial import Trial
 
 __all__ = ["main", "run_script"]
 
@@ -198,7 +199,7 @@ def _run(options: argparse.Namespace) -> int:
     print(f"{write_count(outcome.computed, 'trial')} computed, {outcome.seconds:.0f} s", file=sys.stderr)
     for trial, error in outcome.failures:
         print(f"failed: {label([trial])}\n{error}", file=sys.stderr)
-    _show_report(outcome.files, outcome.broken)
+    _show_report(outcome.files, outcome.broken, outcome.doubted)
     uri = study.launch.tracking_uri
     if outcome.files and uri:
         print(f"runs: {uri if uri.startswith('http') else f'mlflow ui --backend-store-uri {uri}'}")
@@ -222,16 +223,20 @@ def _report(options: argparse.Namespace) -> int:
     if results is None:
         raise BadInput(f"study {study.name}", "nothing of it is stored yet", f"fairray run {study.name}")
     files, broken = write_report(results, sections)
-    _show_report(files, broken)
+    _show_report(files, broken, results.doubted)
     return 1 if broken else 0
 
 
-def _show_report(files: Sequence[Path], broken: Sequence[str]) -> None:
-    """Print a report's tables, where its page is, and which of its sections failed."""
+def _show_report(files: Sequence[Path], broken: Sequence[str], doubted: "Sequence[tuple[Trial, str]]") -> None:
+    """Print a report's tables, where its page is, which of its sections failed, and which trials are no results."""
+    from fairray.launch.progress import label
+
     for table in (file for file in files if file.suffix == ".md"):
         print(table.read_text())
     if files:
         print(f"report: {files[0]}")
+    for trial, doubt in doubted:
+        print(f"no result: {label([trial])}: {doubt}", file=sys.stderr)
     for failure in broken:
         print(f"a section failed: {failure}", file=sys.stderr)
 

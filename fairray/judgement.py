@@ -12,7 +12,7 @@ from fairray.statistics.power import LEVEL, needed_seeds
 
 __all__ = ["Judgement", "Rivals", "Word", "find_margin", "judge"]
 
-Word = Literal["better", "worse", "equivalent", "undecided"]
+Word = Literal["better", "worse", "equivalent", "undecided", "no verdict"]
 Rivals = Literal["baseline", "all"]
 
 
@@ -21,7 +21,7 @@ class Judgement(NamedTuple):
 
     tests: none where fewer than two seeds have both. margin: the largest difference that does not matter.
     equivalence: p that the difference is within it. p_holm, equivalence_holm: adjusted for the family, all judgements
-    made together, of which there are so many.
+    made together, of which there are so many. doubtful: which of the two are no results.
     """
 
     task: str
@@ -34,6 +34,7 @@ class Judgement(NamedTuple):
     p_holm: float = UNDEFINED
     equivalence_holm: float = UNDEFINED
     family: int = 1
+    doubtful: tuple[str, ...] = ()
 
     @property
     def needed(self) -> int | None:
@@ -44,7 +45,12 @@ class Judgement(NamedTuple):
 
     @property
     def word(self) -> Word:
-        """What is shown at a level of 5 %; a difference that is shown not to matter makes nothing better."""
+        """What is shown at a level of 5 %; a difference that is shown not to matter makes nothing better.
+
+        Nothing is shown by what is no result, such as a model that predicts one class.
+        """
+        if self.doubtful:
+            return "no verdict"
         if self.equivalence_holm <= LEVEL:
             return "equivalent"
         if self.tests is None or isnan(self.p_holm) or self.p_holm > LEVEL:
@@ -97,4 +103,5 @@ def _test(results: Results, task: str, arm: str, rival: str, metric: str) -> Jud
     if len(seeds) < 2:
         return Judgement(task, arm, rival, metric, margin, None, UNDEFINED)
     a, b = ours[seeds].to_numpy(), theirs[seeds].to_numpy()
-    return Judgement(task, arm, rival, metric, margin, compare_pairs(a, b), equivalence(a - b, margin))
+    judged = Judgement(task, arm, rival, metric, margin, compare_pairs(a, b), equivalence(a - b, margin))
+    return judged._replace(doubtful=tuple(results.doubtful(task, arm, rival)))

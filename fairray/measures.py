@@ -12,7 +12,8 @@ from typing import Any, Literal
 from fairray.errors import BadInput, unknown
 
 __all__ = [
-    "NOT_NEGATIVE", "NUMBER", "PERCENT", "SUM", "THOUSANDTHS", "Measure", "Problem", "Unit", "find", "measure"
+    "NOT_NEGATIVE", "NUMBER", "PERCENT", "SUM", "THOUSANDTHS", "Measure", "Problem", "Unit", "find", "find_alarm",
+    "measure",
 ]  # fmt: skip
 
 Problem = Literal["binary", "multiclass", "regression"]
@@ -56,7 +57,8 @@ class Measure:
 
     problems: that have it. covariate: whether only data have it whose groups have a covariate. margin: the largest
     difference that does not matter unless a study says otherwise, as measured; see `margin_beside`. bounds: what values
-    lie between; a percentage is one of 0 to 1 unless it says otherwise.
+    lie between; a percentage is one of 0 to 1 unless it says otherwise. alarm: what is wrong with a trial that has more
+    of it than soundness.py lets pass, which is then no result.
     Raises BadInput where another measure of this name is declared otherwise.
     """
 
@@ -68,6 +70,7 @@ class Measure:
     covariate: bool = False
     margin: float | None = None
     bounds: tuple[float, float] | None = None
+    alarm: str = ""
 
     def __post_init__(self) -> None:
         if not self.title:
@@ -120,3 +123,8 @@ def find(name: str) -> Measure:
     if name not in _known:
         raise unknown("measures", "measure", name, _known)
     return _known[name]
+
+
+def find_alarm(name: str) -> str:
+    """What much of a measure says is wrong; nothing of most measures."""
+    return _known[name].alarm if name in _known else ""

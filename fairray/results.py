@@ -12,6 +12,7 @@ from fairray.measures import find
 from fairray.members import label
 from fairray.records import headline
 from fairray.selection import best_trials
+from fairray.soundness import Doubt, Doubts, describe_doubts, find_doubts
 from fairray.stages import Artifact
 from fairray.statistics.intervals import Interval, mean_interval
 from fairray.study import Study
@@ -50,8 +51,32 @@ class Results:
     def chosen(self) -> dict[tuple[str, str], Trial]:
         """The trial that is chosen, by (task, arm): on validation data, unless the study asks for an oracle."""
         trials = {(trial.task, trial.arm, trial.uid): trial for trial in self.trials}
-        best = best_trials(self.records, self.study.objectives, self.study.selection)
+        best = best_trials(self.records, self.study.objectives, self.study.selection, self.doubts)
         return {(task, arm): trials[task, arm, uid] for (task, arm), uid in best.items()}
+
+    @cached_property
+    def doubts(self) -> Doubts:
+        """Why what a trial measured is no result, of those of which there is something to say."""
+        return find_doubts(self.records, self.study.objectives)
+
+    def doubt(self, task: str, arm: str) -> str:
+        """Why a chosen trial is no result, in words; nothing where it is one."""
+        return describe_doubts(self._doubts(self.chosen[task, arm]))
+
+    def doubtful(self, task: str, *arms: str) -> list[str]:
+        """Those of some methods that are no result on a task, so that nothing is to be called better than another."""
+        return [arm for arm in arms if (task, arm) in self.chosen and self.doubt(task, arm)]
+
+    @property
+    def doubted(self) -> list[tuple[Trial, str]]:
+        """What a reader is told of doubtful trials: of the chosen ones, and of those with a seed that failed."""
+        chosen = {id(trial) for trial in self.chosen.values()}
+        found = [(trial, self._doubts(trial)) for trial in self.trials]
+        told = [(t, doubts) for t, doubts in found if id(t) in chosen or any(d.kind == "failed" for d in doubts)]
+        return [(trial, describe_doubts(doubts)) for trial, doubts in told if doubts]
+
+    def _doubts(self, trial: Trial) -> tuple[Doubt, ...]:
+        return self.doubts.get((trial.task, trial.arm, trial.uid), ())
 
     @cached_property
     def test(self) -> pd.DataFrame:
@@ -118,7 +143,8 @@ class Results:
         return values if splits == 1 else values.groupby(values.index % splits).mean()
 
     def interval(self, task: str, arm: str, metric: str) -> Interval:
-        return interval_of(metric, self.values(task, arm, metric))
+        """Over the seeds that have a number; a failed one is told by `doubt`."""
+        return interval_of(metric, self.values(task, arm, metric).dropna())
 
     @property
     def unit(self) -> str:
@@ -169,4 +195,4 @@ class Results:
 
     def _select_chosen(self, rows: pd.DataFrame) -> pd.DataFrame:
         pairs = {(task, arm, trial.uid) for (task, arm), trial in self.chosen.items()}
-        return rows[[key in pairs for key in zip(rows["task"], rows["arm"], rows["trial"], strict=True)]]
+        return rows.loc[[key in pairs for key in zip(rows["task"], rows["arm"], rows["trial"], strict=True)]]

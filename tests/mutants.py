@@ -102,7 +102,7 @@ MUTANTS = [
         ("rules.py", "place(points).prod(1)", "place(points).max(1)", "test_statistics.py"),
         ("statistics/pareto.py", "prepend=0) @ y", "prepend=0) @ y[::-1]", "test_statistics.py"),
         ("selection.py", "query(\"split == 'val'\")", "query(\"split == 'test'\")", "test_search.py"),
-        ("training/selection.py", "(curve.std(0, correction=0) + 1e-5)", "1", "test_statistics.py"),
+        ("training/selection.py", "((apart**2).nanmean(0).sqrt() + 1e-5)", "1", "test_statistics.py"),
         ("training/selection.py", "return curves[\"eacc\"] - curves[\"odds\"]", "return curves[\"eacc\"] + curves[\"odds\"]", "test_statistics.py"),
         ("training/selection.py", "return scores.argmax(0)", "return scores.argmax(0) * 0 + len(scores) - 1", "test_statistics.py"),
         ("training/selection.py", ".any(0).all())", ".any(0).any())", "test_statistics.py"),

@@ -12,6 +12,7 @@ from fairray.evaluation import measure_all, metrics
 from fairray.measures import NUMBER, PERCENT, Measure, Unit, find, measure
 from fairray.metrics import Predictions
 from fairray.records import COLUMNS, DETAILS, headline, join, rows
+from fairray.signs import SIGNS
 from fairray.trial import execute, results, stages
 
 metrics()  # declares them
@@ -111,7 +112,7 @@ def test_every_trained_model_has_every_fairness_metric(trial, store):
     execute([one, other], store)
     for made, model in ((one, "teacher"), (other, "suppressed")):
         found = results(made, store).query("split == 'test' and model == @model")
-        assert set(found["metric"]) == set(metrics("binary"))
+        assert set(found["metric"]) == {*metrics("binary"), *(sign.name for sign in SIGNS)}
         uid = next(uid for uid, replica in stages(made.ends).items() if replica.stage.name == model)
         logits, data = store.read(uid).tensors["test/logits"], made.data.test
         seen = Predictions(logits[None], data["y"], data["group"], 2)

@@ -128,6 +128,7 @@ def judged(monkeypatch):
                 study=SimpleNamespace(baseline="base", margins={"odds": margin}),
                 chosen=dict.fromkeys(("t", arm) for arm in arms),
                 has=lambda *_: True,
+                doubtful=lambda *_: [],
                 values=lambda task, arm, metric, arms=arms: pd.Series(arms[arm]),
             )
             words.append([one.word for one in judge(results, ["odds"])])

@@ -1,5 +1,6 @@
 """Asking for trials and telling how they scored: grids, and Optuna's samplers."""
 
+import math
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
@@ -64,10 +65,10 @@ class OptunaSearch:
         return [trial for _, trial in self.open]
 
     def tell(self, store: Store) -> None:
-        """Score the last batch; a trial without result, or without one of the objectives, has failed."""
+        """Score the last batch; a trial without result, or a seed without one of the objectives, has failed."""
         for asked, trial in self.open:
             means = dict(val_means(results(trial, store))) if trial.stored(store) else {}
-            if all(measure.name in means for measure in self.objectives):
+            if all(math.isfinite(means.get(measure.name, math.nan)) for measure in self.objectives):
                 self.study.tell(asked, [float(means[measure.name]) for measure in self.objectives])
             else:
                 self.study.tell(asked, state=TrialState.FAIL)

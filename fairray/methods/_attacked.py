@@ -54,7 +54,7 @@ class Attacked(Step):
     model: the classifier's stage; a network that comes with its weights needs none. shard: which, and of how many.
     """
 
-    measures = (Measure("vanished", "gradient is 0", best="low"),)
+    measures = (Measure("vanished", "gradient is 0", best="low", alarm="the gradient that it follows is 0 on images"),)
 
     model: TrainStage | None
     victim: Victim

@@ -43,15 +43,20 @@ class AcrossTasks:
             if tasks >= FEWEST and len(scores) >= FEWEST:
                 ranked = True
                 yield from _show(results, metric, scores, tasks)
+        if doubtful := {arm: None for task, arm in results.chosen if results.doubt(task, arm)}:
+            yield Text(f"Left out, as they are no result on a task or several: {', '.join(doubtful)}.")
         if not ranked:
             yield Text(f"Ranks need {FEWEST} methods or more on {FEWEST} tasks or more.")
 
 
 def _collect(results: Results, metric: str) -> tuple[Scores, int]:
-    """The values of the methods that have a metric on every task that has it at all, and how many tasks there are."""
+    """The values of the methods that have a metric on every task that has it at all, and are results there; and how
+    many tasks there are."""
     tasks = list(dict.fromkeys(task for task, arm in results.chosen if results.has(task, arm, metric)))
     arms = dict.fromkeys(arm for _, arm in results.chosen)
-    whole = [arm for arm in arms if all(results.has(task, arm, metric) for task in tasks)]
+    whole = [
+        arm for arm in arms if all(results.has(task, arm, metric) and not results.doubt(task, arm) for task in tasks)
+    ]
     tables = {arm: pd.DataFrame({task: results.values(task, arm, metric) for task in tasks}).dropna() for arm in whole}
     return {arm: table.to_numpy().T for arm, table in tables.items() if len(table)}, len(tasks)
 

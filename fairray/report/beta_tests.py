@@ -17,7 +17,7 @@ from fairray.measures import find
 from fairray.report._blocks import Bad, Block, Frame, Good, Items, Line, Part, Picture, Strong, Text
 from fairray.report._figures import add_legend_above
 from fairray.report._tables import Entry, explain_printed, lay_out, tabulate
-from fairray.report._words import describe_metric, express, name_metric, write_interval, write_p
+from fairray.report._words import describe_metric, express, name_metric, refuse_verdict, write_interval, write_p
 from fairray.results import Results, interval_of
 from fairray.statistics.comparison import Mean
 from fairray.statistics.intervals import Interval
@@ -45,7 +45,7 @@ class BetaTests:
         if not found:
             yield Text("No β was measured: it needs groups with a covariate.")
             return
-        yield Items([line for test in tests for line in _judge(test)])
+        yield Items([line for test in tests for line in _judge(results, test)])
         for place, (task, arms) in enumerate(groupby(found, key=lambda betas: betas.task), 1):
             alt = f"β and accuracy of each model on {task}, by method, with those of theta_0"
             caption = f"Quartiles of all models, with whiskers to at most 1.5 times the box. {_describe(results, task)}"
@@ -88,7 +88,7 @@ def _measure_starts(results: Results, betas: Betas) -> Iterator[Entry]:
         )
 
 
-def _judge(test: BetaTest) -> Iterator[Line]:
+def _judge(results: Results, test: BetaTest) -> Iterator[Line]:
     """What a test says, in words: that over starts, and where it differs that of the paper."""
     who, what = f"{test.task}, {test.arm} against {test.rival}", name_metric(test.measure)
     change = _write(test.measure, test.starts)
@@ -96,7 +96,9 @@ def _judge(test: BetaTest) -> Iterator[Line]:
         yield Strong(who), f": {what} {change}; {test.starts.reason}"
     else:
         over = f"over {test.starts.n} theta_0, p = {write_p(test.starts.p)}, {write_p(test.holm)} adjusted"
-        yield Strong(who), f": {what} {change} ({over}): ", _word(test.measure, test.starts.mean, test.holm), "."
+        doubtful = results.doubtful(test.task, test.arm, test.rival)
+        word = refuse_verdict(doubtful) if doubtful else _word(test.measure, test.starts.mean, test.holm)
+        yield Strong(who), f": {what} {change} ({over}): ", word, "."
 
 
 def _word(measure: str, change: float, p: float) -> Part:

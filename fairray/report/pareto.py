@@ -17,6 +17,7 @@ from fairray.report._figures import add_legend_above, express_points, pick_colou
 from fairray.report._words import describe_metric, describe_point, name_metric, write_interval
 from fairray.results import Results, interval_of
 from fairray.rules import place
+from fairray.soundness import gravity
 from fairray.statistics.pareto import hypervolume, pareto_front
 
 __all__ = ["Pareto"]
@@ -42,7 +43,8 @@ class Pareto:
             return
         caption = (
             f"Means over seeds on the test set with their 95 % intervals. On the front are the points whose "
-            f"{name_metric(x)} and {name_metric(y)} no other point of the task beats on validation data:"
+            f"{name_metric(x)} and {name_metric(y)} no other point of the task beats on validation data; hollow points "
+            "are no results, and on no front while others are:"
         )
         alt = f"{name_metric(y)} against {name_metric(x)} of every point"
         yield Picture("pareto", _draw(points, x, y), alt, caption)
@@ -66,8 +68,11 @@ def _average(results: Results, x: str, y: str) -> pd.DataFrame:
         table[axis] = table[f"interval {axis}"].map(lambda interval: interval.mean)
         table[f"{axis} half"] = table[f"interval {axis}"].map(lambda interval: interval.half)
         table[f"val {axis}"] = find(metric).sign * values["val"][metric].map(np.mean)
-    scores = table.groupby("task", sort=False)[["val x", "val y"]]
-    table["front"] = pd.concat([pd.Series(pareto_front(part.to_numpy()), index=part.index) for _, part in scores])
+    grave = pd.Series([gravity(results.doubts.get(key, ())) for key in table.index], index=table.index)
+    table["sound"] = grave == grave.groupby("task").transform("min")
+    scores = table[table["sound"]].groupby("task", sort=False)[["val x", "val y"]]
+    fronts = pd.concat([pd.Series(pareto_front(part.to_numpy()), index=part.index) for _, part in scores])
+    table["front"] = fronts.reindex(table.index, fill_value=False)
     return table.assign(place=[places[key] for key in table.index]).reset_index()
 
 
@@ -92,7 +97,9 @@ def _draw(points: pd.DataFrame, x: str, y: str) -> Figure:
 def _draw_points(axes: Axes, points: pd.DataFrame, arm: str, colour) -> None:
     style = {"color": colour, "fmt": "none", "lw": 0.8, "alpha": 0.2}
     axes.errorbar(points["x"], points["y"], xerr=points["x half"], yerr=points["y half"], **style)
-    axes.scatter(points["x"], points["y"], color=colour, s=45, linewidths=0, label=arm)
+    axes.scatter([], [], color=colour, s=45, linewidths=0, label=arm)
+    faces = [colour if sound else "none" for sound in points["sound"]]
+    axes.scatter(points["x"], points["y"], facecolors=faces, edgecolors=[colour] * len(points), s=45, lw=0.8)
 
 
 def _draw_front(axes: Axes, front: pd.DataFrame) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 from fairray.judgement import Judgement, Rivals, judge
 from fairray.measures import PERCENT, find
 from fairray.report._blocks import Bad, Block, Frame, Good, Items, Line, Part, Strong, Text, join
-from fairray.report._words import name_metric, write_interval, write_p, write_value
+from fairray.report._words import describe_point, name_metric, refuse_verdict, write_interval, write_p, write_value
 from fairray.results import Results
 from fairray.statistics.intervals import Interval
 from fairray.statistics.power import LEVEL, MOST, POWER
@@ -21,8 +21,8 @@ __all__ = ["Verdict"]
 class Verdict:
     """What each method does to each metric against the baseline, by paired differences over seeds, and how sure it is.
 
-    What was left out or is not stored is said, too. metrics: without any, and for a task that has none of them, the
-    objectives. rivals: each method with the baseline, or all with each other.
+    What was left out, is not stored, or is doubtful, is said, too. metrics: without any, and for a task that has none
+    of them, the objectives. rivals: each method with the baseline, or all with each other.
     """
 
     metrics: tuple[str, ...] = ()
@@ -35,6 +35,7 @@ class Verdict:
         yield Items(
             [
                 *_say_all(judged, self.rivals),
+                *_list_doubts(results),
                 *(f"{arm.task}, {arm.name}: nothing is stored of it." for arm in missing),
                 *(f"{task} was left out: {why}" for task, why in study.left_out.items()),
             ]
@@ -54,10 +55,19 @@ def _say_all(judged: Sequence[Judgement], rivals: Rivals) -> Iterator[Line]:
         yield Strong(who), ": ", *join("; ", said), "."
 
 
+def _list_doubts(results: Results) -> Iterator[Line]:
+    """A line for each trial that is no result."""
+    for trial, why in results.doubted:
+        name = ", ".join(filter(None, [trial.task, trial.arm, describe_point(trial.point)]))
+        yield Strong(name), " is ", Bad("no result"), f": {why}."
+
+
 def _say(one: Judgement) -> Line:
     name = name_metric(one.metric)
     if one.tests is None:
         return f"{name}: one seed, no verdict"
+    if one.doubtful:
+        return f"{name} {_write_change(one)} ({refuse_verdict(one.doubtful)})"
     change, word = f"{name} {_write_change(one)}, ", _write_word(one)
     if one.word != "undecided":
         return change, word
