@@ -329,7 +329,7 @@ def test_compas_after_five_epochs_is_no_result_anywhere(compas, tmp_path, capsys
     """The whole way, as it was found: Odds 0.00, EAcc 50.00, and strength 0 chosen by that, without a word."""
     spec = f"{{name: table, path: {compas}, target: recid, protected: race}}"
     methods = "methods={standard: standard, bade: {name: bade, strength: {grid: [0, 1]}}}"
-    training = ["training.epochs=5", "training.lr=1e-4", "training.batch=1024"]
+    training = ["training.epochs=5", "training.lr=1e-4", "training.batch=256"]
     arguments = ["bade_benchmarks", "--scale", "smoke", f"tasks={{COMPAS: {spec}}}", methods, *training]
     where = ["launch=local", "launch.engine=alone", f"launch.output={tmp_path}", "launch.tracking=none"]
     assert main(["run", *arguments, *where]) == 0
