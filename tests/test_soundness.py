@@ -201,6 +201,20 @@ def test_a_seed_that_failed_does_not_empty_its_row():
     assert all("no number (2 of 2 seeds)" in row[-1] for row in rows)
 
 
+def test_points_of_a_search_that_are_no_result_are_hollow_in_its_figures():
+    runs = [
+        ran("m", {"method.x": x}, **values)
+        for x, values in ((1, COLLAPSED), (2, {"eacc": [0.6] * 2, "odds": [0.1] * 2}))
+    ]
+    results = results_of(*runs)
+    (axes, _) = figures_of(report.Sweep(("odds", "eacc"))(results))[0].axes
+    dots = {drawn.get_label(): drawn.get_offsets()[:, 0].tolist() for drawn in axes.collections}
+    assert (dots["no result"], dots["seeds"]) == ([1, 1], [2, 2])
+    said = text_of(report.Pareto("odds", "eacc")(results))
+    assert "x = 2: Odds 10.00" in said
+    assert "x = 1" not in said
+
+
 def predictions(logits, y, group=None, **more):
     y = torch.as_tensor(y)
     group = torch.zeros(len(y), dtype=torch.long) if group is None else torch.as_tensor(group)

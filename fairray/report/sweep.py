@@ -70,6 +70,7 @@ def _draw(results: Results, searches: Sequence[Search], metrics: Sequence[str]) 
 def _draw_panel(results: Results, axes: Axes, search: Search, metric: str) -> None:
     task, arm, key = search
     rows = results.of(task, arm).astype({key: float})
+    rows["doubtful"] = [(task, arm, trial) in results.doubts for trial in rows["trial"]]
     _draw_lines(axes, rows, [other for other in results.searched if other != key], key, metric)
     axes.axvline(float(results.chosen[task, arm].point[key]), color="grey", ls=":", label=results.study.selection.said)
     baseline = results.study.baseline
@@ -111,7 +112,10 @@ def _draw_line(axes: Axes, rows: pd.DataFrame, key: str, metric: str, colour) ->
     )
     alone = len(at) < 2
     style = {"color": "grey", "alpha": 0.7} if alone else {"color": colour, "alpha": 0.25}
-    axes.scatter(rows[key], express(metric, rows[metric]), s=22, linewidths=0, label="seeds", **style)
+    x, y, doubtful = rows[key], express(metric, rows[metric]), rows["doubtful"]
+    axes.scatter(x[~doubtful], y[~doubtful], s=22, linewidths=0, label="seeds", **style)
+    if doubtful.any():
+        axes.scatter(x[doubtful], y[doubtful], s=22, facecolors="none", edgecolors="grey", label="no result")
     if alone:
         return None
     axes.fill_between(at, [i.low for i in found], [i.high for i in found], color=colour, alpha=0.15)
