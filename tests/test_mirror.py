@@ -17,6 +17,7 @@ from fairray.launch.study import run
 from fairray.launch.tracking import Mirror
 from fairray.matrices import find_matrices
 from fairray.records import DETAILS
+from fairray.soundness import describe_doubts
 from fairray.statistics.intervals import mean_interval
 
 STUDIES = {
@@ -41,6 +42,25 @@ def metrics_of(study, runs):
     """By task, arm and trial, what MLflow shows."""
     key = "fairray.trial"
     return {tuple(run.data.tags[key].rsplit(" ", 1))[1]: run.data.metrics for run in runs if key in run.data.tags}
+
+
+def test_what_is_no_result_has_a_tag_that_says_why(shown):
+    """At smoke scale hardly anything is one."""
+    study, runs = shown
+    results = open_results(study)
+    tags = [one.data.tags for one in runs]
+    found = {of["fairray.trial"]: of.get("fairray.doubt", "") for of in tags if "fairray.trial" in of}
+    assert found == {
+        f"{study.uid} {trial.task} {trial.arm} {trial.uid}": describe_doubts(
+            results.doubts.get((trial.task, trial.arm, trial.uid), ())
+        )
+        for trial in results.trials
+    }
+    arms = {of["fairray.arm"].split()[-1]: of.get("fairray.doubt", "") for of in tags if "fairray.arm" in of}
+    for task, arm in results.chosen:
+        assert results.doubt(task, arm) in arms[arm]
+    if study.name == "bade_benchmarks":
+        assert any("it predicts one class" in doubt for doubt in found.values())
 
 
 def test_every_metric_of_every_stage_is_there_and_equal_to_the_records(shown):

@@ -121,7 +121,8 @@ class Mirror:
             names = {name: clean_name(name) for name in metrics}
             if renamed := {clean: name for name, clean in names.items() if clean != name}:
                 self.client.set_tag(run, "fairray.names", json.dumps(renamed, ensure_ascii=False)[:5000])
-            self.client.set_tag(run, DOUBT, doubts.get(arm, "")[:5000])
+            if arm in doubts:
+                self.client.set_tag(run, DOUBT, doubts[arm][:5000])
             self.client.log_batch(run, metrics=[Metric(names[k], v, _now(), 0) for k, v in metrics.items()])
             self.client.set_terminated(run)
         for file in files:
