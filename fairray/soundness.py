@@ -75,7 +75,7 @@ def gravity(doubts: Sequence[Doubt]) -> int:
 def _find_results(records: pd.DataFrame, objectives: Sequence[str]) -> pd.DataFrame:
     """What is judged: of each trial the model that it ends in, or all of its models where it ends in something else."""
     looked_at = {*objectives, *SPREAD, *(sign.name for sign in SIGNS), *filter(find_alarm, records["metric"].unique())}
-    rows = records[records["metric"].isin(looked_at)]
+    rows = records[records["metric"].isin(looked_at)].astype({"value": float})
     rows = rows[rows[[name for name in DETAILS if name != "model"]].isna().all(axis=1)]
     own = rows["model"].isna()
     evaluated = rows.loc[own & (rows["metric"] == "non_finite"), "trial"]

@@ -17,6 +17,7 @@ from fairray.launch.study import run
 from fairray.launch.tracking import Mirror
 from fairray.matrices import find_matrices
 from fairray.records import DETAILS
+from fairray.results import interval_of
 from fairray.soundness import describe_doubts
 from fairray.statistics.intervals import mean_interval
 
@@ -83,7 +84,7 @@ def test_every_metric_of_every_stage_is_there_and_equal_to_the_records(shown):
             expected[name] = values["value"].mean()
             expected |= {f"{name}/seed{seed}": value for seed, value in zip(values["seed"], values["value"])}
             if name == f"{split}_{metric}":  # a result: of all groups, of the model that the trial ends in
-                interval = mean_interval(values["value"])
+                interval = interval_of(metric, values["value"])
                 expected |= {f"{name}/{part}": getattr(interval, part) for part in ("low", "high", "n")}
         curves = rows[rows["epoch"].notna() & (rows["metric"] != "kept_epoch")]
         last = curves[curves["epoch"] == curves.groupby("stage")["epoch"].transform("max")]
