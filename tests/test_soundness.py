@@ -352,7 +352,7 @@ def test_compas_after_five_epochs_is_no_result_anywhere(compas, tmp_path, capsys
     assert "no result: COMPAS standard: it predicts one class (2 of 2 seeds)" in said.err
     assert "val eacc 50  val odds 0  no result: it predicts one class (2 of 2 seeds)" in said.err
     page = (tmp_path / "reports/bade_benchmarks/smoke/report.html").read_text()
-    assert "no verdict, as bade and standard is no result" in page
+    assert "no verdict, as bade and standard are no results" in page
     assert 'class="good"' not in page
 
 

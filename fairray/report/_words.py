@@ -81,4 +81,4 @@ def name_key(key: str) -> str:
 
 def refuse_verdict(doubtful: Sequence[str]) -> str:
     """Why neither of two methods is called better, by those that are no results."""
-    return f"no verdict, as {' and '.join(doubtful)} is no result"
+    return f"no verdict, as {' and '.join(doubtful)} {'is no result' if len(doubtful) == 1 else 'are no results'}"
