@@ -156,11 +156,13 @@ def _list_one(family: str, name: str) -> int:
 
 
 def _plan(options: argparse.Namespace) -> int:
-    from fairray.launch.planning import plan
+    from fairray.foresight import describe_foresight, foresee
+    from fairray.launch.planning import open_pilot, plan
 
-    planned = plan(_load(options))
+    study = _load(options)
+    planned, foreseen = plan(study), [*foresee(study, open_pilot(study))]
     if options.json:
-        print(json.dumps(asdict(planned), indent=1))
+        print(json.dumps({**asdict(planned), "foreseen": [one._asdict() for one in foreseen]}, indent=1))
         return 0
     trials, stages = write_count(planned.trials, "trial"), write_count(planned.stages, "stage")
     print(f"{trials}, {planned.trials_stored} stored, {planned.trials - planned.trials_stored} to run")
@@ -168,6 +170,7 @@ def _plan(options: argparse.Namespace) -> int:
     for arm in planned.arms:
         print(f"  {arm.task:<12} {arm.method:<16} {arm.points:>3} points {arm.runs:>4} runs "
               f"{arm.stages - arm.stored:>4} of {arm.stages} stages to compute, a job has {arm.job}")  # fmt: skip
+    print(*describe_foresight(foreseen), sep="\n")
     return 0
 
 

@@ -48,6 +48,7 @@ class Keys:
     seeds: Annotated[int, Ge(1)]
     objectives: Annotated[tuple[str, ...], MinLen(1)]
     splits: Annotated[int, Ge(1)] = 1
+    confirm: Annotated[int, Ge(0)] = 0
     optional: tuple[str, ...] = ()
     networks: dict[str, Any] = field(default_factory=dict)
     numerics: dict[str, Any] = field(default_factory=dict)
@@ -57,6 +58,7 @@ class Keys:
     launch: dict[str, Any] = field(default_factory=dict)
     baseline: str | None = None
     margins: dict[str, Annotated[float, Gt(0)]] = field(default_factory=dict)
+    spread: dict[str, Annotated[float, Gt(0)]] = field(default_factory=dict)
     printed: str | None = None
     printed_tasks: dict[str, str] = field(default_factory=dict)
 
@@ -93,6 +95,7 @@ class Draft:
             "launch": "ray",
             "selection": {},
             "margins": {},
+            "spread": {},
             **_read(path),
         }
         self.origin: dict[str, str] = {}
@@ -261,6 +264,7 @@ def _study(draft: Draft, name: str, scale: str) -> Study:
         numerics=draft.closed("numerics", partial(_numerics, launch), keys.numerics),
         seeds=keys.seeds,
         splits=keys.splits,
+        confirm=keys.confirm,
         objectives=keys.objectives,
         search=draft.closed("search", search, keys.search),
         searches={k: draft.closed(f"searches.{k}", search, spec) for k, spec in keys.searches.items()},
@@ -268,6 +272,7 @@ def _study(draft: Draft, name: str, scale: str) -> Study:
         launch=launch,
         baseline=keys.baseline,
         margins=keys.margins,
+        spread=keys.spread,
         printed=_printed(draft, keys.printed),
         printed_tasks=keys.printed_tasks,
         left_out=left_out,

@@ -49,10 +49,43 @@ class Results:
 
     @cached_property
     def chosen(self) -> dict[tuple[str, str], Trial]:
-        """The trial that is chosen, by (task, arm): on validation data, unless the study asks for an oracle."""
+        """The trial that is chosen, by (task, arm): on validation data, unless the study asks for an oracle.
+
+        Where the study confirms a search with fresh seeds, it is the chosen point with those.
+        """
+        fresh = {(trial.task, trial.arm): trial for trial in self.confirming}
+        return {pair: fresh.get(pair, trial) for pair, trial in self.choices.items()}
+
+    @cached_property
+    def choices(self) -> dict[tuple[str, str], Trial]:
+        """The chosen trial, with the seeds that it was chosen by."""
         trials = {(trial.task, trial.arm, trial.uid): trial for trial in self.trials}
-        best = best_trials(self.records, self.study.objectives, self.study.selection, self.doubts)
+        best = best_trials(self.tried, self.study.objectives, self.study.selection, self.doubts)
         return {(task, arm): trials[task, arm, uid] for (task, arm), uid in best.items()}
+
+    @cached_property
+    def confirming(self) -> list[Trial]:
+        """The trials that repeat the chosen point of a search with fresh seeds."""
+        fresh = self.study.reported if self.study.confirm else ()
+        return [trial for trial in self.trials if trial.point and trial.seeds == fresh]
+
+    @cached_property
+    def tried(self) -> pd.DataFrame:
+        """The records of all that can be chosen."""
+        uids = {trial.uid for trial in self.confirming}
+        return self.records[~self.records["trial"].isin(uids)] if uids else self.records
+
+    def measure_optimism(self, task: str, arm: str, metric: str) -> tuple[float, float] | None:
+        """The means on the data of the choice, of the seeds that a point was chosen by and of fresh ones.
+
+        None where the study confirms no choice of this method.
+        """
+        fresh = self.chosen[task, arm]
+        if fresh is self.choices[task, arm]:
+            return None
+        rows = headline(self.records).query("split == @self.study.selection.split and metric == @metric")
+        first, again = (rows[rows["trial"] == trial.uid]["value"] for trial in (self.choices[task, arm], fresh))
+        return (float(first.mean()), float(again.mean())) if len(first) and len(again) else None
 
     @cached_property
     def doubts(self) -> Doubts:
@@ -81,14 +114,17 @@ class Results:
     @cached_property
     def test(self) -> pd.DataFrame:
         """Test results of every trial: task, arm, trial, searched values, seed, and a column per metric."""
-        rows = headline(self.records).query("split == 'test'")
-        keys = ["task", "arm", "trial", *self.searched, "seed"]
-        return rows.set_index([*keys, "metric"])["value"].unstack("metric").reset_index()
+        return self._tabulate(self.tried)
 
     @cached_property
     def best(self) -> pd.DataFrame:
-        """The rows of `test` that belong to chosen trials."""
-        return self._select_chosen(self.test)
+        """Likewise of the chosen trials."""
+        return self._tabulate(self._select_chosen(self.records))
+
+    def _tabulate(self, records: pd.DataFrame) -> pd.DataFrame:
+        rows = headline(records).query("split == 'test'")
+        keys = ["task", "arm", "trial", *self.searched, "seed"]
+        return rows.set_index([*keys, "metric"])["value"].unstack("metric").reset_index()
 
     @cached_property
     def views(self) -> pd.DataFrame:

@@ -56,6 +56,7 @@ def results_of(*runs, stored=None, **study):
         "tasks": {"t": {"name": "some"}},
         "selection": Selection(),
         "splits": 1,
+        "confirm": 0,
     }
     records = pd.concat([table for _, tables in runs for table in tables], ignore_index=True)
     read = {uid: Artifact(tensors) for uid, tensors in (stored or {}).items()}

@@ -176,6 +176,7 @@ def results_of(*runs, **study):
         "left_out": {},
         "margins": {},
         "splits": 1,
+        "confirm": 0,
         "selection": Selection(),
         "arms": lambda: iter(()),
     }

@@ -29,7 +29,7 @@ def find_marks(results: Results, mark: Callable[[Dataset], Mark] | None) -> dict
 
 def read_grids(results: Results, task: str, arm: str, x: str, y: str, metric: str) -> tuple[Grid, Grid]:
     """The grid on validation data, of the cells that can be chosen, and on test data of all; seeds in one order."""
-    rows = results.of(task, arm, headline(results.records))
+    rows = results.of(task, arm, headline(results.tried))
     rows = rows[rows["metric"] == metric].astype({x: float, y: float})
     choice = rows["trial"].isin(eligible(rows, results.doubts)["trial"])
     splits = [rows[(rows["split"] == "val") & choice], rows[rows["split"] == "test"]]

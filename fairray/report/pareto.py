@@ -53,7 +53,7 @@ class Pareto:
 
 def _average(results: Results, x: str, y: str) -> pd.DataFrame:
     """A row per trial: task, arm, place in the search, test intervals of x and y, and whether it is on the front."""
-    rows = headline(results.records).query("metric in [@x, @y]")
+    rows = headline(results.tried).query("metric in [@x, @y]")
     if rows.groupby("split")["metric"].nunique().reindex(["val", "test"]).ne(2).any():
         return pd.DataFrame()
     keys = ["task", "arm", "trial"]

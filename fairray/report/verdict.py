@@ -36,6 +36,7 @@ class Verdict:
             [
                 *_say_all(judged, self.rivals),
                 *_list_doubts(results),
+                *_say_optimism(results),
                 *(f"{arm.task}, {arm.name}: nothing is stored of it." for arm in missing),
                 *(f"{task} was left out: {why}" for task, why in study.left_out.items()),
             ]
@@ -74,6 +75,18 @@ def _say(one: Judgement) -> Line:
     if one.needed is None:
         return f"{name} {_write_change(one)} in all, undecided"
     return f"{change}undecided (needs n = {_write_needed(one.needed)})"
+
+
+def _say_optimism(results: Results) -> Iterator[Line]:
+    """Of each search whose choice was repeated: what it promised, and what fresh seeds reach."""
+    for task, arm in results.chosen:
+        for metric in results.study.objectives:
+            if found := results.measure_optimism(task, arm, metric):
+                first, again = (write_value(metric, value) for value in found)
+                flattery = write_value(metric, (found[0] - found[1]) * find(metric).sign, "+")
+                seeds = f"the {len(results.choices[task, arm].seeds)} seeds that it was chosen by"
+                said = f"{name_metric(metric)} {first} on {seeds}, {again} on {len(results.study.reported)} fresh ones"
+                yield Strong(f"{task}, {arm}"), f": {said}, on the data of the choice: optimism {flattery}."
 
 
 def _write_needed(needed: int) -> str:
