@@ -1,4 +1,4 @@
-"""The command line: list, plan, run, submit, status, report, doctor.
+"""The command line: list, plan, run, submit, status, report, compare, doctor.
 
 It parses and prints; what it needs is imported late.
 """
@@ -7,6 +7,7 @@ import argparse
 import inspect
 import json
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -22,6 +23,7 @@ from fairray.errors import BadInput, unknown
 from fairray.words import write_count
 
 if TYPE_CHECKING:
+    from fairray.results import Results
     from fairray.study import Study
     from fairray.trial import Trial
 
@@ -99,6 +101,10 @@ def _parser() -> argparse.ArgumentParser:
         if verb == "submit":
             sub.add_argument("--address", metavar="URL", help="of the cluster's dashboard (default: this machine's)")
         sub.set_defaults(command=command)
+    comparing = commands.add_parser("compare", help="what two studies declare otherwise, and find beyond noise")
+    for name in ("first", "second"):
+        comparing.add_argument(name, help='in quotes what follows run: "NAME --scale SCALE key=value"')
+    comparing.set_defaults(command=_compare)
     return parser
 
 
@@ -228,6 +234,28 @@ def _report(options: argparse.Namespace) -> int:
     files, broken = write_report(results, sections)
     _show_report(files, broken, results.doubted)
     return 1 if broken else 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from fairray.contrast import describe_contrasts
+
+    print(*describe_contrasts(_open_results(options.first), _open_results(options.second)), sep="\n")
+    return 0
+
+
+def _open_results(text: str) -> "Results":
+    """What is stored of a study, given as one text of what follows ``fairray run``."""
+    from fairray.launch.planning import open_results
+
+    parser = argparse.ArgumentParser(prog="fairray compare", add_help=False)
+    _add_study(parser, required=True)
+    options, rest = parser.parse_known_args(shlex.split(text))
+    options.overrides += rest
+    study = _load(options)
+    study.check()
+    if (results := open_results(study)) is None:
+        raise BadInput(f"study {text}", "nothing of it is stored yet", f"fairray run {text}")
+    return results
 
 
 def _show_report(files: Sequence[Path], broken: Sequence[str], doubted: "Sequence[tuple[Trial, str]]") -> None:

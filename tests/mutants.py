@@ -288,6 +288,7 @@ MUTANTS = [
         ("results.py", "values.index % splits", "values.index // splits", "test_report.py::test_with_splits_of_the_data_these_are_the_unit"),
         ("results.py", "fresh.get(pair, trial)", "trial", "test_study.py::test_a_search_s_winner_is_run_on_fresh_seeds_which_alone_are_reported"),
         ("foresight.py", "detectable(units, spread, LEVEL / family)", "detectable(units, spread, LEVEL)", "test_study.py::test_plan_tells_by_a_pilot_s_spread_what_the_seeds_will_find"),
+        ("contrast.py", "(theirs - ours)[seeds]", "(ours - theirs)[seeds]", "test_verdict.py::test_two_studies_differ_beyond_noise_where_holm_s_p_says_so"),
         ("statistics/ranking.py", "rankdata(-scores", "rankdata(scores", "test_verdict.py::test_ranks_are_tested_as_friedman_and_nemenyi_did"),
         ("statistics/ranking.py", "size=(draws, *scores.shape)", "size=(draws, 1, scores.shape[1])", "test_verdict.py::test_the_middle_half_and_the_profile_are_of_all_runs_and_seeds_are_drawn_task_by_task"),
         ("statistics/intervals.py", "> ROUNDING * np.abs(sample).max()", "> 0", "test_statistics.py"),

@@ -1,6 +1,7 @@
 """Whole studies in this process, at smoke scale, on generated data."""
 
 import json
+import shlex
 from collections import Counter
 from pathlib import Path
 
@@ -133,6 +134,25 @@ def test_plan_tells_by_a_pilot_s_spread_what_the_seeds_will_find(run, study, cap
     assert [(one.metric, one.spread, one.pilot) for one in declared] == [("odds", 0.025, 0)]
     assert "declare spread: {odds: 1.0}" in next(iter(describe_foresight([])))
     assert any("needs n = " in line and "of 2 stored seeds" in line for line in describe_foresight([eacc, odds]))
+
+
+def test_two_studies_are_compared_in_what_they_declare_and_find(run, study, capsys, tmp_path):
+    """With another learning rate, by seed; with more seeds, of two samples; with itself, nothing differs."""
+    one, two = ["methods=[standard]"], ["methods=[standard]", "training.lr=0.1"]
+    run(*one)
+    run(*two)
+    texts = [shlex.join(["bade_benchmarks", "--scale", "smoke", *TOY, f"launch.output={tmp_path}", *own])
+             for own in (one, two)]  # fmt: skip
+    assert main(["compare", *texts]) == 0
+    said = capsys.readouterr().out
+    assert "training.lr: 0.001 | 0.1" in said
+    assert "by seed, p = " in said
+    assert main(["compare", texts[0], texts[0]]) == 0
+    said = capsys.readouterr().out
+    assert "nothing is declared otherwise" in said
+    assert said.count("the same in every seed") == 2
+    assert main(["compare", texts[0], f"{texts[0]} seeds=7"]) == 2
+    assert "nothing of it is stored yet" in capsys.readouterr().err
 
 
 def test_more_seeds_compute_only_the_new_ones(run):

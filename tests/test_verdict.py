@@ -15,6 +15,8 @@ from statsmodels.stats.weightstats import ttost_paired
 from test_report import ran, results_of
 
 from fairray import report
+from fairray.contrast import contrast
+from fairray.errors import BadInput
 from fairray.judgement import find_margin, judge
 from fairray.resampling import widen, widen_change
 from fairray.results import interval_of
@@ -232,3 +234,22 @@ def test_wide_intervals_cover_the_gap_of_other_seeds_and_examples(seeds, example
         wide = two_level(gap, examples, (0, 1), seed=study, draws=200)
         covered.append(wide.low <= true <= wide.high)
     assert 0.93 <= np.mean(covered) <= 0.97
+
+
+def test_two_studies_differ_beyond_noise_where_holm_s_p_says_so():
+    """By the seeds that both have, else as two samples; what both measured alone is compared."""
+    noise = np.array([-0.01, 0.02, 0.0, -0.01])
+    first = results_of(ran("t", "m", odds=[0.1, 0.2, 0.3, 0.4]), ran("t", "n", odds=[0.2, 0.3]), objectives=("odds",))
+    second = results_of(
+        ran("t", "m", odds=[*(np.array([0.2, 0.3, 0.4, 0.5]) + noise)]), ran("t", "n", odds=[0.2, 0.3, 0.4]),
+        ran("t", "o", odds=[0.1, 0.1]), objectives=("odds",),
+    )  # fmt: skip
+    m, n = contrast(first, second)
+    assert (m.paired, m.word, m.change.mean) == (True, "worse", pytest.approx(0.1))
+    assert m.p_holm == pytest.approx(2 * stats.ttest_1samp(0.1 + noise, 0).pvalue)
+    welch = stats.ttest_ind([0.2, 0.3, 0.4], [0.2, 0.3], equal_var=False)
+    assert (n.paired, n.word, n.p) == (False, "undecided", pytest.approx(welch.pvalue))
+    assert n.change[1:3] == pytest.approx(welch.confidence_interval())
+    assert [one.same for one in contrast(first, first)] == [True, True]
+    with pytest.raises(BadInput, match="no method on a task"):
+        contrast(first, results_of(ran("u", "m", odds=[0.1, 0.2]), objectives=("odds",)))
