@@ -17,9 +17,8 @@ from fairray.launch.study import run
 from fairray.launch.tracking import Mirror
 from fairray.matrices import find_matrices
 from fairray.records import DETAILS
-from fairray.results import interval_of
+from fairray.results import change_of, interval_of
 from fairray.soundness import describe_doubts
-from fairray.statistics.intervals import mean_interval
 
 STUDIES = {
     "bade_benchmarks": ["tasks.Adult=toy", smoke.METHODS],
@@ -114,7 +113,7 @@ def test_differences_to_the_baseline_are_on_the_arm_s_run(shown):
     for arm in set(study.methods) - {study.baseline}:
         name = f"{task}/test_{metric}_minus_{study.baseline}"
         own, base = (results.values(task, one, metric) for one in (arm, study.baseline))
-        change = mean_interval((own - base).dropna())
+        change = change_of(metric, (own - base).dropna())
         assert arms[arm][name] == pytest.approx(change.mean, abs=1e-12)
         assert arms[arm][f"{name}/n"] == change.n
     for matrix in find_matrices(results):
