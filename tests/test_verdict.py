@@ -203,7 +203,7 @@ def test_examples_are_drawn_as_fairlearn_draws_them():
     predicted, group = logits[0].argmax(1).numpy(), data.test["group"].numpy()
     frame = MetricFrame(
         metrics=selection_rate, y_true=data.test["y"].numpy(), y_pred=predicted, sensitive_features=group,
-        n_boot=2000, ci_quantiles=[0.16, 0.84], random_state=0,
+        n_boot=500, ci_quantiles=[0.16, 0.84], random_state=0,
     )  # fmt: skip
     low, high = (np.asarray(ends) for ends in frame.by_group_ci)
 
@@ -212,7 +212,7 @@ def test_examples_are_drawn_as_fairlearn_draws_them():
 
     for g in (0, 1):
         alone = two_level(lambda counts, g=g: np.full(2, rate(counts, g)), 300, (-np.inf, np.inf), draws=2000)
-        assert alone.half / 1.96 == pytest.approx((high - low)[g] / 2, rel=0.1)
+        assert alone.half / 1.96 == pytest.approx((high - low)[g] / 2, rel=0.15)
 
 
 @pytest.mark.slow
