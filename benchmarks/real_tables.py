@@ -72,7 +72,7 @@ def judge_rivals(data: Dataset) -> Iterator[str]:
 def judge_standard(spec: dict[str, Any], seeds: int, folder: Path) -> str:
     """Means of EAcc / Odds over seeds."""
     store = Store(str(folder / "store"))
-    training = {"epochs": 15}
+    training = {"epochs": 15, "steps": 500}
     network = {"name": "mlp", "units": 256}
     trial = Trial("t", "standard", spec, "standard", network, training, seeds=tuple(range(seeds)))
     execute([trial], store)

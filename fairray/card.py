@@ -7,7 +7,7 @@ import pandas as pd
 from fairray.data import SPLITS, Dataset, cell_counts
 from fairray.words import write_count
 
-__all__ = ["MOST_CELLS", "count_cells", "describe_data", "describe_sizes"]
+__all__ = ["MOST_CELLS", "count_cells", "describe_data", "describe_sizes", "noun_of"]
 
 MOST_CELLS = 40  # that are written one by one
 
@@ -15,6 +15,8 @@ MOST_CELLS = 40  # that are written one by one
 def describe_data(dataset: Dataset) -> Iterator[str]:
     """Lines that say all of it."""
     yield f"{dataset.task}: {describe_sizes(dataset)}"
+    if dataset.kind == "image":
+        yield f"images of {dataset.shape[1]} x {dataset.shape[2]} pixels (height x width)"
     if dataset.columns:
         width = write_count(sum(column.width for column in dataset.columns), "input")
         yield f"{write_count(len(dataset.columns), 'column')}, {width}"
@@ -26,8 +28,14 @@ def describe_data(dataset: Dataset) -> Iterator[str]:
 
 
 def describe_sizes(dataset: Dataset) -> str:
-    """How many rows each split has."""
-    return ", ".join(f"{part} {len(dataset.split(part)['y']):,}" for part in SPLITS) + " rows"
+    """How many rows or images each split has."""
+    sizes = ", ".join(f"{part} {len(dataset.split(part)['y']):,}" for part in SPLITS)
+    return f"{sizes} {noun_of(dataset)}"
+
+
+def noun_of(dataset: Dataset) -> str:
+    """What its examples are."""
+    return "images" if dataset.kind == "image" else "rows"
 
 
 def count_cells(dataset: Dataset) -> pd.DataFrame:

@@ -135,4 +135,4 @@ def _locate(module: str) -> Path | None:
 
 def _parse(path: Path | None) -> ast.Module:
     """The syntax tree of a file, which is empty without one."""
-    return ast.parse(path.read_text() if path else "")
+    return ast.parse(path.read_bytes() if path else "")

@@ -1,4 +1,4 @@
-"""The command line: list, plan, run, submit, status, report, doctor.
+"""The command line: list, plan, run, submit, status, report, compare, doctor.
 
 It parses and prints; what it needs is imported late.
 """
@@ -7,6 +7,7 @@ import argparse
 import inspect
 import json
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -22,7 +23,9 @@ from fairray.errors import BadInput, unknown
 from fairray.words import write_count
 
 if TYPE_CHECKING:
+    from fairray.results import Results
     from fairray.study import Study
+    from fairray.trial import Trial
 
 __all__ = ["main", "run_script"]
 
@@ -98,6 +101,10 @@ def _parser() -> argparse.ArgumentParser:
         if verb == "submit":
             sub.add_argument("--address", metavar="URL", help="of the cluster's dashboard (default: this machine's)")
         sub.set_defaults(command=command)
+    comparing = commands.add_parser("compare", help="what two studies declare otherwise, and find beyond noise")
+    for name in ("first", "second"):
+        comparing.add_argument(name, help='in quotes what follows run: "NAME --scale SCALE key=value"')
+    comparing.set_defaults(command=_compare)
     return parser
 
 
@@ -155,11 +162,13 @@ def _list_one(family: str, name: str) -> int:
 
 
 def _plan(options: argparse.Namespace) -> int:
-    from fairray.launch.planning import plan
+    from fairray.foresight import describe_foresight, foresee
+    from fairray.launch.planning import open_pilot, plan
 
-    planned = plan(_load(options))
+    study = _load(options)
+    planned, foreseen = plan(study), [*foresee(study, open_pilot(study))]
     if options.json:
-        print(json.dumps(asdict(planned), indent=1))
+        print(json.dumps({**asdict(planned), "foreseen": [one._asdict() for one in foreseen]}, indent=1))
         return 0
     trials, stages = write_count(planned.trials, "trial"), write_count(planned.stages, "stage")
     print(f"{trials}, {planned.trials_stored} stored, {planned.trials - planned.trials_stored} to run")
@@ -167,6 +176,7 @@ def _plan(options: argparse.Namespace) -> int:
     for arm in planned.arms:
         print(f"  {arm.task:<12} {arm.method:<16} {arm.points:>3} points {arm.runs:>4} runs "
               f"{arm.stages - arm.stored:>4} of {arm.stages} stages to compute, a job has {arm.job}")  # fmt: skip
+    print(*describe_foresight(foreseen), sep="\n")
     return 0
 
 
@@ -198,7 +208,7 @@ def _run(options: argparse.Namespace) -> int:
     print(f"{write_count(outcome.computed, 'trial')} computed, {outcome.seconds:.0f} s", file=sys.stderr)
     for trial, error in outcome.failures:
         print(f"failed: {label([trial])}\n{error}", file=sys.stderr)
-    _show_report(outcome.files, outcome.broken)
+    _show_report(outcome.files, outcome.broken, outcome.doubted)
     uri = study.launch.tracking_uri
     if outcome.files and uri:
         print(f"runs: {uri if uri.startswith('http') else f'mlflow ui --backend-store-uri {uri}'}")
@@ -222,16 +232,42 @@ def _report(options: argparse.Namespace) -> int:
     if results is None:
         raise BadInput(f"study {study.name}", "nothing of it is stored yet", f"fairray run {study.name}")
     files, broken = write_report(results, sections)
-    _show_report(files, broken)
+    _show_report(files, broken, results.doubted)
     return 1 if broken else 0
 
 
-def _show_report(files: Sequence[Path], broken: Sequence[str]) -> None:
-    """Print a report's tables, where its page is, and which of its sections failed."""
+def _compare(options: argparse.Namespace) -> int:
+    from fairray.contrast import describe_contrasts
+
+    print(*describe_contrasts(_open_results(options.first), _open_results(options.second)), sep="\n")
+    return 0
+
+
+def _open_results(text: str) -> "Results":
+    """What is stored of a study, given as one text of what follows ``fairray run``."""
+    from fairray.launch.planning import open_results
+
+    parser = argparse.ArgumentParser(prog="fairray compare", add_help=False)
+    _add_study(parser, required=True)
+    options, rest = parser.parse_known_args(shlex.split(text))
+    options.overrides += rest
+    study = _load(options)
+    study.check()
+    if (results := open_results(study)) is None:
+        raise BadInput(f"study {text}", "nothing of it is stored yet", f"fairray run {text}")
+    return results
+
+
+def _show_report(files: Sequence[Path], broken: Sequence[str], doubted: "Sequence[tuple[Trial, str]]") -> None:
+    """Print a report's tables, where its page is, which of its sections failed, and which trials are no results."""
+    from fairray.launch.progress import label
+
     for table in (file for file in files if file.suffix == ".md"):
         print(table.read_text())
     if files:
         print(f"report: {files[0]}")
+    for trial, doubt in doubted:
+        print(f"no result: {label([trial])}: {doubt}", file=sys.stderr)
     for failure in broken:
         print(f"a section failed: {failure}", file=sys.stderr)
 

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from annotated_types import Ge, MinLen
+from annotated_types import Ge, Gt, MinLen
 
 from fairray import members
 from fairray.catalogue import conf_file, conf_names, find, question, scales, writes
 from fairray.errors import BadInput, placed, said_of, unknown
+from fairray.rules import Selection
 from fairray.space import Range, Template, is_space, template
 from fairray.stages import Numerics
 from fairray.study import Launch, Search, Study
@@ -46,13 +47,18 @@ class Keys:
     training: dict[str, Any]
     seeds: Annotated[int, Ge(1)]
     objectives: Annotated[tuple[str, ...], MinLen(1)]
+    splits: Annotated[int, Ge(1)] = 1
+    confirm: Annotated[int, Ge(0)] = 0
     optional: tuple[str, ...] = ()
     networks: dict[str, Any] = field(default_factory=dict)
     numerics: dict[str, Any] = field(default_factory=dict)
     search: dict[str, Any] = field(default_factory=dict)
     searches: dict[str, Any] = field(default_factory=dict)
+    selection: dict[str, Any] = field(default_factory=dict)
     launch: dict[str, Any] = field(default_factory=dict)
     baseline: str | None = None
+    margins: dict[str, Annotated[float, Gt(0)]] = field(default_factory=dict)
+    spread: dict[str, Annotated[float, Gt(0)]] = field(default_factory=dict)
     printed: str | None = None
     printed_tasks: dict[str, str] = field(default_factory=dict)
 
@@ -83,7 +89,15 @@ class Draft:
     def __init__(self, name: str):
         path = conf_file("study", name)
         self.file = str(path)
-        self.values: Tree = {"numerics": {}, "search": "grid", "launch": "ray", **_read(path)}
+        self.values: Tree = {
+            "numerics": {},
+            "search": "grid",
+            "launch": "ray",
+            "selection": {},
+            "margins": {},
+            "spread": {},
+            **_read(path),
+        }
         self.origin: dict[str, str] = {}
         self.scales = _scales(self.values.pop("scales", {}), self.file)
         # of all tasks and methods there are at some scale, also of those that an argument takes away
@@ -249,11 +263,16 @@ def _study(draft: Draft, name: str, scale: str) -> Study:
         training=draft.built("training", partial(template, checked_training), keys.training),
         numerics=draft.closed("numerics", partial(_numerics, launch), keys.numerics),
         seeds=keys.seeds,
+        splits=keys.splits,
+        confirm=keys.confirm,
         objectives=keys.objectives,
         search=draft.closed("search", search, keys.search),
         searches={k: draft.closed(f"searches.{k}", search, spec) for k, spec in keys.searches.items()},
+        selection=draft.closed("selection", partial(members.checked, Selection), keys.selection),
         launch=launch,
         baseline=keys.baseline,
+        margins=keys.margins,
+        spread=keys.spread,
         printed=_printed(draft, keys.printed),
         printed_tasks=keys.printed_tasks,
         left_out=left_out,

@@ -10,8 +10,9 @@ import torch
 from fairray import members
 from fairray.data import EVALUATED, Dataset, Tensors
 from fairray.measures import Problem, find
-from fairray.metrics import Metric, Predictions
+from fairray.metrics import Metric, Predictions, apply
 from fairray.records import join, rows
+from fairray.signs import SIGNS, read_signs
 from fairray.stages import Artifact, Stage, Step
 
 __all__ = ["Evaluation", "measure_all", "metrics", "predictions"]
@@ -19,7 +20,9 @@ __all__ = ["Evaluation", "measure_all", "metrics", "predictions"]
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation(Step):
-    """Metrics of the kept model, from its stored logits: adding or mending a metric trains nothing."""
+    """Metrics and signs of the kept model, from its stored logits: adding or mending a metric trains nothing."""
+
+    measures = SIGNS
 
     model: Stage
     metrics: tuple[Metric, ...]
@@ -33,7 +36,9 @@ class Evaluation(Step):
         on_groups = tuple(metric for metric in self.metrics if find(metric.__name__).covariate)
         others = tuple(metric for metric in self.metrics if metric not in on_groups)
         for name in EVALUATED:
-            tables += measure_all(predictions(data, tensors, (name,)), others, data.groups, split=name)
+            seen = predictions(data, tensors, (name,))
+            tables += measure_all(seen, others, data.groups, split=name)
+            tables.append(rows({sign: value[0] for sign, value in read_signs(seen).items()}, split=name))
             tables += measure_all(predictions(data, tensors, data.counted(name)), on_groups, data.groups, split=name)
         return Artifact({}, join(tables))
 
@@ -62,7 +67,7 @@ def measure_all(
     predictions: Predictions, functions: Iterable[Metric], groups: tuple[str, ...], **place: Any
 ) -> list[pd.DataFrame]:
     """The records of metrics of one replica's predictions. place: what they are of, besides a group."""
-    values = {function.__name__: function(predictions)[0] for function in functions}
+    values = {function.__name__: apply(function, predictions)[0] for function in functions}
     whole = {name: value for name, value in values.items() if not value.ndim}
     by_group = {name: value for name, value in values.items() if value.ndim}
     return [rows(whole, **place), rows(by_group, group=[*groups], **place)]

@@ -23,7 +23,9 @@ SCHEME = 2  # how uids are made; results of another scheme cannot be told from t
 USER_FILE = "fairray_file_"  # with it begin the names of modules that are files of the user's (see members.py)
 
 # what results pass through, or are refused by, and what therefore changes no number
-INERT = frozenset(f"fairray{name}" for name in ("", ".catalogue", ".errors", ".identity", ".measures", ".members"))
+INERT = frozenset(
+    f"fairray{name}" for name in ("", ".catalogue", ".errors", ".identity", ".measures", ".members", ".pixels")
+)
 
 
 def digest(value: Any) -> str:
@@ -138,7 +140,7 @@ def _source(module: str) -> Path:
 def _imports(module: str) -> tuple[str, ...]:
     """What a module names in its import statements: modules, and names in them."""
     path, found = _source(module), []
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -171,7 +173,7 @@ def _is_module(name: str) -> bool:
 
 @cache
 def _meaning(path: Path) -> str:
-    return hashlib.sha256("".join(_dump(ast.parse(path.read_text()))).encode()).hexdigest()
+    return hashlib.sha256("".join(_dump(ast.parse(path.read_bytes()))).encode()).hexdigest()
 
 
 def _dump(node: Any) -> Iterator[str]:

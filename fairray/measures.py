@@ -4,6 +4,7 @@ Each is declared where it is made: `@measure(...)` on a metric, `measures = (Mea
 and all that is computed of them, hold values as measured; `Unit` is the one place that turns them into printed ones.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,7 +12,8 @@ from typing import Any, Literal
 from fairray.errors import BadInput, unknown
 
 __all__ = [
-    "NUMBER", "PERCENT", "SUM", "THOUSANDTHS", "Measure", "Problem", "Unit", "find", "measure"
+    "NOT_NEGATIVE", "NUMBER", "PERCENT", "SUM", "THOUSANDTHS", "Measure", "Problem", "Unit", "find", "find_alarm",
+    "measure",
 ]  # fmt: skip
 
 Problem = Literal["binary", "multiclass", "regression"]
@@ -45,13 +47,18 @@ PERCENT = Unit(" (%)", 100.0, 2, 0)
 THOUSANDTHS = Unit(" (×1000)", 1000.0, 2)
 NUMBER = Unit()
 SUM = Unit(decimals=2)  # over all pixels: not small
+UNBOUNDED = (-math.inf, math.inf)
+NOT_NEGATIVE = (0.0, math.inf)
 
 
 @dataclass(frozen=True)
 class Measure:
     """A number that stages make. name: in the records. title: in print; best: which values are better.
 
-    problems: that have it. covariate: whether only data have it whose groups have a covariate.
+    problems: that have it. covariate: whether only data have it whose groups have a covariate. margin: the largest
+    difference that does not matter unless a study says otherwise, as measured; see `margin_beside`. bounds: what values
+    lie between; a percentage is one of 0 to 1 unless it says otherwise. alarm: what is wrong with a trial that has more
+    of it than soundness.py lets pass, which is then no result.
     Raises BadInput where another measure of this name is declared otherwise.
     """
 
@@ -61,6 +68,9 @@ class Measure:
     best: Literal["high", "low"] = "high"
     problems: tuple[Problem, ...] = PROBLEMS
     covariate: bool = False
+    margin: float | None = None
+    bounds: tuple[float, float] | None = None
+    alarm: str = ""
 
     def __post_init__(self) -> None:
         if not self.title:
@@ -72,6 +82,17 @@ class Measure:
     def suits(self, problem: Problem, covariate: bool) -> bool:
         """Whether data have it. covariate: whether their groups have one."""
         return problem in self.problems and (covariate or not self.covariate)
+
+    def margin_beside(self, value: float) -> float:
+        """The margin about a value: its own, else one point of a percentage, else a twentieth of the value."""
+        if self.margin is not None:
+            return self.margin
+        return 0.01 if self.unit == PERCENT else abs(value) / 20
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """Between what values lie."""
+        return self.bounds or ((0.0, 1.0) if self.unit == PERCENT else UNBOUNDED)
 
     @property
     def sign(self) -> int:
@@ -102,3 +123,8 @@ def find(name: str) -> Measure:
     if name not in _known:
         raise unknown("measures", "measure", name, _known)
     return _known[name]
+
+
+def find_alarm(name: str) -> str:
+    """What much of a measure says is wrong; nothing of most measures."""
+    return _known[name].alarm if name in _known else ""

@@ -1,6 +1,6 @@
 """What a study found: the records of its trials, the points that validation data choose, the printed values."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -8,15 +8,28 @@ from typing import Any
 import pandas as pd
 
 from fairray.data import Tensors
+from fairray.measures import find
 from fairray.members import label
 from fairray.records import headline
 from fairray.selection import best_trials
+from fairray.soundness import Doubt, Doubts, describe_doubts, find_doubts
 from fairray.stages import Artifact
 from fairray.statistics.intervals import Interval, mean_interval
 from fairray.study import Study
 from fairray.trial import Trial, dataset
 
-__all__ = ["Results"]
+__all__ = ["Results", "change_of", "interval_of"]
+
+
+def interval_of(metric: str, values: Iterable[float]) -> Interval:
+    """The mean of measured values, and an interval within what the metric can be."""
+    return mean_interval(values, bounds=find(metric).range)
+
+
+def change_of(metric: str, differences: Iterable[float]) -> Interval:
+    """The mean of differences of measured values, and an interval within what these can be."""
+    low, high = find(metric).range
+    return mean_interval(differences).cut(low - high, high - low)
 
 
 @dataclass(frozen=True)
@@ -36,22 +49,82 @@ class Results:
 
     @cached_property
     def chosen(self) -> dict[tuple[str, str], Trial]:
-        """The trial that validation data choose, by (task, arm)."""
+        """The trial that is chosen, by (task, arm): on validation data, unless the study asks for an oracle.
+
+        Where the study confirms a search with fresh seeds, it is the chosen point with those.
+        """
+        fresh = {(trial.task, trial.arm): trial for trial in self.confirming}
+        return {pair: fresh.get(pair, trial) for pair, trial in self.choices.items()}
+
+    @cached_property
+    def choices(self) -> dict[tuple[str, str], Trial]:
+        """The chosen trial, with the seeds that it was chosen by."""
         trials = {(trial.task, trial.arm, trial.uid): trial for trial in self.trials}
-        best = best_trials(self.records, self.study.objectives)
+        best = best_trials(self.tried, self.study.objectives, self.study.selection, self.doubts)
         return {(task, arm): trials[task, arm, uid] for (task, arm), uid in best.items()}
+
+    @cached_property
+    def confirming(self) -> list[Trial]:
+        """The trials that repeat the chosen point of a search with fresh seeds."""
+        fresh = self.study.reported if self.study.confirm else ()
+        return [trial for trial in self.trials if trial.point and trial.seeds == fresh]
+
+    @cached_property
+    def tried(self) -> pd.DataFrame:
+        """The records of all that can be chosen."""
+        uids = {trial.uid for trial in self.confirming}
+        return self.records[~self.records["trial"].isin(uids)] if uids else self.records
+
+    def measure_optimism(self, task: str, arm: str, metric: str) -> tuple[float, float] | None:
+        """The means on the data of the choice, of the seeds that a point was chosen by and of fresh ones.
+
+        None where the study confirms no choice of this method.
+        """
+        fresh = self.chosen[task, arm]
+        if fresh is self.choices[task, arm]:
+            return None
+        rows = headline(self.records).query("split == @self.study.selection.split and metric == @metric")
+        first, again = (rows[rows["trial"] == trial.uid]["value"] for trial in (self.choices[task, arm], fresh))
+        return (float(first.mean()), float(again.mean())) if len(first) and len(again) else None
+
+    @cached_property
+    def doubts(self) -> Doubts:
+        """Why what a trial measured is no result, of those of which there is something to say."""
+        return find_doubts(self.records, self.study.objectives)
+
+    def doubt(self, task: str, arm: str) -> str:
+        """Why a chosen trial is no result, in words; nothing where it is one."""
+        return describe_doubts(self._doubts(self.chosen[task, arm]))
+
+    def doubtful(self, task: str, *arms: str) -> list[str]:
+        """Those of some methods that are no result on a task, so that nothing is to be called better than another."""
+        return [arm for arm in arms if (task, arm) in self.chosen and self.doubt(task, arm)]
+
+    @property
+    def doubted(self) -> list[tuple[Trial, str]]:
+        """What a reader is told of doubtful trials: of the chosen ones, and of those with a seed that failed."""
+        chosen = {id(trial) for trial in self.chosen.values()}
+        found = [(trial, self._doubts(trial)) for trial in self.trials]
+        told = [(t, doubts) for t, doubts in found if id(t) in chosen or any(d.kind == "failed" for d in doubts)]
+        return [(trial, describe_doubts(doubts)) for trial, doubts in told if doubts]
+
+    def _doubts(self, trial: Trial) -> tuple[Doubt, ...]:
+        return self.doubts.get((trial.task, trial.arm, trial.uid), ())
 
     @cached_property
     def test(self) -> pd.DataFrame:
         """Test results of every trial: task, arm, trial, searched values, seed, and a column per metric."""
-        rows = headline(self.records).query("split == 'test'")
-        keys = ["task", "arm", "trial", *self.searched, "seed"]
-        return rows.set_index([*keys, "metric"])["value"].unstack("metric").reset_index()
+        return self._tabulate(self.tried)
 
     @cached_property
     def best(self) -> pd.DataFrame:
-        """The rows of `test` that belong to chosen trials."""
-        return self._select_chosen(self.test)
+        """Likewise of the chosen trials."""
+        return self._tabulate(self._select_chosen(self.records))
+
+    def _tabulate(self, records: pd.DataFrame) -> pd.DataFrame:
+        rows = headline(records).query("split == 'test'")
+        keys = ["task", "arm", "trial", *self.searched, "seed"]
+        return rows.set_index([*keys, "metric"])["value"].unstack("metric").reset_index()
 
     @cached_property
     def views(self) -> pd.DataFrame:
@@ -100,11 +173,26 @@ class Results:
         return metric in self.test and bool(self.of(task, arm, self.best)[metric].notna().any())
 
     def values(self, task: str, arm: str, metric: str) -> pd.Series:
-        """The chosen trial's test values, by seed."""
-        return self.of(task, arm, self.best).set_index("seed")[metric]
+        """The chosen trial's test values, by seed; where seeds share splits of the data, their means by split."""
+        values = self.of(task, arm, self.best).set_index("seed")[metric]
+        splits = self.study.splits
+        return values if splits == 1 else values.groupby(values.index % splits).mean()
 
     def interval(self, task: str, arm: str, metric: str) -> Interval:
-        return mean_interval(self.values(task, arm, metric))
+        """Over the seeds that have a number; a failed one is told by `doubt`."""
+        return interval_of(metric, self.values(task, arm, metric).dropna())
+
+    @property
+    def unit(self) -> str:
+        """What values are drawn anew for, and intervals are therefore over, in a word."""
+        return "seed" if self.study.splits == 1 else "split"
+
+    @property
+    def covers(self) -> str:
+        """What intervals cover, in words."""
+        if self.study.splits == 1:
+            return "over seeds of the training, on one split of the data"
+        return f"over {self.study.splits} splits of the data and the seeds on each"
 
     @cached_property
     def printed(self) -> pd.DataFrame:
@@ -143,4 +231,4 @@ class Results:
 
     def _select_chosen(self, rows: pd.DataFrame) -> pd.DataFrame:
         pairs = {(task, arm, trial.uid) for (task, arm), trial in self.chosen.items()}
-        return rows[[key in pairs for key in zip(rows["task"], rows["arm"], rows["trial"], strict=True)]]
+        return rows.loc[[key in pairs for key in zip(rows["task"], rows["arm"], rows["trial"], strict=True)]]

@@ -18,6 +18,7 @@ from fairray.errors import BadInput, unknown
 from fairray.identity import digest
 from fairray.measures import Measure, find
 from fairray.members import label
+from fairray.rules import Selection
 from fairray.space import Space, Template
 from fairray.stages import Numerics
 from fairray.trial import Trial, dataset
@@ -125,8 +126,12 @@ class Study:
     tasks: data sets by the name the study gives them. methods, network, training: templates; their values may be open.
     families: of each task the one of the study file that stands for it and for others, by its lists of targets.
     networks: of methods, or of tasks, that have another network than the others. searches: of methods likewise.
+    splits: how many times the data are drawn, of which seeds have one each in turn. confirm: fresh seeds that are
+    reported, where those above only choose points; 0 where the same do both. spread: of measures, in the unit of print,
+    how far differences between methods deviate over seeds, for `plan`.
     objectives: measures that points are chosen by on validation data, as means over seeds; to each task apply those
-        that suit it.
+        that suit it. selection: by which rule.
+    margins: of measures, in the unit of print, the largest difference that does not matter.
     left_out: tasks not run, and why. printed: the file of the paper's numbers, if any; printed_tasks: which of
         its tasks one of ours stands for, where it has another name there.
     where: says where a value such as methods.bade.strength came from.
@@ -143,11 +148,16 @@ class Study:
     training: Template
     numerics: Numerics
     seeds: int
+    splits: int = 1
+    confirm: int = 0
     objectives: tuple[str, ...]
     search: Search
     searches: dict[str, Search] = field(default_factory=dict)
+    selection: Selection = field(default_factory=Selection)
     launch: Launch
     baseline: str | None = None
+    margins: dict[str, float] = field(default_factory=dict)
+    spread: dict[str, float] = field(default_factory=dict)
     printed: Path | None = None
     printed_tasks: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
@@ -159,8 +169,19 @@ class Study:
             parts = {"method": method, "network": self._network(task, name)[1], "training": self.training}
             space = {f"{part}.{key}": choice for part, t in parts.items() for key, choice in t.space.items()}
             corner = {part: template.corner for part, template in parts.items()}
-            fixed = {"dataset": data, "numerics": self.numerics, "seeds": tuple(range(self.seeds))}
+            seeds = self.choosing if space or not self.confirm else self.reported
+            fixed = {"dataset": data, "numerics": self.numerics, "seeds": seeds, "splits": self.splits}
             yield Arm(task, name, Template(corner, space), fixed)
+
+    @property
+    def choosing(self) -> tuple[int, ...]:
+        """The seeds that points of a search are chosen by."""
+        return tuple(range(self.seeds))
+
+    @property
+    def reported(self) -> tuple[int, ...]:
+        """The seeds that are reported."""
+        return tuple(range(self.seeds, self.seeds + self.confirm)) if self.confirm else self.choosing
 
     def _network(self, task: str, method: str) -> tuple[str, Template]:
         """The one given for the method, else for the task, else for what stands for the task, else for all; its key."""
@@ -190,6 +211,7 @@ class Study:
     def check(self) -> None:
         """Raise BadInput where a method cannot serve a data set or a device is not there, before anything runs."""
         self._check_device()
+        self._check_splits()
         arms = [*self.arms()]
         for arm in arms:
             if (error := self._refusal(arm)) is not None:
@@ -225,6 +247,16 @@ class Study:
         keys = {"method": f"methods.{arm.name}", "network": self._network(arm.task, arm.name)[0]}
         return self.where(f"{keys.get(part, part)}{dot}{rest}")
 
+    def _check_splits(self) -> None:
+        for key, seeds in (("seeds", self.seeds), ("confirm", self.confirm)):
+            if seeds % self.splits:
+                problem = f"{seeds} seeds cannot be shared evenly among {self.splits} splits"
+                raise BadInput(self.where("splits"), problem, f"set {key} to a multiple, such as {key}={self.splits}")
+        whole = [task for task, member in self.tasks.items() if self.splits > 1 and not hasattr(member, "seed")]
+        if whole:
+            problem = f"the data of {whole[0]} are split as published, and have no seed to draw them by"
+            raise BadInput(self.where("splits"), problem, "set splits=1, or leave the task out")
+
     def _check_device(self) -> None:
         launch, place = self.launch, self.where("numerics.device")
         if self.numerics.device != "cuda":
@@ -241,9 +273,9 @@ class Study:
     def _check_objectives(self, arms: Sequence[Arm]) -> None:
         own = {measure.name for arm in arms for measure in getattr(arm.corner.last_stage, "measures", ())}
         known = {*evaluation.metrics(), *own}
-        for name in self.objectives:
-            if name not in known:
-                raise unknown(self.where("objectives"), "measure of these methods", name, known)
+        for key, names in (("objectives", self.objectives), ("margins", self.margins), ("spread", self.spread)):
+            if wrong := [name for name in names if name not in known]:
+                raise unknown(self.where(key), "measure of these methods", wrong[0], known)
         for task, data in self.datasets().items():
             if not self.objectives_of(task):
                 cure = f"name one of {', '.join(evaluation.metrics(data.problem, bool(data.covariate)))}"
@@ -270,4 +302,4 @@ class Study:
     def uid(self) -> str:
         """Of the question, the data and the code, not of where it runs."""
         arms = [(arm.task, arm.name, arm.space, arm.corner.uid) for arm in self.arms()]
-        return digest([self.name, self.scale, arms, self.search, self.searches, self.objectives])
+        return digest([self.name, self.scale, arms, self.search, self.searches, self.objectives, self.selection])

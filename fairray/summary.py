@@ -6,8 +6,8 @@ import pandas as pd
 
 from fairray.betas import BetaTest, compare_betas
 from fairray.matrices import find_matrices
-from fairray.results import Results
-from fairray.statistics.intervals import mean_interval
+from fairray.results import Results, change_of, interval_of
+from fairray.statistics.intervals import Interval
 
 __all__ = ["summarize"]
 
@@ -19,28 +19,31 @@ def summarize(results: Results) -> dict[str, dict[str, float]]:
     shared starts, differences and intervals are over starts, and the tests over seeds and over starts are beside them.
     """
     found: dict[str, dict[str, float]] = {}
-    values = {(name, arm): series for name, arm, series in (*_list_objectives(results), *_list_trust(results))}
-    for (name, arm), own in values.items():
+    listed = [*_list_objectives(results), *_list_trust(results)]
+    values = {(name, arm): series for name, _, arm, series in listed}
+    for name, metric, arm, own in listed:
         numbers = found.setdefault(arm, {})
-        numbers |= _describe(name, own)
+        numbers |= _describe(name, interval_of(metric, own.dropna()))
         base = values.get((name, str(results.study.baseline)))
         if base is not None and arm != results.study.baseline:
-            numbers |= _describe(f"{name}_minus_{results.study.baseline}", own - base)
+            change = change_of(metric, (own - base).dropna())
+            numbers |= _describe(f"{name}_minus_{results.study.baseline}", change)
     for test in compare_betas(results):
         found.setdefault(test.arm, {}).update(_list_test(test))
     return found
 
 
-def _list_objectives(results: Results) -> Iterator[tuple[str, str, pd.Series]]:
+def _list_objectives(results: Results) -> Iterator[tuple[str, str, str, pd.Series]]:
+    test = "oracle_test" if results.study.selection.oracle else "test"
     for task, arm in results.chosen:
         for metric in results.study.objectives:
             if results.has(task, arm, metric):
-                yield f"{task}/test_{metric}", arm, results.values(task, arm, metric)
+                yield f"{task}/{test}_{metric}", metric, arm, results.values(task, arm, metric)
 
 
-def _list_trust(results: Results) -> Iterator[tuple[str, str, pd.Series]]:
+def _list_trust(results: Results) -> Iterator[tuple[str, str, str, pd.Series]]:
     for matrix in find_matrices(results):
-        yield f"{matrix.family}/test_trust_matrix", matrix.arm, matrix.scores
+        yield f"{matrix.family}/test_trust_matrix", "trust", matrix.arm, matrix.scores
 
 
 def _list_test(test: BetaTest) -> dict[str, float]:
@@ -50,7 +53,6 @@ def _list_test(test: BetaTest) -> dict[str, float]:
     return {name: starts.mean, **{f"{name}/{part}": value for part, value in numbers.items()}}
 
 
-def _describe(name: str, values: pd.Series) -> dict[str, float]:
-    interval = mean_interval(values.dropna())
+def _describe(name: str, interval: Interval) -> dict[str, float]:
     parts = {"low": interval.low, "high": interval.high, "n": float(interval.n)}
     return {name: interval.mean, **{f"{name}/{part}": value for part, value in parts.items()}}

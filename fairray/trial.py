@@ -5,7 +5,7 @@ import platform
 import socket
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property, partial
 from importlib.metadata import version
 from itertools import groupby
@@ -38,7 +38,8 @@ class Trial:
 
     task, arm: what the study calls the data set and the method. dataset, method, network: members.
     training: `Training`, or its fields; those of a stage that is trained otherwise stand under the stage's name, and
-    then in `stages`. point: the values that the search chose.
+    then in `stages`. point: the values that the search chose. splits: how many times the data are drawn: seed s sees
+    the data set of its own seed plus s modulo splits.
     """
 
     task: str
@@ -51,6 +52,7 @@ class Trial:
     seeds: tuple[int, ...] = (0,)
     point: Mapping[str, Any] = field(default_factory=dict)
     stages: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    splits: int = 1
 
     def __post_init__(self) -> None:
         self._build("dataset", partial(members.build, "datasets"))
@@ -69,13 +71,21 @@ class Trial:
 
     @property
     def data(self) -> Dataset:
-        """The loaded data set."""
+        """The loaded data set, as the first seed sees it."""
         return dataset(self.dataset)
 
-    @cached_property
+    def data_of(self, seed: int) -> Dataset:
+        """The data set as a seed sees it."""
+        place = seed % self.splits
+        return dataset(replace(self.dataset, seed=self.dataset.seed + place)) if place else self.data
+
+    @property
     def last_stage(self) -> Stage:
         """What the method ends in, on this data."""
-        stage = self.method.chain(self.data)
+        return self._end(self.data)
+
+    def _end(self, data: Dataset) -> Stage:
+        stage = self.method.chain(data)
         return self._evaluation(stage) if isinstance(stage, TrainStage) else stage
 
     def _evaluation(self, model: Stage) -> Evaluation:
@@ -85,8 +95,10 @@ class Trial:
     @cached_property
     def replicas(self) -> list[Replica]:
         """The last stage of the method, once per seed."""
-        setting = Setting(self.data, self.network, self.training, self.numerics, self.stages)
-        return [Replica(self.last_stage, setting, seed) for seed in self.seeds]
+        draws = [self.data_of(place) for place in range(self.splits)]
+        settings = [Setting(data, self.network, self.training, self.numerics, self.stages) for data in draws]
+        ends = [self._end(data) for data in draws]
+        return [Replica(ends[seed % self.splits], settings[seed % self.splits], seed) for seed in self.seeds]
 
     @cached_property
     def ends(self) -> list[Replica]:
@@ -113,18 +125,19 @@ class Trial:
 
     def _check(self) -> None:
         data = self.data
-        if fits := getattr(self.network, "check", None):
-            with said_of("network"):
-                fits(data.shape, data.outputs)
-        with said_of("method"):
-            self.method.check(data)
+        for draw in map(self.data_of, range(self.splits)):
+            if fits := getattr(self.network, "check", None):
+                with said_of("network"):
+                    fits(draw.shape, draw.outputs)
+            with said_of("method"):
+                self.method.check(draw)
         if getattr(self.method, "pretrained", False) and not getattr(self.network, "pretrained", False):
             cure = "give the network weights: FILE where it has such a key, or set pretrained: false"
             raise BadInput("method.pretrained", f"{members.label(self.network)} comes without weights", cure)
         for name in self.stages:
             if name not in self.stage_names:
                 raise unknown(f"training.{name}", "stage", name, self.stage_names)
-        for replica in stages(self.replicas[:1]).values():
+        for replica in stages(self.replicas[: self.splits]).values():
             with said_of("method"):
                 replica.stage.fits(replica.setting)
             if "weight" in data.train and not replica.stage.heeds_weights:

@@ -7,7 +7,12 @@ of the trigger's bias on validation data.
 
 from fairray import cli, report
 
-sections = (*report.comparison(), report.Sweep(("odds", "eacc")))
+sections = (
+    *report.comparison(),
+    report.Intervals(("odds", "eacc")),
+    report.WhoPays(),
+    report.Sweep(("odds", "eacc")),
+)
 
 if __name__ == "__main__":
     cli.run_script(__file__)

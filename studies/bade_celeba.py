@@ -5,7 +5,7 @@ Six tasks, three targets with two attributes each; at small scale on digits, at 
 
 from fairray import cli, report
 
-sections = report.comparison()
+sections = (*report.comparison(), report.AcrossTasks(("odds", "eacc")), report.WhoPays())
 
 if __name__ == "__main__":
     cli.run_script(__file__)

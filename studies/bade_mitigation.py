@@ -6,7 +6,7 @@ or ground agrees with the label, at paper scale on CelebA.
 
 from fairray import cli, report
 
-sections = report.comparison()
+sections = (*report.comparison(), report.WhoPays())
 
 if __name__ == "__main__":
     cli.run_script(__file__)

@@ -17,6 +17,7 @@ from fairray.data import Dataset
 from fairray.defences import bit_depth, jpeg
 from fairray.errors import BadInput
 from fairray.launch import study as launch_study
+from fairray.launch.doctor import checks
 from fairray.launch.planning import plan
 from fairray.launch.progress import Progress
 from fairray.launch.queue import Queue
@@ -139,7 +140,7 @@ def test_the_summary_has_the_means_over_images(attack, run):
     assert set(told.index) == set(means.index)
     assert told.tolist() == pytest.approx(means[told.index].tolist())
     assert {("success", "test", "jpeg 30"), ("accuracy", "val", "jpeg 30")} <= set(told.index)
-    assert {"success", "accuracy", *DISTANCES} == set(summary[summary["defence"].isna()]["metric"])
+    assert {"success", "accuracy", "vanished", *DISTANCES} == set(summary[summary["defence"].isna()]["metric"])
 
 
 def test_a_shard_has_every_nth_image(attack, run, store):
@@ -149,7 +150,7 @@ def test_a_shard_has_every_nth_image(attack, run, store):
         artifact, (first, step) = store.read(replica.uid), replica.stage.shard
         assert step == 3
         for split in ("val", "test"):
-            ids = artifact.records.query("split == @split")["sample"].tolist()
+            ids = artifact.records.query("split == @split and metric == 'accuracy'")["sample"].tolist()
             assert ids == list(range(first, 32, 3))
             assert set(artifact.tensors[f"{split}/row"].tolist()) <= set(ids)
 
@@ -372,6 +373,38 @@ def test_a_pretrained_classifier_is_attacked_as_it_comes(photographs, tmp_path):
     assert told.loc["success", "n"] == 5
 
 
+def test_the_doctor_says_what_a_network_with_weights_reads_and_shows_the_images(photographs, tmp_path):
+    data, network, arguments = photographs
+    where = ["launch.tracking=none", f"launch.output={tmp_path}"]
+    study = config.load(
+        "attack_comparison",
+        "smoke",
+        [*arguments, *where, f"network={network}", "methods.*.pretrained=true", "tasks.Photos.corrupt=skip"],
+    )
+    (Path(data["folder"]) / "images" / "i7.png").write_bytes(b"no image")
+    found = {name: (finding, cure) for name, finding, cure in checks(study)}
+    assert found["model Photos"] == ("timm reads 5 of 7 test images right", None)
+    page = Path(found["page"][0]).read_text()
+    assert "timm reads 5 of 7 test images right" in page
+    assert "i7.png: it is no whole image" in page
+    assert "i7.png: it is no whole image" in found["data Photos"][0]
+    assert page.count('<img alt="images of class"') == 1
+
+
+def test_the_doctor_names_a_network_that_reads_no_more_than_chance(photographs, tmp_path):
+    data, network, arguments = photographs
+    table = Path(data["folder"]) / "images.csv"
+    head, *rows = table.read_text().splitlines()
+    table.write_text("\n".join([head, *(",".join([row.split(",")[0], "1", "1"]) for row in rows)]))
+    more = [f"network={network}", "methods.*.pretrained=true", "launch.tracking=none", f"launch.output={tmp_path}"]
+    found = {
+        name: (finding, cure)
+        for name, finding, cure in checks(config.load("attack_comparison", "smoke", [*arguments, *more]))
+    }
+    assert "timm reads 0 of 8 test images right, no more than chance would" in found["model Photos"][0]
+    assert "classes: FILE" in found["model Photos"][1]
+
+
 def test_a_model_is_never_given_an_empty_batch(photographs, tmp_path, monkeypatch):
     """There are more shards than images, and no validation images at all."""
     own, sizes = Victim.model, []
@@ -387,7 +420,7 @@ def test_a_model_is_never_given_an_empty_batch(photographs, tmp_path, monkeypatc
     assert min(sizes) > 0
 
 
-def test_where_the_model_reads_nothing_right_the_report_says_so(photographs, tmp_path):
+def test_where_the_model_reads_nothing_right_the_report_says_so(photographs, tmp_path, capsys):
     """A search has nothing to go by then, and ends all the same."""
     data, network, (_, *arguments) = photographs
     table = Path(data["folder"]) / "images.csv"
@@ -398,6 +431,7 @@ def test_where_the_model_reads_nothing_right_the_report_says_so(photographs, tmp
     assert main(["run", "attack_ablation", "--scale", "smoke", *arguments, *more, f"launch.output={tmp_path}"]) == 0
     page = (tmp_path / "reports" / "attack_ablation" / "smoke" / "report.html").read_text()
     assert "reads none of the test images right" in page
+    assert "| Photos | ours_optuna | 0 of 4 | 0.00 [0.00, 48.99] |" in capsys.readouterr().out
 
 
 def test_a_search_needs_images_to_validate_on(photographs, tmp_path):
@@ -583,9 +617,9 @@ def test_attacks_are_compared_from_the_command_line(tmp_path):
     records = pd.read_parquet(folder / "samples.parquet").query("stage == 'measured' and split == 'test'")
     means = records.groupby(["arm", "metric"])["value"].mean()
     table = pd.read_csv(folder / "attacks.csv").set_index(["method", "metric"])["mean"]
-    assert set(table.index) == {(arm, metric) for arm in ARMS for metric in ("success", *DISTANCES[:3])}
+    assert set(table.index) == {(arm, metric) for arm in ARMS for metric in ("accuracy", "success", *DISTANCES[:3])}
     for arm, metric in table.index:
-        assert table[arm, metric] == pytest.approx(means[arm, metric] * (100 if metric == "success" else 1))
+        assert table[arm, metric] == pytest.approx(means[arm, metric] * (1 if metric in DISTANCES else 100))
     assert set(pd.read_csv(folder / "saliency.csv")["method"]) == set(ARMS)
     page = (folder / "report.html").read_text()
     assert all(f"{table[arm, 'l2']:.2f}" in page for arm in ARMS)

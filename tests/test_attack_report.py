@@ -14,21 +14,24 @@ from fairray.records import DETAILS
 from fairray.report import gallery
 from fairray.report._exhibit import Exhibit
 from fairray.report._words import name_metric, name_with_unit, write_value
+from fairray.rules import Selection
 from fairray.stages import Artifact
 
 FOOLED = "#b3261e"
 
 
-def attack(arm, success, views=None, seeds=(0, 1), **metrics):
+def attack(arm, success, views=None, seeds=(0, 1), accuracy=None, **metrics):
     """An attack's trial and records. success, metrics: a value per image; seeds lie 0.1 % around a metric's value.
 
-    views: by defence, the success and the accuracy per image.
+    views: by defence, the success and the accuracy per image. accuracy: of each image before (default: 1).
     """
     made = SimpleNamespace(task="t", arm=arm, uid=arm, point={}, method=Attack(), seeds=seeds)
     made.replicas = [SimpleNamespace(uid=arm)]
     kept = {"task": "t", "arm": arm, "trial": arm, "uid": arm, **dict.fromkeys({*DETAILS} - {"defence", "sample"})}
     apart = {seed: 1 + 0.001 * place - 0.0005 * (len(seeds) - 1) for place, seed in enumerate(seeds)}
-    found = [(None, "success", value, image, seed) for seed in seeds for image, value in enumerate(success)]
+    read = [1] * len(success) if accuracy is None else accuracy
+    shares = {"success": success, "accuracy": read}.items()
+    found = [(None, name, v, image, seed) for name, of in shares for seed in seeds for image, v in enumerate(of)]
     found += [
         (None, metric, value * apart[seed], image, seed)
         for metric, values in metrics.items()
@@ -45,7 +48,16 @@ def attack(arm, success, views=None, seeds=(0, 1), **metrics):
 
 
 def results_of(*runs, stored=None, **study):
-    said = {"baseline": None, "printed": None, "printed_tasks": {}, "left_out": {}, "tasks": {"t": {"name": "some"}}}
+    said = {
+        "baseline": None,
+        "printed": None,
+        "printed_tasks": {},
+        "left_out": {},
+        "tasks": {"t": {"name": "some"}},
+        "selection": Selection(),
+        "splits": 1,
+        "confirm": 0,
+    }
     records = pd.concat([table for _, tables in runs for table in tables], ignore_index=True)
     read = {uid: Artifact(tensors) for uid, tensors in (stored or {}).items()}
     study = SimpleNamespace(**said | {"objectives": ("success",)} | study)
@@ -78,18 +90,55 @@ def test_the_table_is_over_images_of_their_means_over_seeds(tmp_path):
     """
     printed = tmp_path / "printed.csv"
     printed.write_text("# a source\ntask,arm,metric,value\nt,a,lpips,7.30\n")
-    a = attack("a", [1, 1, 1], l1=[1, 2, 3], lpips=[0.001, 0.002, 0.003], linf=[0.1, 0.1, 0.1])
+    distances = {"l1": [1, 2, 3], "lpips": [0.001, 0.002, 0.003], "linf": [0.1, 0.1, 0.1]}
+    a = attack("a", [1, 1, 1], accuracy=[1, 1, 1, 0], **distances)
     blocks = list(report.AttackTable()(results_of(a, attack("b", [0, 0, 0], l1=[5, 5, 5]), printed=printed)))
     head, rows = table_of(blocks)
-    assert head == ["task", "method", "images", "success", "L1", "L∞", "LPIPS", "LPIPS printed"]
+    assert head == ["task", "method", "images", "accuracy", "success", "L1", "L∞", "LPIPS", "LPIPS printed"]
     assert rows[0] == [
-        *("t", "a", "3", "100.00 [43.85, 100.00]", "2.00 [-0.48, 4.48]", "0.1000 [0.1000, 0.1000]"),
+        *(
+            "t",
+            "a",
+            "3 of 4",
+            "75.00 [30.06, 95.44]",
+            "100.00 [43.85, 100.00]",
+            "2.00 [-0.48, 4.48]",
+            "0.1000",
+        ),
         *("2.00 [-0.48, 4.48]", "7.30"),
     ]
-    assert [cell for cell in rows[1] if cell.strip()] == ["t", "b", "3", "0.00 [0.00, 56.15]", "5.00 [5.00, 5.00]"]
+    assert [cell for cell in rows[1] if cell.strip()] == [
+        *("t", "b", "3 of 3", "100.00 [43.85, 100.00]", "0.00 [0.00, 56.15]", "5.00")
+    ]
     assert "95 % interval over images" in text_of(blocks)
     assert "LPIPS (×1000), lower is better" in text_of(blocks)
     assert b"t,a,lpips,2.0" in files_of(blocks)["attacks.csv"]
+
+
+def test_where_the_gradient_vanished_no_success_stands_alone():
+    stuck = attack("a", [0, 0, 0], vanished=[1, 1, 0], l2=[0.0, 0.0, 0.1])
+    results = results_of(stuck, attack("b", [1, 0, 0], vanished=[0, 0, 0]))
+    blocks = list(report.AttackTable()(results))
+    head, rows = table_of(blocks)
+    cells = [row[head.index("success")] for row in rows]
+    assert cells == ["0.00 [0.00, 56.15], gradient is 0 on 2 of 3 images", "33.33 [6.15, 79.23]"]
+    assert "t, a: the gradient is 0 on 2 of 3 images" in text_of(blocks)
+    assert "methods.a.attack.loss=margin" in text_of(blocks)
+    assert b"gradient is 0 on 2 of 3 images" in files_of(blocks)["attacks.md"]
+    verdict = text_of(report.AttackVerdict("b", success=0.3)(results))
+    assert "a fools 0.00 % (gradient is 0 on 2 of 3 images)" in verdict
+    stuck[0].method = members.build("methods", {"name": "attack", "attack": {"name": "lpa"}})
+    assert "attack.loss=margin" not in text_of(report.AttackTable()(results))  # that is its loss
+
+
+def test_where_no_image_was_read_right_the_table_and_the_page_say_so():
+    results = results_of(attack("a", [], accuracy=[0] * 40))
+    blocks = list(report.AttackTable()(results))
+    assert table_of(blocks)[1] == [["t", "a", "0 of 40", "0.00 [0.00, 8.76]"]]
+    assert b"0 of 40" in files_of(blocks)["attacks.md"]
+    assert "reads none of the test images right" in text_of(blocks)
+    assert "the model reads none right" in text_of(report.Gallery()(results))
+    assert "No verdict" in text_of(report.AttackVerdict("a")(results))
 
 
 OURS = {"success": [1, 1, 1, 0], "lpips": [0.001, 0.002, 0.003, 0.9]}
@@ -258,7 +307,10 @@ def test_defences_run_from_none_to_the_strongest():
 
 def test_what_was_not_measured_is_said_so():
     results = results_of(attack("a", [], lpips=[]), attack("b", [1, 1]))
-    assert table_of(report.AttackTable(("lpips",))(results)) == (["task", "method", "images"], [])
+    assert table_of(report.AttackTable(("lpips",))(results)) == (
+        ["task", "method", "images", "accuracy"],
+        [["t", "b", "2 of 2", "100.00 [34.24, 100.00]"]],
+    )
     assert "No distance was measured" in text_of(report.Distributions()(results))
     assert "No images were kept" in text_of(report.Gallery()(results))
     assert "No defence was tried" in text_of(report.Defences()(results))

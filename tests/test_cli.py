@@ -41,8 +41,8 @@ def completing(line, file):
         ("fairray list metrics eq", {"equalized_odds_difference "}),
         ("fairray run bade_back", {"bade_backbones "}),
         ("fairray run bade_benchmarks --scale ", {"paper", "small", "smoke"}),
-        ("fairray run bade_benchmarks seeds=3 se", {"seeds=", "search=", "searches="}),
-        ("fairray run bade_benchmarks --scale smoke se", {"seeds=", "search=", "searches="}),
+        ("fairray run bade_benchmarks seeds=3 se", {"seeds=", "search=", "searches=", "selection="}),
+        ("fairray run bade_benchmarks --scale smoke se", {"seeds=", "search=", "searches=", "selection="}),
         ("fairray plan bade_benchmarks seeds=3 --json --scale smoke sea", {"search=", "searches="}),
     ],
 )

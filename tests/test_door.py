@@ -245,6 +245,10 @@ def test_members_of_a_grid_are_named(study):
         ("methods={a: standard, a: bade}", "methods", "the key a stands twice"),
         ("objectives={odds: minimize}", "objectives", "expected a tuple"),
         ("objectives=[oods]", "objectives", "did you mean 'odds'"),
+        ("selection.rule=best", "selection.rule", "'constraint'"),
+        ("selection.orcale=true", "selection.orcale", "did you mean 'oracle'"),
+        ("margins={oods: 1}", "margins", "did you mean 'odds'"),
+        ("margins.odds=0", "margins.odds", "greater than 0"),
         ("launch.folder=x", "launch.folder", "no key 'folder'"),
     ],
 )

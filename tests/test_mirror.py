@@ -17,7 +17,8 @@ from fairray.launch.study import run
 from fairray.launch.tracking import Mirror
 from fairray.matrices import find_matrices
 from fairray.records import DETAILS
-from fairray.statistics.intervals import mean_interval
+from fairray.results import change_of, interval_of
+from fairray.soundness import describe_doubts
 
 STUDIES = {
     "bade_benchmarks": ["tasks.Adult=toy", smoke.METHODS],
@@ -43,6 +44,25 @@ def metrics_of(study, runs):
     return {tuple(run.data.tags[key].rsplit(" ", 1))[1]: run.data.metrics for run in runs if key in run.data.tags}
 
 
+def test_what_is_no_result_has_a_tag_that_says_why(shown):
+    """At smoke scale hardly anything is one."""
+    study, runs = shown
+    results = open_results(study)
+    tags = [one.data.tags for one in runs]
+    found = {of["fairray.trial"]: of.get("fairray.doubt", "") for of in tags if "fairray.trial" in of}
+    assert found == {
+        f"{study.uid} {trial.task} {trial.arm} {trial.uid}": describe_doubts(
+            results.doubts.get((trial.task, trial.arm, trial.uid), ())
+        )
+        for trial in results.trials
+    }
+    arms = {of["fairray.arm"].split()[-1]: of.get("fairray.doubt", "") for of in tags if "fairray.arm" in of}
+    for task, arm in results.chosen:
+        assert results.doubt(task, arm) in arms[arm]
+    if study.name == "bade_benchmarks":
+        assert any("it predicts one class" in doubt for doubt in found.values())
+
+
 def test_every_metric_of_every_stage_is_there_and_equal_to_the_records(shown):
     study, runs = shown
     told = metrics_of(study, runs)
@@ -63,7 +83,7 @@ def test_every_metric_of_every_stage_is_there_and_equal_to_the_records(shown):
             expected[name] = values["value"].mean()
             expected |= {f"{name}/seed{seed}": value for seed, value in zip(values["seed"], values["value"])}
             if name == f"{split}_{metric}":  # a result: of all groups, of the model that the trial ends in
-                interval = mean_interval(values["value"])
+                interval = interval_of(metric, values["value"])
                 expected |= {f"{name}/{part}": getattr(interval, part) for part in ("low", "high", "n")}
         curves = rows[rows["epoch"].notna() & (rows["metric"] != "kept_epoch")]
         last = curves[curves["epoch"] == curves.groupby("stage")["epoch"].transform("max")]
@@ -93,7 +113,7 @@ def test_differences_to_the_baseline_are_on_the_arm_s_run(shown):
     for arm in set(study.methods) - {study.baseline}:
         name = f"{task}/test_{metric}_minus_{study.baseline}"
         own, base = (results.values(task, one, metric) for one in (arm, study.baseline))
-        change = mean_interval((own - base).dropna())
+        change = change_of(metric, (own - base).dropna())
         assert arms[arm][name] == pytest.approx(change.mean, abs=1e-12)
         assert arms[arm][f"{name}/n"] == change.n
     for matrix in find_matrices(results):

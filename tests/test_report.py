@@ -17,8 +17,11 @@ from mlflow import MlflowClient
 from fairray import members, report
 from fairray import results as results_module
 from fairray.cli import main
+from fairray.judgement import judge
 from fairray.records import DETAILS
+from fairray.rules import Selection
 from fairray.statistics.intervals import mean_interval
+from fairray.summary import summarize
 
 for declared in members.names("methods"):  # what their stages measure
     members.load("methods", declared)
@@ -54,9 +57,9 @@ def test_the_table_is_the_mean_of_the_records(reports):
     table = pd.read_csv(reports / "table.csv").set_index(["method", "metric"])
     records = pd.read_csv(reports / "records.csv")
     rows = records.query("arm == 'reweighing' and split == 'test' and metric == 'odds' and epoch.isna()")
-    expected = mean_interval(100 * rows["value"])
-    assert table.loc[("reweighing", "odds"), "mean"] == pytest.approx(expected.mean)
-    assert table.loc[("reweighing", "odds"), "high"] == pytest.approx(expected.high)
+    expected = mean_interval(rows["value"], bounds=(0, 1))
+    assert table.loc[("reweighing", "odds"), "mean"] == pytest.approx(100 * expected.mean)
+    assert table.loc[("reweighing", "odds"), "high"] == pytest.approx(100 * expected.high)
     assert table.loc[("standard", "odds"), "printed"] == 4.92
     assert table.loc[("bade", "eacc"), "printed"] == 79.23
     assert (reports / "table.tex").read_text().count(r"\\") == 6
@@ -69,7 +72,7 @@ def test_the_page_stands_alone(reports):
     assert "Which method lowers bias" in page
     for part in ("Verdict", "Table", "Accuracy and fairness", "Search", "What was run", "git_sha", "uids"):
         assert part in page
-    assert page.count("data:image/png;base64,") == 2
+    assert page.count("data:image/png;base64,") == 3
     assert "MEPS was left out" in page
     uid = pd.read_csv(reports / "records.csv")["uid"].iloc[0]
     assert uid in page
@@ -166,7 +169,17 @@ def ran(task, arm, point=None, val=None, parts=(), **test):
 
 
 def results_of(*runs, **study):
-    said = {"baseline": None, "printed": None, "printed_tasks": {}, "left_out": {}, "arms": lambda: iter(())}
+    said = {
+        "baseline": None,
+        "printed": None,
+        "printed_tasks": {},
+        "left_out": {},
+        "margins": {},
+        "splits": 1,
+        "confirm": 0,
+        "selection": Selection(),
+        "arms": lambda: iter(()),
+    }
     said["objectives"] = ("odds", "mse", "gap")
     records = pd.DataFrame([row for _, rows in runs for row in rows])
     return report.Results(SimpleNamespace(**said | study), records, [trial for trial, _ in runs], {})
@@ -183,14 +196,15 @@ def labelled(axes):
 
 
 def test_the_average_is_over_tasks_and_then_over_seeds(tmp_path):
-    """Means over tasks are 20 and 40 for the two seeds, and t is 12.706 with one degree of freedom."""
-    odds = {"a": [0.1, 0.3], "b": [0.2, 0.2], "c": [0.3, 0.7]}
+    """Means over tasks are 20 and 40 for the two seeds, and t is 12.706 with one degree of freedom: of the logit of
+    .3 the interval is -.8473 -+ 12.706 * .1 / (.3 * .7)."""
+    odds = {"a": [0.1, 0.3], "b": [0.2, 0.4], "c": [0.3, 0.5]}
     runs = [ran(task, "m", odds=values, eacc=[0.5, 0.5]) for task, values in odds.items()]
     printed = printed_file(tmp_path, "a,m,odds,1,", "b,m,odds,2,", "c,m,odds,6,", "a,m,eacc,50,")
     table = report.Table(("odds", "eacc"))
     _, rows = table_of(table(results_of(*runs, ran("a", "n", odds=[0.1, 0.1]), printed=printed)))
     averages = [row for row in rows if row[0] == "average of 3 tasks"]
-    assert averages == [["average of 3 tasks", "m", "", "30.00 [-97.06, 157.06]", "3.00", "50.00 [50.00, 50.00]", ""]]
+    assert averages == [["average of 3 tasks", "m", "", "30.00 [0.10, 99.45]", "3.00", "50.00", ""]]
     _, rows = table_of(table(results_of(*runs[:2])))
     assert [row[0] for row in rows] == ["a", "b"]
 
@@ -211,8 +225,8 @@ def test_a_metric_that_was_not_measured_is_left_blank():
     results = results_of(ran("t", "m", odds=[0.1, 0.1]), ran("u", "m", mse=[0.05, 0.05]))
     blocks = list(report.Table(("odds", "eacc", "mse"))(results))
     assert table_of(blocks)[1] == [
-        ["t", "m", "2", "10.00 [10.00, 10.00]", ""],
-        ["u", "m", "2", "", "0.0500 [0.0500, 0.0500]"],
+        ["t", "m", "2", "10.00", ""],
+        ["u", "m", "2", "", "0.0500"],
     ]
     assert "Odds (%), lower is better. MSE, lower is better." in text_of(blocks)
 
@@ -226,10 +240,44 @@ def test_printed_values_of_another_task_say_so(tmp_path):
 
 
 def test_the_verdict_is_of_what_both_methods_have():
-    runs = [ran("t", "standard", mse=[0.05, 0.07], odds=[0.1, 0.2]), ran("t", "m", mse=[0.04, 0.06])]
+    runs = [ran("t", "standard", mse=[0.05, 0.07], odds=[0.1, 0.2]), ran("t", "m", mse=[0.04, 0.06001])]
     results = results_of(*runs, baseline="standard")
-    assert "t, m: MSE -0.0100 [-0.0100, -0.0100], better." in text_of(report.Verdict(("odds", "mse"))(results))
-    assert "percentage points" not in text_of(report.Verdict(("mse",))(results))
+    said = text_of(report.Verdict(("odds", "mse"))(results))
+    assert "t, m: MSE -0.0100 [-0.0101, -0.0099], better." in said
+    assert "percentage points" not in said
+
+
+def test_a_word_is_said_only_where_its_adjusted_test_says_so():
+    """One paired t-test of five seeds has p = .02, which is none of the three of the page; the margin is one point."""
+    base, noise = 0.2, np.array([-0.01, 0.01, 0.0, 0.02, -0.02])
+    shifts = {"lower": -0.2 + noise, "near": noise / 20, "maybe": 0.0235 + noise}
+    runs = [ran("t", name, odds=list(base + shift)) for name, shift in (("standard", 0 * noise), *shifts.items())]
+    blocks = list(report.Verdict(("odds",))(results_of(*runs, baseline="standard")))
+    said = text_of(blocks)
+    assert "t, lower: Odds -20.00 [-21.96, -18.04], better." in said
+    assert "t, near: Odds +0.00 [-0.10, +0.10], equivalent." in said
+    assert "t, maybe: Odds +2.35 [+0.39, +4.31], undecided (needs n = " in said
+    assert "within 1.00 of Odds" in said
+    assert "with 5 seeds none of its p is below 0.0625" in said
+    assert [row[-1] for row in table_of(blocks)[1]] == ["better", "equivalent", "undecided"]
+    wider = results_of(*runs, baseline="standard", margins={"odds": 10.0})
+    assert [one.word for one in judge(wider, ["odds"])] == ["better", "equivalent", "equivalent"]
+
+
+def test_methods_that_never_differ_are_undecided_and_all_pairs_are_told():
+    runs = [ran("t", name, odds=[0.1, 0.2]) for name in ("a", "b")]
+    results = results_of(*runs, baseline="a")
+    assert "t, a against b: Odds +0.00 in all, undecided." in text_of(report.Verdict((), "all")(results))
+
+
+def test_with_splits_of_the_data_these_are_the_unit():
+    """Seeds 0 and 2 see one split, 1 and 3 the other."""
+    run = ran("t", "m", odds=[0.1, 0.3, 0.2, 0.5])
+    results = results_of(run, splits=2)
+    assert results.values("t", "m", "odds").tolist() == pytest.approx([0.15, 0.4])
+    assert results.interval("t", "m", "odds").n == 2
+    assert "over 2 splits of the data and the seeds on each" in text_of(report.Table(("odds",))(results))
+    assert "on one split of the data" in text_of(report.Table(("odds",))(results_of(run)))
 
 
 def test_without_a_baseline_there_is_no_verdict():
@@ -251,7 +299,7 @@ def test_groups_stand_beside_the_printed_ones(tmp_path):
     results = results_of(run, printed=printed, printed_tasks={"Age": "Regression"})
     head, rows = table_of(report.ByGroup("group_mse")(results))
     assert head == ["task", "method", "all", "all printed", "non-white", "white", "white printed"]
-    all_, nonwhite, white = (f"{v} [{v}, {v}]" for v in ("0.0300", "0.0200", "0.0400"))
+    all_, nonwhite, white = "0.0300", "0.0200", "0.0400"
     assert rows == [["Age", "m", all_, "0.0473", nonwhite, white, "0.0495"]]
 
 
@@ -266,11 +314,11 @@ def test_the_effect_of_a_trigger_is_on_the_same_examples(tmp_path, monkeypatch):
             results_of(ran("t", "m", eacc=[0.5, 0.5], parts=parts), printed=printed, tasks={"t": None})
         )
     )
-    said = "t: m +4.00 [+4.00, +4.00] (group 0, trigger 1 against group 0, trigger 0, printed +2.50)."
+    said = "t: m +4.00 (group 0, trigger 1 against group 0, trigger 0, printed +2.50)."
     assert said in text_of(blocks)
     _, rows = table_of(blocks)
-    assert rows[0] == ["t", "all, clean", "50.00 [50.00, 50.00]", ""]
-    assert rows[-1] == ["t", "group 0, trigger 1", "34.00 [34.00, 34.00]", "72.50"]
+    assert rows[0] == ["t", "all, clean", "50.00", ""]
+    assert rows[-1] == ["t", "group 0, trigger 1", "34.00", "72.50"]
 
 
 GRID = {"x": "method.tar_negative", "y": "method.tar_positive"}
@@ -298,21 +346,21 @@ def test_the_best_cell_is_chosen_on_validation_data_and_judged_on_test_data():
 
     From (0.5, 0.5) to (0.2, 0.9) the way is (-0.3, 0.4), and (0, 0.5) on it 0.2 / 0.25.
     """
-    results = searched(val={(0.5, 1.0): [0.1, 0.12]}, test={(0.5, 1.0): [0.2, 0.22], (1.0, 1.0): [0.01, 0.01]})
+    results = searched(val={(0.5, 1.0): [0.1, 0.12]}, test={(0.5, 1.0): [0.2, 0.221], (1.0, 1.0): [0.01, 0.01]})
     said = text_of(report.GridVerdict(**GRID, metric="odds", mark=mark)(results))
-    assert "Odds 21.00 [8.29, 33.71] at tar negative = 0.5, tar positive = 1, the best cell on validation" in said
+    assert "Odds 21.05 [10.67, 37.31] at tar negative = 0.5, tar positive = 1, the best cell on validation" in said
     assert "(strength 0.80 on the way" in said
-    assert "41.00 [28.29, 53.71] at tar negative = 0, tar positive = 1, the cell nearest to the data's own" in said
-    assert "the best minus the nearest -20.00 [-20.00, -20.00]" in said
+    assert "41.00 [29.13, 54.02] at tar negative = 0, tar positive = 1, the cell nearest to the data's own" in said
+    assert "the best minus the nearest -19.95 [-20.59, -19.31]" in said
     assert "1 of 8 other cells are not clearly worse" in said
 
 
 def test_a_cell_that_is_best_by_luck_is_not_when_chosen_on_other_seeds():
     """Each seed has its own lucky cell, which the other seed's choice never is: the gain of the choice is none."""
-    lucky = {(0.0, 0.0): [0.0, 0.42], (1.0, 0.0): [0.4, 0.01]}
+    lucky = {(0.0, 0.0): [0.18, 0.42], (1.0, 0.0): [0.4, 0.17]}
     said = text_of(report.GridVerdict(**GRID, metric="odds", mark=mark)(searched(val=lucky, test=lucky)))
-    assert "the best minus the nearest -20.50 [" in said
-    assert "+0.00 [+0.00, +0.00] where each seed's cell is chosen on the others" in said
+    assert "the best minus the nearest -12.50 [" in said
+    assert "+0.00 where each seed's cell is chosen on the others" in said
 
 
 def test_the_mark_lies_at_its_value_between_cells():
@@ -385,9 +433,23 @@ def test_the_front_is_of_validation_means_and_tells_test_values():
         for name, (odds, eacc) in test.items()
     ]
     said = text_of(report.Pareto("odds", "eacc")(results_of(*runs)))
-    assert "t, b: Odds 30.00 [30.00, 30.00]; EAcc 60.00 [60.00, 60.00]." in said
-    assert "t, c: Odds 40.00 [40.00, 40.00]; EAcc 50.00 [50.00, 50.00]." in said
+    assert "t, b: Odds 30.00; EAcc 60.00." in said
+    assert "t, c: Odds 40.00; EAcc 50.00." in said
     assert "t, a" not in said
+    assert "t: the front beats 0.50 of the rectangle" in said  # (.5, 1) and (1, 0) in the square
+
+
+def test_what_an_oracle_chose_is_marked_wherever_it_stands():
+    """On validation data x = 1 has the lower Odds, on test data x = 2."""
+    runs = [ran("t", "m", {"method.x": x}, val={"odds": [val] * 2}, odds=[test, test + 0.01])
+            for x, val, test in ((1, 0.1, 0.3), (2, 0.2, 0.05))]  # fmt: skip
+    assert results_of(*runs, objectives=("odds",)).values("t", "m", "odds").tolist() == [0.3, 0.31]
+    results = results_of(*runs, objectives=("odds",), selection=Selection(oracle=True), tasks={}, families={})
+    assert results.values("t", "m", "odds").tolist() == pytest.approx([0.05, 0.06])
+    assert table_of(report.Table(("odds",))(results))[0][-1] == "chosen on TEST data (oracle)"
+    (figure,) = figures_of(report.Sweep(("odds",))(results))
+    assert "chosen on TEST data (oracle)" in labelled(figure.axes[0])
+    assert set(summarize(results)["m"]) == {f"t/oracle_test_odds{part}" for part in ("", "/low", "/high", "/n")}
 
 
 def test_the_tradeoff_has_a_panel_for_each_task_with_both_metrics():

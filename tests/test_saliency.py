@@ -11,6 +11,7 @@ from scipy import ndimage
 from fairray.costs import _weights
 from fairray.errors import BadInput
 from fairray.saliency import u2netp
+from fairray.saliency._maps import scaled
 from fairray.saliency.spectral_residual import SpectralResidual
 from fairray.saliency.u2netp import U2Netp
 
@@ -52,6 +53,35 @@ def test_an_image_without_anything_in_it_has_finite_maps_and_each_image_is_seen_
     found = SpectralResidual()(x)
     assert found.isfinite().all()
     torch.testing.assert_close(found[1:], torch.cat([SpectralResidual()(image[None]) for image in x[1:]]))
+
+
+GREYS = torch.arange(256) / 255
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64], ids=str)
+def test_a_flat_image_has_no_map_whatever_its_grey(dtype):
+    x = GREYS.to(dtype)[:, None, None, None].expand(-1, 3, 40, 48)
+    assert torch.equal(SpectralResidual()(x), torch.zeros(256, 40, 48, dtype=dtype))
+
+
+def test_stripes_and_squares_have_maps_that_are_theirs_and_no_rounding():
+    """That of vertical stripes is the same in all rows; that of a square has its symmetries."""
+    stripes = (torch.arange(64) // 4 % 2).float().expand(1, 3, 64, 64)
+    found = SpectralResidual()(stripes)[0]
+    assert found.isfinite().all()
+    assert (found[20:44] - found[32]).abs().max() < 1e-5
+    square = torch.zeros(1, 3, 64, 64)
+    square[..., 24:40, 24:40] = 1
+    found = SpectralResidual()(square)[0]
+    assert found.max() == 1
+    for turned in (found.flip(0), found.flip(1), found.T):
+        assert (turned - found).abs().max() < 1e-5
+
+
+def test_rounding_is_not_stretched():
+    rounding = 1e-7 * torch.rand(2, 4, 4, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(scaled(0.7 + rounding), torch.zeros(2, 4, 4))
+    assert scaled(rounding).amax((1, 2)).tolist() == [1, 1]
 
 
 class Brightness:

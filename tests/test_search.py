@@ -7,6 +7,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 from fairray.evaluation import metrics
 from fairray.launch import search
+from fairray.launch.planning import _list_batches
 from fairray.launch.search import OptunaSearch, _distribution
 from fairray.measures import find
 from fairray.records import join
@@ -59,6 +60,33 @@ def test_what_optuna_holds_for_best_has_the_highest_eacc_and_the_lowest_odds(tol
 def test_optuna_is_told_validation_means_in_the_order_of_the_objectives(told):
     points, study = told("nsga2", ODDS + EACC)
     assert [trial.values for trial in study.trials] == [pytest.approx([1 - x, x]) for x in points]
+
+
+def test_a_point_of_which_a_seed_is_no_number_has_failed(told, monkeypatch):
+    whole = Point.records
+
+    def broken(self):
+        seeds = [whole(self), whole(self)]
+        if self.x < 0.5:
+            seeds[0]["value"] = float("nan")
+        return join(seeds)
+
+    monkeypatch.setattr(Point, "records", broken)
+    points, study = told("tpe", ODDS)
+    assert {trial.params["x"]: trial.state.name for trial in study.trials} == {
+        x: "FAIL" if x < 0.5 else "COMPLETE" for x in points
+    }
+
+
+def test_a_point_that_fails_for_ever_hides_no_later_round():
+    """Three rounds of two are stored but for one point of the first; a fourth has not begun."""
+    there = {(0, 0), (1, 0), (1, 1), (2, 0), (2, 1)}
+    rounds = [
+        [SimpleNamespace(uid=f"{i} {j}", stored=lambda store, at=(i, j): at in there) for j in (0, 1)] for i in range(5)
+    ]
+    left = iter([*rounds, []])
+    known = _list_batches(SimpleNamespace(ask=lambda: next(left), tell=lambda store: None), None)
+    assert [trial.uid for trial in known] == ["0 0", "0 1", "1 0", "1 1", "2 0", "2 1"]
 
 
 @pytest.mark.parametrize(

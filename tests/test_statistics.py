@@ -5,10 +5,11 @@ import torch
 from scipy import stats
 
 from fairray.records import DETAILS
+from fairray.rules import Selection
 from fairray.selection import best_trials
 from fairray.statistics.correlation import correlation
 from fairray.statistics.intervals import Interval, mean_interval, share_interval
-from fairray.statistics.pareto import pareto_front
+from fairray.statistics.pareto import hypervolume, pareto_front
 from fairray.training.selection import RULES, best_epoch, ended, z
 
 
@@ -45,6 +46,30 @@ def test_one_value_has_no_interval():
     assert interval.mean == 2.0
     assert np.isnan(interval.low)
     assert not interval.clear_of_zero
+
+
+def test_an_interval_stays_inside_the_bounds_of_what_is_measured():
+    """That of the logit, of the logarithm, or Student's own; far from the bounds all are alike."""
+    sample = np.array([0.02, 0.05, 0.20])
+    plain, between, above = (mean_interval(sample, bounds=b) for b in ((-np.inf, np.inf), (0.0, 1.0), (0.0, np.inf)))
+    assert plain.low < 0 < between.low < above.low < 0.09 < plain.high < between.high < 1 < above.high
+    logit, half = np.log(0.09 / 0.91), plain.half / (0.09 * 0.91)
+    assert between[1:3] == pytest.approx([1 / (1 + np.exp(-(logit + end))) for end in (-half, half)])
+    assert above[1:3] == pytest.approx([0.09 * np.exp(end / 0.09) for end in (-plain.half, plain.half)])
+    near = [mean_interval(0.5 + sample / 1000, bounds=bounds) for bounds in ((-np.inf, np.inf), (0, 1))]
+    assert near[0][1:3] == pytest.approx(near[1][1:3], abs=1e-6)
+    assert mean_interval([0.0, 1.0], bounds=(0, 1))[1:3] == pytest.approx(
+        [0, 1], abs=1e-9
+    )  # two seeds: everything is possible
+    assert mean_interval([-0.1, 0.1], bounds=(0, 1)) == mean_interval([-0.1, 0.1])
+    assert Interval(0.5, -3, 4, 2).cut(-1, 1)[1:3] == (-1, 1)
+
+
+def test_values_that_differ_by_rounding_alone_have_no_interval():
+    assert 0.04 - 0.05 != 0.06 - 0.07
+    assert np.isnan(mean_interval([0.04 - 0.05, 0.06 - 0.07]).low)
+    assert np.isnan(mean_interval([0.0, 0.0]).high)
+    assert not np.isnan(mean_interval([0.0, 1e-12]).low)
 
 
 def test_the_correlation_has_fishers_interval():
@@ -132,6 +157,41 @@ def test_the_chosen_point_is_best_in_the_way_that_its_measure_says():
 def test_the_first_of_equal_points_is_chosen():
     val = records("val", {name: {"eacc": [value, value]} for name, value in (("r", 0.1), ("q", 0.9), ("p", 0.9))})
     assert best_trials(val, ["eacc"]) == {("t", "a"): "q"}
+
+
+POINTS = {"rich": (0.90, 0.16), "fair": (0.86, 0.13), "even": (0.80, 0.08), "poor": (0.60, 0.04)}
+
+
+@pytest.mark.parametrize(
+    ("rule", "best"),
+    [
+        ({}, "rich"),  # EAcc - Odds is .74, .73, .72, .56
+        ({"rule": "constraint", "within": 5.0}, "fair"),
+        ({"rule": "constraint", "within": 3.0}, "rich"),
+        ({"rule": "utopia"}, "even"),  # in the square (1, 0), (.87, .25), (.67, .67), (0, 1)
+        ({"rule": "hypervolume"}, "even"),
+        ({"rule": "z"}, "even"),  # .13, .35, .60, -1.07 by population deviations of .11489, .04603
+        ({"oracle": True}, "poor"),
+    ],
+)
+def test_each_rule_chooses_its_point(rule, best):
+    tables = [records("val", {name: {"eacc": [eacc] * 2, "odds": [odds] * 2} for name, (eacc, odds) in POINTS.items()})]
+    tables += [records("test", {"rich": {"odds": [1, 1], "eacc": [0, 0]}, "poor": {"odds": [0, 0], "eacc": [1, 1]}})]
+    assert best_trials(pd.concat(tables), ["eacc", "odds"], Selection(**rule)) == {("t", "a"): best}
+
+
+def test_a_point_without_a_number_is_chosen_only_where_all_are():
+    lacking = {"p": {"odds": [np.nan, np.nan]}, "q": {"odds": [0.9, 0.9]}}
+    assert best_trials(records("val", lacking), ["odds"]) == {("t", "a"): "q"}
+    assert best_trials(records("val", {"p": lacking["p"]}), ["odds"]) == {("t", "a"): "p"}
+
+
+def test_the_hypervolume_is_the_area_that_points_beat():
+    assert hypervolume(np.array([[0.5, 1.0], [1.0, 0.25], [0.5, 0.5]])) == pytest.approx(0.5 + 0.125)
+    points = np.random.default_rng(4).random((20, 2))
+    drawn = np.random.default_rng(5).random((40_000, 2))
+    beaten = (points[:, None] >= drawn).all(-1).any(0).mean()
+    assert hypervolume(points) == pytest.approx(beaten, abs=0.01)
 
 
 def test_patience_ends_what_no_longer_gets_better():

@@ -1,10 +1,12 @@
 """Whole studies in this process, at smoke scale, on generated data."""
 
 import json
+import shlex
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from blocks import text_of
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from silent import Silent
@@ -12,13 +14,17 @@ from smoke import ARGUMENTS
 
 from fairray import config
 from fairray.cli import main
+from fairray.errors import BadInput
+from fairray.foresight import describe_foresight, foresee
 from fairray.launch import local, planning
 from fairray.launch import study as launch_study
 from fairray.launch.planning import stored_records
 from fairray.launch.tracking import Mirror
 from fairray.records import headline
+from fairray.report import Verdict
+from fairray.statistics.power import difference_power, needed_seeds
 from fairray.store import Store
-from fairray.trial import execute, stages
+from fairray.trial import Trial, dataset, execute, stages
 
 TOY = [*ARGUMENTS[3:], "launch=local", "launch.threads=1", "network.depth=1"]
 
@@ -58,6 +64,95 @@ def test_running_twice_computes_nothing(run):
     }  # fmt: skip
     again, computed = run()
     assert (again.computed, computed) == (0, {})
+
+
+def test_seeds_go_round_the_splits_of_the_data(study):
+    """Seed s sees the data set of seed s modulo 2; one split is what it was without any."""
+    chosen = study("seeds=4", "splits=2", "methods=[standard]", "tasks={T: {name: toy, seed: 7}}")
+    chosen.check()
+    (arm,) = chosen.arms()
+    drawn = [replica.setting.dataset.fingerprint for replica in arm.corner.replicas]
+    assert drawn == [dataset({"name": "toy", "seed": seed}).fingerprint for seed in (7, 8, 7, 8)]
+    (one,) = study("seeds=2", "methods=[standard]", "tasks={T: {name: toy, seed: 7}}").arms()
+    assert arm.corner.replicas[0].uid == one.corner.replicas[0].uid
+    assert arm.corner.replicas[1].uid != one.corner.replicas[1].uid
+    again = Trial(**arm.corner.plain)
+    assert again.uid == arm.corner.uid
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["seeds=3", "splits=2"], "3 seeds cannot be shared evenly among 2 splits"),
+        (["seeds=2", "splits=2", "tasks={M: {name: meps, folder: .}}"], "the data of M are split as published"),
+    ],
+)
+def test_splits_that_cannot_be_are_refused(study, arguments, says):
+    with pytest.raises(BadInput, match=says):
+        study(*arguments).check()
+
+
+SEARCH = ["methods=[standard, bade_tuned]", "methods.bade_tuned.strength={grid: [0.0, 1.0]}"]
+
+
+def test_a_search_s_winner_is_run_on_fresh_seeds_which_alone_are_reported(run, study):
+    """Two points on two seeds, the better one again on three others; what is not searched has these alone."""
+    outcome, computed = run(*SEARCH, "confirm=3")
+    assert outcome.trials == 1 + 2 + 1
+    assert computed["Standard"] == 3
+    assert computed["Student"] == 2 * 2 + 3
+    chosen = study(*SEARCH, "confirm=3")
+    found = planning.open_results(chosen)
+    (task,) = chosen.tasks
+    assert {arm: trial.seeds for (_, arm), trial in found.chosen.items()} == dict.fromkeys(chosen.methods, (2, 3, 4))
+    assert found.choices[task, "bade_tuned"].seeds == (0, 1)
+    assert found.choices[task, "bade_tuned"].point == found.chosen[task, "bade_tuned"].point
+    assert [*found.values(task, "bade_tuned", "odds").index] == [2, 3, 4]
+    assert {*found.of(task, "bade_tuned")["seed"]} == {0, 1}
+    val = headline(found.records).query("split == 'val' and arm == 'bade_tuned' and metric == 'odds'")
+    val = val[val["trial"].isin([found.chosen[task, "bade_tuned"].uid, found.choices[task, "bade_tuned"].uid])]
+    means = [val[val["seed"].isin(seeds)]["value"].mean() for seeds in ((0, 1), (2, 3, 4))]
+    assert found.measure_optimism(task, "bade_tuned", "odds") == pytest.approx(means)
+    assert found.measure_optimism(task, "standard", "odds") is None
+    assert "3 fresh ones" in text_of(Verdict()(found))
+    assert planning.plan(chosen).trials_stored == 4
+
+
+def test_plan_tells_by_a_pilot_s_spread_what_the_seeds_will_find(run, study, capsys):
+    """Of one comparison in two objectives: at the level .05 / 2, and by the spread of the two seeds that have run."""
+    run(SEARCH[0], "methods.bade_tuned.strength=0.5")
+    more = study(SEARCH[0], "methods.bade_tuned.strength=0.5", "seeds=6")
+    pilot = planning.open_pilot(more)
+    (task,) = more.tasks
+    differences = pilot.values(task, "bade_tuned", "eacc") - pilot.values(task, "standard", "eacc")
+    eacc, odds = foresee(more, pilot)
+    assert (eacc.metric, eacc.pilot, eacc.seeds, eacc.family) == ("eacc", 2, 6, 2)
+    assert eacc.spread == pytest.approx(differences.std())
+    assert difference_power(6, eacc.spread, eacc.found, 0.025) == pytest.approx(0.8)
+    assert eacc.needed == needed_seeds(eacc.spread, 0.01, 0.025)
+    declared = [*foresee(study(SEARCH[0], "spread={odds: 2.5}"), None)]
+    assert [(one.metric, one.spread, one.pilot) for one in declared] == [("odds", 0.025, 0)]
+    assert "declare spread: {odds: 1.0}" in next(iter(describe_foresight([])))
+    assert any("needs n = " in line and "of 2 stored seeds" in line for line in describe_foresight([eacc, odds]))
+
+
+def test_two_studies_are_compared_in_what_they_declare_and_find(run, study, capsys, tmp_path):
+    """With another learning rate, by seed; with more seeds, of two samples; with itself, nothing differs."""
+    one, two = ["methods=[standard]"], ["methods=[standard]", "training.lr=0.1"]
+    run(*one)
+    run(*two)
+    texts = [shlex.join(["bade_benchmarks", "--scale", "smoke", *TOY, f"launch.output={tmp_path}", *own])
+             for own in (one, two)]  # fmt: skip
+    assert main(["compare", *texts]) == 0
+    said = capsys.readouterr().out
+    assert "training.lr: 0.001 | 0.1" in said
+    assert "by seed, p = " in said
+    assert main(["compare", texts[0], texts[0]]) == 0
+    said = capsys.readouterr().out
+    assert "nothing is declared otherwise" in said
+    assert said.count("the same in every seed") == 2
+    assert main(["compare", texts[0], f"{texts[0]} seeds=7"]) == 2
+    assert "nothing of it is stored yet" in capsys.readouterr().err
 
 
 def test_more_seeds_compute_only_the_new_ones(run):

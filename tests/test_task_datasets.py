@@ -215,18 +215,18 @@ def test_dif_splits_are_the_same_whatever_the_roles(dif):
         assert torch.equal(first.split(part)["y"], other.split(part)["group"])
 
 
-def test_dif_is_balanced_without_the_files_that_cannot_be_used(dif, capsys):
+def test_dif_is_balanced_without_the_files_that_cannot_be_used(dif):
     names = {cell: [1000 + i for i, other in enumerate(rows(dif)) if other == cell] for cell in COUNTS}
     for name in names["F", "front"][:25]:
         (dif / "images" / f"{name}.jpg").unlink()
     with pytest.raises(BadInput, match=r"1000.jpg: there is no such file; 25 of 164 files cannot be used"):
         load("dif", folder=str(dif), **ASKED)
     data = load("dif", folder=str(dif), corrupt="skip", validation=0.2, **ASKED)
-    assert "25 of 164 files cannot be used" in capsys.readouterr().err
+    assert "25 of 164 files cannot be used" in data.notes[0]
     assert sum(cells(data), Counter()) == dict.fromkeys(COUNTS, 6)
     (dif / "images" / f"{names['F', 'front'][-1]}.jpg").write_text("no image")
     data = load("dif", folder=str(dif), corrupt="skip", validation=0.2, **ASKED)
-    assert "it is no whole image" in capsys.readouterr().err
+    assert "it is no whole image" in data.notes[1]
     assert sum(cells(data), Counter()) == dict.fromkeys(COUNTS, 5)
     assert all(torch.equal(numbers(data.split(part)), data.split(part)["id"]) for part in SPLITS)
 
@@ -374,13 +374,13 @@ def test_imdb_is_the_other_part(wiki):
         load("imdb_wiki", folder=str(wiki), part="imdb", target="age", protected="gender")
 
 
-def test_a_missing_face_is_named_or_left_out(wiki, capsys):
+def test_a_missing_face_is_named_or_left_out(wiki):
     next((wiki / "wiki_crop").rglob("50_2000.jpg")).unlink()
     (wiki / "wiki_crop" / "07" / "7_2000.jpg").write_bytes(b"no image")
     with pytest.raises(BadInput, match=r"7_2000.jpg: it is no whole image: .*; 2 of 200 files"):
         load("imdb_wiki", folder=str(wiki))
     data = load("imdb_wiki", folder=str(wiki), corrupt="skip")
-    assert "2 of 200 files cannot be used" in capsys.readouterr().err
+    assert "2 of 200 files cannot be used" in data.notes[0]
     assert sorted(everything(data, "id").tolist()) == [i for i in range(3, 203) if i not in (7, 50)]
     assert all(torch.equal(numbers(data.split(part)), data.split(part)["id"]) for part in SPLITS)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from hashlib import blake2b
-from typing import Annotated, Protocol
+from typing import Annotated, Literal, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +15,7 @@ from fairray.members import Of
 __all__ = [
     "Embedding",
     "EmbeddingField",
+    "Loss",
     "ascend",
     "run_until_done",
     "differentiate",
@@ -26,9 +27,11 @@ __all__ = [
     "projected",
     "rounded",
     "unit",
+    "vanishes",
 ]
 
 Rows = tuple[Tensor, ...]
+Loss = Literal["cross_entropy", "margin"]
 
 
 class Embedding(Protocol):
@@ -80,15 +83,28 @@ def differentiate(objective: Callable[[Tensor], Rows], x: Tensor) -> Rows:
     return gradient, *(value.detach() for value in values)
 
 
-def fooling(model: Model, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """The gradient of the cross-entropy at x, and the margin there."""
+def fooling(model: Model, x: Tensor, y: Tensor, loss: Loss = "cross_entropy") -> tuple[Tensor, Tensor]:
+    """The gradient of a loss at x, and the margin there.
+
+    loss: the cross-entropy, whose gradient is 0 where a model is so sure that its softmax rounds to 1; or the margin
+        over the range of the logits, of which that is not so (after the DLR loss of Croce & Hein, 2020).
+    """
 
     def objective(x: Tensor) -> Rows:
         z = model(x)
-        return F.cross_entropy(z, y, reduction="none"), margin(z, y)
+        found = margin(z, y)
+        if loss == "margin":
+            return found / _nonzero(z.amax(1) - z.amin(1)).detach(), found
+        return F.cross_entropy(z, y, reduction="none"), found
 
     gradient, _, found = differentiate(objective, x)
     return gradient, found
+
+
+def vanishes(model: Model, x: Tensor, y: Tensor, loss: Loss) -> Tensor:
+    """Whether the gradient of a loss is 0 in all of an image, so that it leads nowhere; axis (image)."""
+    gradient, _ = fooling(model, x, y, loss)
+    return ~gradient.flatten(1).any(1)
 
 
 def run_until_done(
@@ -127,16 +143,17 @@ def ascend(
     N: int,
     a: float,
     bits: int | None,
+    loss: Loss,
 ) -> Tensor:
     """x after at most N steps of eps times `direction`, clipped; an image stops where its margin exceeds a.
 
-    direction: of the image that is looked at, the gradient of the cross-entropy there, and the reference. With bits,
+    direction: of the image that is looked at, the gradient of the loss there, and the reference. With bits,
     the image looked at is the rounded one, which is also what is returned; steps add up in the unrounded one, as
     rounding would undo those that are smaller than half a level.
     """
 
     def look(rows: Rows) -> tuple[Tensor, Rows]:
-        gradient, found = fooling(model, rounded(rows[0], bits), rows[1])
+        gradient, found = fooling(model, rounded(rows[0], bits), rows[1], loss)
         return found > a, (gradient,)
 
     def move(step: int, rows: Rows, seen: Rows) -> Rows:

@@ -1,15 +1,16 @@
 """LPA: a Lagrangian attack within a neural perceptual distance (Laidlaw, Singla & Feizi, 2021, Alg. 2)."""
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from annotated_types import Ge, Gt
 from torch import Tensor
 
-from fairray.attacks import Model, able
+from fairray.attacks import Model, able, guarded
 from fairray.attacks._iterated import (
     EmbeddingField,
+    Loss,
     Rows,
     differentiate,
     distances,
@@ -40,6 +41,8 @@ class Lpa:
     h: step of the finite difference that measures how fast the features move.
     """
 
+    loss: ClassVar[Loss] = "margin"
+
     cost: EmbeddingField = field(default_factory=Neural)
     bound: Annotated[float, Gt(0)] = 0.5
     T: Annotated[int, Ge(1)] = 40
@@ -52,6 +55,7 @@ class Lpa:
         """Raise BadInput where the cost is none of features, or lacks its weights."""
         able(self.cost, "embed", "set cost: neural").prepare(x)
 
+    @guarded
     @torch.no_grad()
     def __call__(self, model: Model, x: Tensor, y: Tensor, seed: int = 0) -> Tensor:
         """8-bit images; the seed draws the noise at the start."""

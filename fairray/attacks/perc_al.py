@@ -8,9 +8,9 @@ import torch
 from annotated_types import Ge, Gt
 from torch import Tensor
 
-from fairray.attacks import Model
+from fairray.attacks import Model, guarded
 from fairray.attacks._colour import ciede2000, lab
-from fairray.attacks._iterated import Rows, differentiate, fooling, rounded, unit
+from fairray.attacks._iterated import Loss, Rows, differentiate, fooling, rounded, unit
 
 __all__ = ["PercAl"]
 
@@ -27,13 +27,16 @@ class PercAl:
     alpha_c: L2 length of the first step that restores colours; it falls to a tenth. The paper's value where any other
       class will do; the published code has .5.
     kappa: confidence; an image is adversarial where max_{i != y} z_i - z_y > kappa.
+    loss: what is climbed; "margin" has a gradient where a model is so sure that the cross-entropy's is 0.
     """
 
     N: Annotated[int, Ge(1)] = 1000
     alpha_l: Annotated[float, Gt(0)] = 1.0
     alpha_c: Annotated[float, Gt(0)] = 0.1
     kappa: Annotated[float, Ge(0)] = 0.0
+    loss: Loss = "cross_entropy"
 
+    @guarded
     @torch.no_grad()
     def __call__(self, model: Model, x: Tensor, y: Tensor, seed: int = 0) -> Tensor:
         """The 8-bit adversarial image with the smallest || Delta E_00 ||_2, or x where there was none."""
@@ -42,7 +45,7 @@ class PercAl:
         # what the last step leads to is only looked at
         for t in range(self.N + 1):
             seen = rounded(current, 8)
-            gradient, found = fooling(model, seen, y)
+            gradient, found = fooling(model, seen, y, self.loss)
             step = _annealed(self.alpha_l, 100, t / self.N) * unit(gradient)
             adversarial = (found > self.kappa).nonzero().squeeze(1)
             gradient, visible = _colour_change(colours[adversarial], seen[adversarial])

@@ -7,8 +7,8 @@ import torch
 from annotated_types import Ge, Gt
 from torch import Tensor
 
-from fairray.attacks import Model, able
-from fairray.attacks._iterated import ascend, unit
+from fairray.attacks import Model, able, guarded
+from fairray.attacks._iterated import Loss, ascend, unit
 from fairray.costs import CostField, Reference, gradient
 
 __all__ = ["Perceptual"]
@@ -16,7 +16,7 @@ __all__ = ["Perceptual"]
 
 @dataclass(frozen=True, kw_only=True)
 class Perceptual:
-    """Steps along grad l - lam grad c, l the cross-entropy and c the cost.
+    """Steps along grad l - lam grad c, l the loss and c the cost.
 
     cost: a member of fairray/costs.
     lam: weight of the cost.
@@ -26,6 +26,7 @@ class Perceptual:
     a: confidence; an image stops, before a step, where max_{i != y} z_i - z_y > a.
     bits: logits and gradients are those of the image rounded to so many bits a channel, and so is the result;
       None for floats, as printed.
+    loss: l, as printed the cross-entropy; "margin" has a gradient where a model is so sure that this one's is 0.
     """
 
     cost: CostField
@@ -35,11 +36,13 @@ class Perceptual:
     N: Annotated[int, Ge(1)] = 100
     a: Annotated[float, Ge(0)] = 0.0
     bits: Annotated[int, Ge(1)] | None = 8
+    loss: Loss = "cross_entropy"
 
     def check(self, x: Tensor) -> None:
         """Raise BadInput where there is no cost, or it lacks its weights."""
         able(self.cost, "prepare", "set cost to one of fairray/costs, such as lpips").prepare(x)
 
+    @guarded
     @torch.no_grad()
     def __call__(self, model: Model, x: Tensor, y: Tensor, seed: int = 0, reference: Tensor | None = None) -> Tensor:
         """Images where the margin exceeds a, or those after N steps; nothing is drawn.
@@ -52,4 +55,4 @@ class Perceptual:
             return unit(delta) if self.normalised else delta
 
         known = self.cost.prepare(x if reference is None else reference)
-        return ascend(model, x, y, known, direction, eps=self.eps, N=self.N, a=self.a, bits=self.bits)
+        return ascend(model, x, y, known, direction, eps=self.eps, N=self.N, a=self.a, bits=self.bits, loss=self.loss)

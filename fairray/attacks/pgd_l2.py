@@ -7,8 +7,8 @@ import torch
 from annotated_types import Ge, Gt
 from torch import Tensor
 
-from fairray.attacks import Model
-from fairray.attacks._iterated import ascend, unit
+from fairray.attacks import Model, guarded
+from fairray.attacks._iterated import Loss, ascend, unit
 
 __all__ = ["PgdL2"]
 
@@ -24,14 +24,19 @@ class PgdL2:
     a: confidence; an image stops, before a step, where max_{i != y} z_i - z_y > a.
     bits: logits and gradients are those of the image rounded to so many bits a channel, and so is the result;
       None for floats.
+    loss: what is climbed; "margin" has a gradient where a model is so sure that the cross-entropy's is 0.
     """
 
     eps: Annotated[float, Gt(0)] = 0.1
     N: Annotated[int, Ge(1)] = 100
     a: Annotated[float, Ge(0)] = 0.0
     bits: Annotated[int, Ge(1)] | None = 8
+    loss: Loss = "cross_entropy"
 
+    @guarded
     @torch.no_grad()
     def __call__(self, model: Model, x: Tensor, y: Tensor, seed: int = 0) -> Tensor:
         """Images where the margin exceeds a, or those after N steps; nothing is drawn."""
-        return ascend(model, x, y, (), lambda _, g, __: unit(g), eps=self.eps, N=self.N, a=self.a, bits=self.bits)
+        return ascend(
+            model, x, y, (), lambda _, g, __: unit(g), eps=self.eps, N=self.N, a=self.a, bits=self.bits, loss=self.loss
+        )

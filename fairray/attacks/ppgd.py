@@ -1,16 +1,17 @@
 """PPGD: projected gradient ascent in a ball of neural perceptual distance (Laidlaw, Singla & Feizi, 2021, Alg. 1)."""
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from annotated_types import Ge, Gt
 from torch import Tensor
 
-from fairray.attacks import Model, able
+from fairray.attacks import Model, able, guarded
 from fairray.attacks._iterated import (
     Embedding,
     EmbeddingField,
+    Loss,
     Rows,
     differentiate,
     margin,
@@ -40,6 +41,8 @@ class Ppgd:
     h: step of the finite differences along the Jacobian.
     """
 
+    loss: ClassVar[Loss] = "margin"
+
     cost: EmbeddingField = field(default_factory=Neural)
     bound: Annotated[float, Gt(0)] = 0.5
     T: Annotated[int, Ge(1)] = 40
@@ -51,6 +54,7 @@ class Ppgd:
         """Raise BadInput where the cost is none of features, or lacks its weights."""
         able(self.cost, "embed", "set cost: neural").prepare(x)
 
+    @guarded
     @torch.no_grad()
     def __call__(self, model: Model, x: Tensor, y: Tensor, seed: int = 0) -> Tensor:
         """8-bit images; the seed draws the noise at the start."""

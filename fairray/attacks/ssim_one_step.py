@@ -7,8 +7,8 @@ import torch
 from annotated_types import Gt
 from torch import Tensor
 
-from fairray.attacks import Model, able
-from fairray.attacks._iterated import fooling, unit
+from fairray.attacks import Model, able, guarded
+from fairray.attacks._iterated import Loss, fooling, unit
 from fairray.costs import CostField
 from fairray.costs._hessian import solve, solve_dense
 from fairray.costs.ssim import Ssim
@@ -24,6 +24,7 @@ class SsimOneStep:
     the one that raises the cross-entropy most, to first order, at this 1 - SSIM, to second order. The image is clipped
     to [0, 1] afterwards, so that it may move less. An image whose gradient is 0 stays as it is.
     cost: has `hessian(x0)`. tolerance: of the solver "cg", relative; "dense" is exact, for images up to 64 x 64.
+    loss: what is climbed; "margin" has a gradient where a model is so sure that the cross-entropy's is 0.
     """
 
     eps: Annotated[float, Gt(0)] = 10.0
@@ -31,14 +32,16 @@ class SsimOneStep:
     tolerance: Annotated[float, Gt(0)] = 1e-4
     solver: Literal["cg", "dense"] = "cg"
     budget: Annotated[float, Gt(0)] | None = None
+    loss: Loss = "cross_entropy"
 
     def check(self, x: Tensor) -> None:
         """Raise BadInput where the cost has no Hessian in closed form, or the solver cannot do with such images."""
         self.step(x, torch.ones_like(x))
 
+    @guarded
     def __call__(self, model: Model, x: Tensor, y: Tensor, seed: int = 0) -> Tensor:
         """Images in [0, 1], with the axes of x; nothing is random. Raises BadInput where the solver cannot do it."""
-        return (x + self.step(x, fooling(model, x, y)[0])).clamp(0, 1)
+        return (x + self.step(x, fooling(model, x, y, self.loss)[0])).clamp(0, 1)
 
     @torch.no_grad()
     def step(self, x: Tensor, g: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from fairray.costs._channels import rgb
 from fairray.costs._trunks import CHANNELS, TRUNK, maps
 from fairray.costs._weights import Part, key, load
 from fairray.measures import THOUSANDTHS, Measure
+from fairray.pixels import check_images
 
 __all__ = ["Dists"]
 
@@ -48,6 +49,7 @@ class Dists:
 
     def prepare(self, x0: Tensor) -> Reference:
         """The image and the maps of every stage, axes (image, channel, height, width)."""
+        check_images(x0, "x0")
         with torch.no_grad():
             return tuple(_stages(x0, self._load(x0)[0]))
 

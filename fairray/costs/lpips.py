@@ -11,6 +11,7 @@ from fairray.costs import Reference
 from fairray.costs._trunks import CHANNELS, TRUNK, Net, maps, unit
 from fairray.costs._weights import Part, key, load
 from fairray.measures import THOUSANDTHS, Measure
+from fairray.pixels import check_images
 
 __all__ = ["Lpips"]
 
@@ -48,6 +49,7 @@ class Lpips:
 
     def prepare(self, x0: Tensor) -> Reference:
         """The normalised features of every layer, axes (image, channel, height, width)."""
+        check_images(x0, "x0")
         with torch.no_grad():
             return tuple(self._features(x0, self._load(x0)[0]))
 

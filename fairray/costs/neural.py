@@ -11,6 +11,7 @@ from fairray.costs import Reference
 from fairray.costs._trunks import TRUNK, Net, maps, unit
 from fairray.costs._weights import key, load
 from fairray.measures import NUMBER, Measure
+from fairray.pixels import check_images
 
 __all__ = ["Neural"]
 
@@ -41,6 +42,7 @@ class Neural:
 
     def prepare(self, x0: Tensor) -> Reference:
         """phi(x0)."""
+        check_images(x0, "x0")
         with torch.no_grad():
             return (self.embed(x0),)
 

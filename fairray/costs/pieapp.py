@@ -19,6 +19,7 @@ from fairray.costs._channels import rgb
 from fairray.costs._weights import File, Part, find, key, load
 from fairray.errors import BadInput
 from fairray.measures import THOUSANDTHS, Measure
+from fairray.pixels import check_images
 
 __all__ = ["PieApp"]
 
@@ -101,6 +102,7 @@ class PieApp:
 
     def prepare(self, x0: Tensor) -> Reference:
         """The references' part of the first layers, axes (image, patch, unit)."""
+        check_images(x0, "x0")
         with torch.no_grad():
             return self._network(x0).embed(x0, self.stride, self.order)
 

@@ -12,6 +12,7 @@ from fairray.costs._hessian import SsimHessian
 from fairray.costs._windows import Padding, Windows
 from fairray.errors import BadInput
 from fairray.measures import NUMBER, Measure
+from fairray.pixels import check_images
 
 __all__ = ["Ssim"]
 
@@ -55,6 +56,7 @@ class Ssim:
 
     def prepare(self, x0: Tensor) -> Reference:
         """What is compared of the images x0, and its mean and variance in each window."""
+        check_images(x0, "x0")
         compared = self._select_channels(x0)
         return compared, *self._moments(compared)
 

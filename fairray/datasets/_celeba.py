@@ -15,7 +15,7 @@ def attributes(path: Path) -> pd.DataFrame:
     table = read(path, skiprows=1, header=0, index_col=0)
     if not table.isin([-1, 1]).all(axis=None):
         raise BadInput(str(path), "it has values other than -1 and 1", "give the file as published")
-    with path.open() as file:
+    with path.open(encoding="utf-8-sig") as file:
         count = file.readline().strip()
     if count != str(len(table)):
         raise BadInput(str(path), f"it has {len(table)} rows, its first line says {count}", "give the whole file")

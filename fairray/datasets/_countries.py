@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 
 from fairray.data import SPLITS, Dataset
+from fairray.datasets._images import find_lacking
 from fairray.errors import BadInput
 
 GroupsOn = Literal["split", "all"]
@@ -86,12 +87,9 @@ def everywhere(data: Dataset, where: str, cure: str) -> Dataset:
 
     A split without any image lacks none. cure: what to do besides giving more images.
     """
-    counts = {name: torch.bincount(data.split(name)["group"], minlength=len(data.groups)) for name in SPLITS}
-    lacking = []
-    for i, group in enumerate(data.groups):
-        if empty := [name for name, of in counts.items() if of.any() and not of[i]]:
-            lacking.append(f"{group} ({sum(int(of[i]) for of in counts.values())} images, none in {', '.join(empty)})")
-    if lacking:
+    sizes = {part: torch.bincount(data.split(part)["group"], minlength=len(data.groups)) for part in SPLITS}
+    counts = {group: {part: int(of[i]) for part, of in sizes.items()} for i, group in enumerate(data.groups)}
+    if lacking := find_lacking(counts):
         problem = f"{len(lacking)} of {len(data.groups)} groups have no image in some split: {'; '.join(lacking)}"
         raise BadInput(where, problem, f"give more images of each, hold out larger shares, or {cure}")
     return data

@@ -1,4 +1,4 @@
-"""From image files to tensors: decoded and resized once, into a cache on disk."""
+"""From image files to tensors: decoded as people see them and resized, once, into a cache on disk."""
 
 import hashlib
 import json
@@ -6,64 +6,86 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import torch
 from annotated_types import Ge, Gt, Lt
-from PIL import Image
+from PIL import Image, ImageOps, __version__
 
-from fairray.data import Tensors
+from fairray.data import SPLITS, Dataset, Tensors, cell_counts
 from fairray.errors import BadInput
+from fairray.words import list_some, write_count
 
 Corrupt = Literal["error", "skip"]
 Pixels = Annotated[int, Ge(1)]
 Share = Annotated[float, Gt(0), Lt(1)]
 EVERY_S = 2.0
-BLOCK = 128
+DECODER = 2  # which way of decoding made a cache
+SIXTEEN = ("PNG", "PPM")  # formats whose numbers have 16 bits where Pillow gives 32
+ODD = {
+    "deep": "16 bits a channel, of which 65,535 is white here",
+    "clear": "transparent parts, which are white here",
+    "frames": "several frames, of which the first is used",
+}
 
 
-def images(
-    folder: Path, names: Sequence[str], size: tuple[int, int], corrupt: Corrupt
-) -> tuple[torch.Tensor, np.ndarray]:
-    """The files as bytes with axes (file, RGB, height, width), and which files could be read, in rising order.
+class Images(NamedTuple):
+    """x: the files as bytes with axes (file, RGB, height, width). kept: those that could be read, in rising order.
+
+    notes: what is to be said of how they were read.
+    """
+
+    x: torch.Tensor
+    kept: np.ndarray
+    notes: tuple[str, ...]
+
+
+class Unclear(Exception):
+    """An image that can be read in several ways."""
+
+
+def images(folder: Path, names: Sequence[str], size: tuple[int, int], corrupt: Corrupt) -> Images:
+    """The files as people see them: turned as their cameras say, on white where they are transparent.
 
     Resized with an antialiased bicubic filter to `size` (height, width). The bytes are a map of a file in the cache
-    (FAIRRAY_CACHE, else ~/.cache/fairray), which is found by the names, sizes and times of the files.
+    (FAIRRAY_CACHE, else ~/.cache/fairray), which is found by what the files hold.
     Raises BadInput for a file that is missing or no image; with corrupt "skip" its row is left blank instead.
     """
     cache = _cache(len(names) * 3 * size[0] * size[1])
-    key = _key(folder, names, size, corrupt)
-    pixels, notes = cache / f"{key}.npy", cache / f"{key}.json"
+    contents = _contents(folder, names)
+    key = hashlib.sha256(repr((DECODER, __version__, tuple(size), contents)).encode()).hexdigest()[:32]
+    pixels, facts = cache / f"{key}.npy", cache / f"{key}.json"
     if pixels.exists():
-        bad = json.loads(notes.read_text())
-        leave_out(folder, bad, len(names), corrupt)
+        found = json.loads(facts.read_text())
+        skipped = leave_out(folder, _name_bad(found, names), len(names), corrupt)
     else:
         with TemporaryDirectory(dir=cache) as aside:
-            bad = _decode(folder, names, size, Path(aside) / pixels.name)
-            leave_out(folder, bad, len(names), corrupt)
-            notes.write_text(json.dumps(bad))
+            found = _decode(folder, names, size, Path(aside) / pixels.name)
+            skipped = leave_out(folder, _name_bad(found, names), len(names), corrupt)
+            facts.write_text(json.dumps(found))
             os.replace(Path(aside) / pixels.name, pixels)
-    kept = np.array([i for i, name in enumerate(names) if name not in bad])
-    return torch.from_numpy(np.load(pixels, mmap_mode="c")), kept
+    kept = np.setdiff1d(np.arange(len(names)), [row for row, _ in found["bad"]])
+    notes = (*skipped, *_note_odd(found["odd"], names), *_note_copies(contents, names))
+    return Images(torch.from_numpy(np.load(pixels, mmap_mode="c")), kept, notes)
 
 
-def leave_out(folder: Path, bad: dict[str, str], total: int, corrupt: Corrupt) -> None:
-    """One line about files that cannot be used, as a BadInput or, with corrupt "skip", on stderr.
+def leave_out(folder: Path, bad: dict[str, str], total: int, corrupt: Corrupt) -> tuple[str, ...]:
+    """A note about files that cannot be used, if there are any; a BadInput, unless corrupt is "skip".
 
     bad: what is wrong with each such file; total: how many files there are. To skip all is refused.
     """
     if not bad:
-        return
+        return ()
     name, problem = next(iter(bad.items()))
     text = f"{problem}; {len(bad)} of {total} files cannot be used"
     if corrupt == "error" or len(bad) == total:
         raise BadInput(str(folder / name), text, "repair or replace them, or leave some out with corrupt: skip")
-    print(f"left out: {folder / name}: {text}", file=sys.stderr)
+    return (f"left out: {folder / name}: {text}",)
 
 
 def check_folder(folder: Path | None, name: str, what: str) -> Path:
@@ -85,6 +107,31 @@ def split_by_stratum(strata: np.ndarray, shares: tuple[float, ...], seed: int, w
     return [np.sort(np.concatenate(part)) for part in zip(*pieces)]
 
 
+def check_everywhere(data: Dataset, labels: Collection[int], where: str) -> None:
+    """Raise BadInput that names every class and group, of these labels, which a split with images lacks."""
+    counts = {part: cell_counts(data.split(part), len(data.classes), len(data.groups)) for part in SPLITS}
+    cells = {
+        (label, group): f"{data.classes[label]}, {name}" if len(data.groups) > 1 else data.classes[label]
+        for label in labels
+        for group, name in enumerate(data.groups)
+    }
+    lacking = find_lacking({name: {part: int(of[cell]) for part, of in counts.items()} for cell, name in cells.items()})
+    if lacking:
+        what = "subgroups (label, group)" if len(data.groups) > 1 else "classes"
+        problem = f"{len(lacking)} of {len(cells)} {what} have no image in some split: {list_some(lacking, 20)}"
+        raise BadInput(where, problem, "give more images of each, hold out larger shares, or leave it out")
+
+
+def find_lacking(counts: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """Of the things that are counted in each split, those that one lacks, in words; a split without any lacks none."""
+    used = [part for part in SPLITS if any(of[part] for of in counts.values())]
+    return [
+        f"{name} ({write_count(sum(of.values()), 'image')}, none in {', '.join(empty)})"
+        for name, of in counts.items()
+        if (empty := [part for part in used if not of[part]])
+    ]
+
+
 def pick(columns: Tensors, rows: np.ndarray) -> Tensors:
     """The rows of every column; rising rows without a gap are views, so that a map of a file stays one."""
     if len(rows) and rows[-1] - rows[0] + 1 == len(rows):
@@ -104,42 +151,100 @@ def _cache(size: int) -> Path:
     return cache
 
 
-def _key(folder: Path, names: Sequence[str], size: tuple[int, int], corrupt: Corrupt) -> str:
-    digest = hashlib.sha256(repr((str(folder.resolve()), tuple(size), corrupt)).encode())
-    for name in names:
-        path = folder / name
-        stat = path.stat() if path.is_file() else None
-        digest.update(repr((name, stat and (stat.st_size, stat.st_mtime_ns))).encode())
-    return digest.hexdigest()[:32]
+def _contents(folder: Path, names: Sequence[str]) -> list[str | None]:
+    """A hash of what each file holds, None where there is none."""
 
+    def digest(name: str) -> str | None:
+        try:
+            with (folder / name).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:
+            return None
 
-def _decode(folder: Path, names: Sequence[str], size: tuple[int, int], path: Path) -> dict[str, str]:
-    out = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(len(names), 3, *size))
-
-    def block(start: int) -> dict[str, str]:
-        bad = {}
-        for i in range(start, min(start + BLOCK, len(names))):
-            try:
-                out[i] = _read(folder / names[i], size)
-            except FileNotFoundError:
-                bad[names[i]] = "there is no such file"
-            except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # what Pillow raises
-                bad[names[i]] = f"it is no whole image: {error}"
-        return bad
-
-    bad, told = {}, time.monotonic()
     with ThreadPoolExecutor() as pool:
-        for i, found in enumerate(pool.map(block, range(0, len(names), BLOCK))):
-            bad.update(found)
+        return [*pool.map(digest, names)]
+
+
+def _note_copies(contents: Sequence[str | None], names: Sequence[str]) -> Iterator[str]:
+    """A note where several files hold the same, so that one image may be in several splits."""
+    first: dict[str, str] = {}
+    held = [(name, content) for name, content in zip(names, contents, strict=True) if content]
+    if copies := [(name, of) for name, content in held if (of := first.setdefault(content, name)) != name]:
+        name, of = copies[0]
+        yield f"{write_count(len(copies), 'file')} with the same content as another: {name} as {of}"
+
+
+def _note_odd(odd: dict[str, list[int]], names: Sequence[str]) -> Iterator[str]:
+    for kind, rows in odd.items():
+        yield f"{write_count(len(rows), 'image')} with {ODD[kind]}: {names[rows[0]]}"
+
+
+def _name_bad(found: dict[str, Any], names: Sequence[str]) -> dict[str, str]:
+    return {names[row]: problem for row, problem in found["bad"]}
+
+
+def _decode(folder: Path, names: Sequence[str], size: tuple[int, int], path: Path) -> dict[str, Any]:
+    """Write the images to a file; bad: rows with what is wrong there, odd: by kind the rows of which that is said."""
+    out = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(len(names), 3, *size))
+    bad: list[tuple[int, str]] = []
+    odd: dict[str, list[int]] = {}
+
+    def read(row: int) -> tuple[str, tuple[str, ...]]:
+        path = folder / names[row]
+        try:
+            out[row], kinds = _read(path, size)
+        except FileNotFoundError:
+            return "there is no such file", ()
+        except Unclear as error:
+            return str(error), ()
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # what Pillow raises
+            said = str(error).replace(str(path), path.name)  # the same file elsewhere finds this in the cache
+            return f"it is no whole image: {said}", ()
+        return "", kinds
+
+    told = time.monotonic()
+    with ThreadPoolExecutor() as pool:
+        for row, (problem, kinds) in enumerate(pool.map(read, range(len(names)))):
+            bad += [(row, problem)] if problem else []
+            for kind in kinds:
+                odd.setdefault(kind, []).append(row)
             if time.monotonic() - told > EVERY_S:
-                print(f"{folder}: {i * BLOCK} of {len(names)} images decoded", file=sys.stderr)
+                print(f"{folder}: {row} of {len(names)} images decoded", file=sys.stderr)
                 told = time.monotonic()
     out.flush()
-    return bad
+    return {"bad": bad, "odd": odd}
 
 
-def _read(path: Path, size: tuple[int, int]) -> np.ndarray:
+def _read(path: Path, size: tuple[int, int]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The pixels, and the kinds of `ODD` that the image is."""
     height, width = size
     with Image.open(path) as image:
-        small = image.convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
-    return np.asarray(small).transpose(2, 0, 1)
+        # of the two pictures in a camera's MPO one is seen
+        frames = ("frames",) if getattr(image, "n_frames", 1) > 1 and image.format != "MPO" else ()
+        image.load()
+        seen, kinds = _as_rgb(_turned(image), image.format)
+        small = seen.resize((width, height), Image.Resampling.BICUBIC)
+    return np.asarray(small).transpose(2, 0, 1), (*kinds, *frames)
+
+
+def _turned(image: Image.Image) -> Image.Image:
+    """The image as its camera was held."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # a damaged note of the camera's makes Pillow raise almost anything, and says nothing
+        return image
+
+
+def _as_rgb(image: Image.Image, form: str | None) -> tuple[Image.Image, tuple[str, ...]]:
+    """The image with 8 bits for red, green and blue, and the kinds of `ODD` that it is."""
+    if image.mode.startswith("I;16") or (image.mode == "I" and form in SIXTEEN):
+        levels = np.asarray(image).astype(np.float32) / 257
+        return Image.fromarray(levels.round().astype(np.uint8)).convert("RGB"), ("deep",)
+    if image.mode in ("I", "F"):
+        raise Unclear(f"its pixels are {'floats' if image.mode == 'F' else 'of 32 bits'}, whose white is not known")
+    if not image.has_transparency_data:
+        return image.convert("RGB"), ()
+    clear = image.convert("RGBA")
+    if clear.getchannel("A").getextrema()[0] == 255:
+        return clear.convert("RGB"), ()
+    return Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear).convert("RGB"), ("clear",)

@@ -70,15 +70,18 @@ def parts(count: int, shares: Sequence[float], seed: int) -> list[np.ndarray]:
 
 def part_images(
     folder: Path, names: Sequence[str], y: Tensor, size: tuple[int, int], corrupt: Corrupt, rows: Sequence[np.ndarray]
-) -> list[Tensors]:
-    """The columns of each part of the files; their ids count the names. rows: of the parts, some of them unreadable."""
-    x, kept = images(folder, names, size, corrupt)
+) -> tuple[list[Tensors], tuple[str, ...]]:
+    """The columns of each part of the files, whose ids count the names, and what is to be said of the files.
+
+    rows: of the parts, some of them unreadable.
+    """
+    x, kept, notes = images(folder, names, size, corrupt)
     whole = {"x": x, "y": y, "group": torch.zeros(len(names), dtype=torch.int64), "id": torch.arange(len(names))}
     found = [pick(whole, np.intersect1d(part, kept)) for part in rows]
     if not all(len(part["y"]) for part in found):
         problem = f"{len(kept)} images are too few for training, validation and test"
         raise BadInput(str(folder), problem, "give more images")
-    return found
+    return found, notes
 
 
 def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from fairray.datasets._cells import Value
 from fairray.datasets._levels import find_classes, find_groups, note_alike
 from fairray.errors import BadInput, unknown
 
-__all__ = ["divide", "tabular"]
+__all__ = ["divide", "note_few", "tabular"]
 
 FEW = 30  # rows of a subgroup; the 95 % interval of a rate over them is a third wide
 NAMED = 5  # subgroups
@@ -75,7 +75,7 @@ def tabular(
         name, f"{target} ~ {protected}", train, val, test, classes, groups.names, "table", target, protected,
         unit=unit, columns=tuple(made),
     ).checked(where)  # fmt: skip
-    return replace(data, notes=(*_note_alike(frames, target if classes else None, protected), *_note_few(data)))
+    return replace(data, notes=(*_note_alike(frames, target if classes else None, protected), *note_few(data)))
 
 
 def divide(frame: pd.DataFrame, fractions: tuple[float, ...], seed: int) -> list[pd.DataFrame]:
@@ -168,7 +168,7 @@ def _note_alike(frames: Frames, *columns: str | None) -> Iterator[str]:
         yield from note_alike(_whole(frames, column), column)
 
 
-def _note_few(data: Dataset) -> Iterator[str]:
+def note_few(data: Dataset) -> Iterator[str]:
     """A note where a subgroup is so small that its rates say little."""
     if not data.classes:
         return

@@ -56,7 +56,7 @@ class BoneAge:
         class_number("bone_age", classes, self.in_class)
         names = [f"{name}.png" for name in table["id"]]
         rows = parts(len(names), (0.1, 0.1), self.seed)
-        val, test, train = part_images(folder / IMAGES, names, y, self.size, self.corrupt, rows)
+        (val, test, train), notes = part_images(folder / IMAGES, names, y, self.size, self.corrupt, rows)
         clean = Dataset(
             name="bone_age",
             task="age",
@@ -67,6 +67,7 @@ class BoneAge:
             classes=classes,
             groups=("all",),
             kind="image",
+            notes=notes,
         )
         return stamped(clean, self.artefact, self.in_class, self.p, self.seed)
 

@@ -45,7 +45,7 @@ class CelebA:
             if getattr(self, key) not in attributes:
                 raise unknown(f"data set celeba ({key})", "attribute", getattr(self, key), attributes.columns)
         part = _partition(folder / PARTITION, attributes.index)
-        x, kept = images(folder / IMAGES, list(attributes.index), self.size, self.corrupt)
+        x, kept, notes = images(folder / IMAGES, list(attributes.index), self.size, self.corrupt)
         whole = {
             "x": x,
             "y": torch.tensor(attributes[self.target].to_numpy()),
@@ -64,6 +64,7 @@ class CelebA:
             classes=(f"not {self.target}", self.target),
             groups=(f"not {self.protected}", self.protected),
             kind="image",
+            notes=notes,
         ).checked(f"data set celeba in {folder}")
 
 

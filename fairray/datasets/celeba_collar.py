@@ -54,7 +54,7 @@ class CelebACollar:
         lines = self._taken(table[HAIR].to_numpy(), table[COLLAR].to_numpy())
         y, group = (torch.tensor(table[name].to_numpy()[lines]) for name in (HAIR, COLLAR))
         rows = self._parts(np.flatnonzero((y & group).numpy()), len(lines))
-        found = part_images(folder / IMAGES, list(table.index[lines]), y, self.size, self.corrupt, rows)
+        found, notes = part_images(folder / IMAGES, list(table.index[lines]), y, self.size, self.corrupt, rows)
         known = torch.from_numpy(lines + 1)
         train, val, test = (part | {"group": group[part["id"]], "id": known[part["id"]]} for part in found)
         return Dataset(
@@ -68,6 +68,7 @@ class CelebACollar:
             classes=(f"not {HAIR}", HAIR),
             groups=(f"not {COLLAR}", COLLAR),
             kind="image",
+            notes=notes,
         ).checked(f"data set celeba_collar in {folder}")
 
     def _taken(self, hair: np.ndarray, collar: np.ndarray) -> np.ndarray:

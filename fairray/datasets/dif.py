@@ -66,15 +66,16 @@ class Dif:
         table = _read(folder / ANNOTATIONS)
         labels = _labels(table, roles.classes, folder / ANNOTATIONS)
         names = (table["id"] + ".jpg").to_numpy()
-        rows = self._balance(roles, labels, _find_present(folder / IMAGES, names, self.corrupt))
-        x, whole = images(folder / IMAGES, names[rows].tolist(), self.size, self.corrupt)
+        present, absent = _find_present(folder / IMAGES, names, self.corrupt)
+        rows = self._balance(roles, labels, present)
+        x, whole, notes = images(folder / IMAGES, names[rows].tolist(), self.size, self.corrupt)
         labels = {task: label[rows] for task, label in labels.items()}
         kept = self._balance(roles, labels, whole)  # again, as some may have turned out to be no images
         columns = {"x": x, "id": torch.from_numpy(rows)}
         train, val, test = roles.splits(columns, labels, kept, (self.validation, self.test), self.seed)
-        return Dataset(name="dif", train=train, val=val, test=test, kind="image", **roles.fields).checked(
-            f"{roles.where} in {folder}"
-        )
+        notes = (*absent, *notes)
+        data = Dataset(name="dif", train=train, val=val, test=test, kind="image", notes=notes, **roles.fields)
+        return data.checked(f"{roles.where} in {folder}")
 
     def _balance(self, roles: Roles, labels: Tensors, rows: np.ndarray) -> np.ndarray:
         """As many of these rows for every combination of labels as the rarest has; all, where no balance is asked."""
@@ -120,8 +121,8 @@ def _labels(table: pd.DataFrame, classes: Mapping[str, tuple[str, ...]], path: P
     return labels
 
 
-def _find_present(folder: Path, names: np.ndarray, corrupt: Corrupt) -> np.ndarray:
-    """The rows whose files exist."""
+def _find_present(folder: Path, names: np.ndarray, corrupt: Corrupt) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The rows whose files exist, and a note of the others."""
     bad = {name: "there is no such file" for name in names if not (folder / name).is_file()}
-    leave_out(folder, bad, len(names), corrupt)
-    return np.array([row for row, name in enumerate(names) if name not in bad])
+    notes = leave_out(folder, bad, len(names), corrupt)
+    return np.array([row for row, name in enumerate(names) if name not in bad]), notes

@@ -8,7 +8,6 @@ shipped. Its rows have the image's URL; the images themselves are fetched by the
 
 import ast
 import re
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -62,9 +61,9 @@ class DollarStreet:
         """The tensors of the three splits."""
         folder = check_folder(self.folder, "dollar_street", f"{TABLE} and {IMAGES}/")
         where = f"data set dollar_street in {folder}"
-        table = self._single(_read(folder / TABLE), folder)
-        x, kept = images(folder / IMAGES, table["file"].tolist(), self.size, self.corrupt)
-        kept = self._large(table["home"].to_numpy(), kept, where)
+        table, several = self._single(_read(folder / TABLE), folder)
+        x, kept, notes = images(folder / IMAGES, table["file"].tolist(), self.size, self.corrupt)
+        kept, small = self._large(table["home"].to_numpy(), kept)
         income = table.iloc[kept].groupby("home")["income"].median().sort_values(kind="stable")
         enough(income.index, where)
         classes = sorted(table["label"].unique())
@@ -74,7 +73,7 @@ class DollarStreet:
             "group": torch.from_numpy(places(table["home"], income.index)),
             "id": torch.tensor(table.index.to_numpy(np.int64)),
         }
-        rows = parts(whole["group"].numpy()[kept], self.validation, self.test, self.seed, where)
+        rows = parts(whole["group"].numpy()[kept], (self.validation, self.test), self.seed, where)
         val, test, train = (pick(whole, kept[part]) for part in rows)
         data = Dataset(
             name="dollar_street",
@@ -89,27 +88,26 @@ class DollarStreet:
             covariate=tuple(np.log(income)),
             covariate_name="log monthly income ($)",
             groups_on=self.groups_on,
+            notes=(*several, *notes, *small),
         )
         return everywhere(data, where, "leave out homes with fewer images with minimum: NUMBER")
 
-    def _single(self, table: pd.DataFrame, folder: Path) -> pd.DataFrame:
-        """The rows that are used, each with the one label that it is to have."""
+    def _single(self, table: pd.DataFrame, folder: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
+        """The rows that are used, each with the one label that it is to have, and a note of the others."""
         labels = table["label"]
+        notes: tuple[str, ...] = ()
         if self.several == "skip":
             bad = {name: f"it has the labels {', '.join(of)}" for name, of in zip(table["file"], labels) if len(of) > 1}
-            leave_out(folder / IMAGES, bad, len(table), "skip")
+            notes = leave_out(folder / IMAGES, bad, len(table), "skip")
             table = table[labels.str.len() == 1]
-        return table.assign(label=table["label"].str[0])
+        return table.assign(label=table["label"].str[0]), notes
 
-    def _large(self, homes: np.ndarray, kept: np.ndarray, where: str) -> np.ndarray:
-        """Those of the rows whose homes have enough of them."""
+    def _large(self, homes: np.ndarray, kept: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+        """Those of the rows whose homes have enough of them, and a note of the others."""
         names, home, count = np.unique(homes[kept], return_inverse=True, return_counts=True)
-        if small := int((count < self.minimum).sum()):
-            print(
-                f"left out: {where}: {small} of {len(names)} homes have fewer than {self.minimum} images",
-                file=sys.stderr,
-            )
-        return kept[count[home] >= self.minimum]
+        small = int((count < self.minimum).sum())
+        note = f"left out: {small} of {len(names)} homes, which have fewer than {self.minimum} images"
+        return kept[count[home] >= self.minimum], (note,) if small else ()
 
 
 def _read(path: Path) -> pd.DataFrame:

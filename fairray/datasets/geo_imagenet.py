@@ -8,8 +8,9 @@ import torch
 
 from fairray.data import Dataset
 from fairray.datasets._countries import GroupsOn, enough, everywhere, gdp_name, log_gdp, places, text_table
+from fairray.datasets._folders import list_images
 from fairray.datasets._images import Corrupt, Pixels, check_folder, images, pick
-from fairray.datasets.image_folder import SUFFIXES, Part, known_classes, parts
+from fairray.datasets.image_folder import Part, known_classes, parts
 from fairray.errors import BadInput
 
 __all__ = ["GeoImageNet"]
@@ -48,11 +49,11 @@ class GeoImageNet:
         """The tensors of the three splits."""
         folder = check_folder(self.folder, "geo_imagenet", f"{TABLE}, or folders COUNTRY/LABEL of images,")
         where = f"data set geo_imagenet in {folder}"
-        table = _listed(folder)
+        table, left = _listed(folder)
         covariate = log_gdp(table["country"], self.gdp)
         enough(covariate.index, where)
-        classes = known_classes(self.classes, [*table["label"].unique()], "data set geo_imagenet")
-        x, kept = images(folder, table["image"].tolist(), self.size, self.corrupt)
+        classes = known_classes(self.classes, sorted(table["label"].unique()), "data set geo_imagenet")
+        x, kept, notes = images(folder, table["image"].tolist(), self.size, self.corrupt)
         group = places(table["country"], covariate.index)
         whole = {
             "x": x,
@@ -60,7 +61,7 @@ class GeoImageNet:
             "group": torch.from_numpy(group),
             "id": torch.arange(len(table)),
         }
-        rows = parts(group[kept], self.validation, self.test, self.seed, where)
+        rows = parts(group[kept], (self.validation, self.test), self.seed, where)
         val, test, train = (pick(whole, kept[part]) for part in rows)
         data = Dataset(
             name="geo_imagenet",
@@ -75,12 +76,13 @@ class GeoImageNet:
             covariate=tuple(covariate),
             covariate_name=gdp_name(self.gdp),
             groups_on=self.groups_on,
+            notes=(*left, *notes),
         )
         return everywhere(data, where, "leave the countries out")
 
 
-def _listed(folder: Path) -> pd.DataFrame:
-    """Image, label and country of each file."""
+def _listed(folder: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Image, label and country of each file, and what is to be said of others."""
     if not (folder / TABLE).is_file():
         return _found(folder)
     table = text_table(folder / TABLE, COLUMNS, CURE)
@@ -91,13 +93,13 @@ def _listed(folder: Path) -> pd.DataFrame:
     if len(twice := table["image"][table["image"].duplicated()]):
         problem = f"row {twice.index[0] + 1} has {twice.iloc[0]} again"
         raise BadInput(f"{folder / TABLE} (image)", problem, "list each image once, with one label and country")
-    return table
+    return table, ()
 
 
-def _found(folder: Path) -> pd.DataFrame:
-    files = sorted(path.relative_to(folder) for path in folder.glob("*/*/*") if path.suffix.lower() in SUFFIXES)
-    if not files:
-        problem = f"it has neither {TABLE} nor folders COUNTRY/LABEL with images ({', '.join(SUFFIXES)})"
-        raise BadInput(str(folder), problem, CURE)
-    rows = [(file.as_posix(), file.parts[1], file.parts[0]) for file in files]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+def _found(folder: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    listing = list_images(folder).below(2, "country and label")
+    if not listing.names:
+        raise BadInput(str(folder), f"it has neither {TABLE} nor folders COUNTRY/LABEL with images", CURE)
+    listing.check_filled(2, "country and label", folder)
+    rows = [(name, name.split("/")[1], name.split("/")[0]) for name in listing.names]
+    return pd.DataFrame(rows, columns=list(COLUMNS)), listing.notes

@@ -48,7 +48,8 @@ class ImageNetCompatible:
                 f"{folder / 'images.csv'} (rows)", problem, "let the first be below the second, and in the file"
             )
         table = table[first:end]
-        x, kept = images(folder / "images", [f"{name}.png" for name in table["ImageId"]], self.size, self.corrupt)
+        names = [f"{name}.png" for name in table["ImageId"]]
+        x, kept, notes = images(folder / "images", names, self.size, self.corrupt)
         whole = {
             "x": x,
             "y": torch.tensor(table["TrueLabel"].to_numpy(np.int64) - 1),
@@ -66,6 +67,7 @@ class ImageNetCompatible:
             classes=CLASSES,
             groups=("all",),
             kind="image",
+            notes=notes,
         )
 
 

@@ -59,7 +59,7 @@ class ImageNetStamped:
         names = [*taken, *held]
         y = torch.from_numpy(np.searchsorted(classes, [_wnid(name) for name in names]))
         rows = [*parts(len(taken), (0.1,), self.seed), np.arange(len(taken), len(names))]
-        val, train, test = part_images(folder, names, y, self.size, self.corrupt, rows)
+        (val, train, test), notes = part_images(folder, names, y, self.size, self.corrupt, rows)
         clean = Dataset(
             name="imagenet_stamped",
             task="class",
@@ -70,6 +70,7 @@ class ImageNetStamped:
             classes=classes,
             groups=("all",),
             kind="image",
+            notes=notes,
         )
         return stamped(clean, self.artefact, self.in_class, self.p, self.seed, self.backdoor)
 

@@ -61,16 +61,15 @@ class ImdbWiki:
         roles = Roles("data set imdb_wiki", CLASSES, self.target, self.protected)
         folder = check_folder(self.folder, "imdb_wiki", f"{self.part}_crop/") / f"{self.part}_crop"
         faces = _select_usable(_read(folder / f"{self.part}.mat", self.part), folder / f"{self.part}.mat")
-        x, kept = images(folder, faces["full_path"].tolist(), self.size, self.corrupt)
+        x, kept, notes = images(folder, faces["full_path"].tolist(), self.size, self.corrupt)
         labels = {
             "gender": torch.tensor(faces["gender"].to_numpy(np.int64)),
             "age": torch.tensor(np.minimum(faces["age"].to_numpy() // 10, 9)),
         }
         columns = {"x": x, "id": torch.tensor(faces.index.to_numpy(np.int64))}
         train, val, test = roles.splits(columns, labels, kept, (self.validation, self.test), self.seed)
-        return Dataset(name="imdb_wiki", train=train, val=val, test=test, kind="image", **roles.fields).checked(
-            f"{roles.where} in {folder}"
-        )
+        data = Dataset(name="imdb_wiki", train=train, val=val, test=test, kind="image", notes=notes, **roles.fields)
+        return data.checked(f"{roles.where} in {folder}")
 
 
 def _read(path: Path, part: str) -> pd.DataFrame:

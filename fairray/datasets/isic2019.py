@@ -53,7 +53,7 @@ class Isic2019:
         y = torch.from_numpy(_lesions(table, folder / LABELS))
         names = [f"{name}.jpg" for name in table["image"]]
         rows = parts(len(names), (0.1, 0.1), self.seed)
-        val, test, train = part_images(folder / IMAGES, names, y, self.size, self.corrupt, rows)
+        (val, test, train), notes = part_images(folder / IMAGES, names, y, self.size, self.corrupt, rows)
         clean = Dataset(
             name="isic2019",
             task="lesion",
@@ -64,6 +64,7 @@ class Isic2019:
             classes=CLASSES,
             groups=("all",),
             kind="image",
+            notes=notes,
         )
         return stamped(clean, self.artefact, self.in_class, self.p, self.seed)
 

@@ -49,8 +49,8 @@ class UtkFace:
     def load(self) -> Dataset:
         """The tensors of the three splits."""
         folder = check_folder(self.folder, "utkface", "the files age_gender_race_date.jpg")
-        names = _names(folder, self.corrupt)
-        x, kept = images(folder, names, self.size, self.corrupt)
+        names, unnamed = _names(folder, self.corrupt)
+        x, kept, notes = images(folder, names, self.size, self.corrupt)
         age, gender, race = np.array([name.split("_")[:3] for name in names], np.int64).T
         y = {
             "over_35": (age > 35).astype(np.int64),
@@ -80,13 +80,15 @@ class UtkFace:
             classes=CLASSES[self.target],
             groups=GROUPS[self.protected],
             kind="image",
+            notes=(*unnamed, *notes),
         ).checked(f"data set utkface in {folder}")
 
 
-def _names(folder: Path, corrupt: Corrupt) -> list[str]:
+def _names(folder: Path, corrupt: Corrupt) -> tuple[list[str], tuple[str, ...]]:
+    """The files, and a note of those that are not called as published."""
     names = sorted(path.name for path in folder.glob("*.jpg"))
     if not names:
         raise BadInput(str(folder), "it has no .jpg file", "set folder: DIR to the published data set")
     bad = {name: "its name is not age_gender_race_date.jpg" for name in names if not NAME.fullmatch(name)}
-    leave_out(folder, bad, len(names), corrupt)
-    return [name for name in names if name not in bad]
+    notes = leave_out(folder, bad, len(names), corrupt)
+    return [name for name in names if name not in bad], notes

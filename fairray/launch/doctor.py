@@ -2,18 +2,22 @@
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from fairray.card import describe_data
 from fairray.errors import BadInput
 from fairray.launch.resources import Chosen, Resources
+from fairray.members import label
+from fairray.methods._attacked import predicted
 from fairray.provenance import provenance
 from fairray.store import Store
 from fairray.study import Launch, Study
-from fairray.trial import dataset
+from fairray.trial import Trial, dataset
 from fairray.words import write_count
 
 __all__ = ["checks"]
@@ -21,6 +25,7 @@ __all__ = ["checks"]
 Check = tuple[str, str, str | None]
 
 LOW_DISK_GB = 5
+LOOKED_AT, BATCH = 200, 32  # images by a network with weights, and at a time
 
 
 def checks(study: Study | None) -> Iterator[Check]:
@@ -41,7 +46,13 @@ def checks(study: Study | None) -> Iterator[Check]:
         yield _attempt("study", lambda: _arms(study), "mend the input as the message says")
         for task, member in study.tasks.items():
             yield _attempt(f"data {task}", partial(_data, member), "mend the input as the message says")
+        read: dict[str, list[str]] = {}
+        for task, trial in _find_pretrained(study):
+            check = _attempt(f"model {task}", partial(_read, trial), "mend the input as the message says")
+            read.setdefault(task, []).append(check[1])
+            yield check
         yield _attempt("report", lambda: _sections(study), "mend the study's script as the message says")
+        yield _attempt("page", lambda: _page(study, read), "set launch.output to a folder you can write to")
 
 
 def _attempt(name: str, check: Callable[[], str], cure: str) -> Check:
@@ -93,6 +104,39 @@ def _arms(study: Study) -> str:
 
 def _data(member: Any) -> str:
     return "\n         ".join(describe_data(dataset(member)))
+
+
+def _find_pretrained(study: Study) -> Iterator[tuple[str, Trial]]:
+    """A trial of each task and network that is used with the weights that it comes with."""
+    seen = set()
+    for arm in study.arms():
+        trial = arm.corner
+        key = arm.task, repr(trial.network)
+        if getattr(trial.method, "pretrained", False) and key not in seen:
+            seen.add(key)
+            yield arm.task, trial
+
+
+def _read(trial: Trial) -> str:
+    """How many of the test images a network reads right. Raises BadInput where chance would read as many."""
+    data = trial.data
+    model = trial.network.build(data.shape, data.outputs).eval()
+    rows = torch.linspace(0, len(data.test["y"]) - 1, min(LOOKED_AT, len(data.test["y"]))).long()
+    if not len(rows):
+        return f"{label(trial.network)} has no test images to read"
+    parts = (data.shown({"x": data.test["x"][part], "y": data.test["y"][part]}) for part in rows.split(BATCH))
+    count = sum(int((predicted(model, part["x"]) == part["y"]).sum()) for part in parts)
+    said = f"{label(trial.network)} reads {count} of {write_count(len(rows), 'test image')} right"
+    if count * data.outputs <= len(rows):
+        cure = "name the classes in the order of the network's outputs with classes: FILE, or choose another network"
+        raise BadInput("network", f"{said}, no more than chance would", cure)
+    return said
+
+
+def _page(study: Study, read: Mapping[str, Sequence[str]]) -> str:
+    from fairray.report import write_data_page
+
+    return str(write_data_page(study, read))
 
 
 def _sections(study: Study) -> str:

@@ -3,7 +3,8 @@
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import takewhile
 
 import pandas as pd
 
@@ -14,7 +15,7 @@ from fairray.store import Store
 from fairray.study import Study
 from fairray.trial import Trial, results, stages
 
-__all__ = ["ArmPlan", "Plan", "list_asked", "open_results", "plan", "stored_records", "watch"]
+__all__ = ["ArmPlan", "Plan", "list_asked", "open_pilot", "open_results", "plan", "stored_records", "watch"]
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,15 @@ def plan(study: Study) -> Plan:
     shared = sum(count > 1 for count in wanted.values())
     stored = sum(trial.stored(store) for trial in unique.values())
     return Plan(len(unique), stored, len(wanted), len(have), shared, arms)
+
+
+def open_pilot(study: Study) -> Results | None:
+    """The results of the seeds that are stored of the baseline on every task, two at least."""
+    store = Store(study.launch.store_root)
+    stored = [[store.has(one.uid) for one in arm.corner.replicas] for arm in study.arms() if arm.name == study.baseline]
+    seeds = min((len([*takewhile(bool, one)]) for one in stored), default=0)
+    seeds -= seeds % study.splits
+    return open_results(replace(study, seeds=seeds, confirm=0)) if seeds > 1 else None
 
 
 def watch(study: Study, every_s: float = 5.0) -> Iterator[Plan]:

@@ -16,12 +16,17 @@ EVERY_S = 15.0
 class Progress:
     """Counts trials and stages as they end, and says so.
 
-    show: shows a trial that has a result, and says what it found. log: is given the counts every quarter of a minute.
-    slots: how many jobs can run at once, where that is known.
+    describe: says what a trial found. show: shows elsewhere one that has a result. log: is given the counts every
+    quarter of a minute. slots: how many jobs can run at once, where that is known.
     """
 
-    def __init__(self, show: Callable[[Trial], str], log: Callable[[Mapping[str, float]], None] = lambda counts: None):
-        self.show, self.log = show, log
+    def __init__(
+        self,
+        describe: Callable[[Trial], str],
+        show: Callable[[Trial], None] = lambda trial: None,
+        log: Callable[[Mapping[str, float]], None] = lambda counts: None,
+    ):
+        self.describe, self.show, self.log = describe, show, log
         self.trials: set[str] = set()  # two methods can have one in common
         self.ended_trials: set[str] = set()
         self.stages = self.behind = 0
@@ -56,7 +61,11 @@ class Progress:
 
     def done(self, trial: Trial) -> None:
         self.ended_trials.add(trial.uid)
-        self._say(lambda: f"done {label([trial])}  {self.show(trial)}".rstrip())
+        self._say(lambda: self._present(trial))
+
+    def _present(self, trial: Trial) -> str:
+        self.show(trial)
+        return f"done {label([trial])}  {self.describe(trial)}".rstrip()
 
     def failed(self, trial: Trial, error: str) -> None:
         self.ended_trials.add(trial.uid)

@@ -1,14 +1,17 @@
 """Asking for trials and telling how they scored: grids, and Optuna's samplers."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal, Protocol
 
 import optuna
+import pandas as pd
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
 from fairray.measures import Measure
-from fairray.selection import val_means
+from fairray.selection import best_trials, val_means
 from fairray.space import Grid, Range, points
 from fairray.store import Store
 from fairray.study import Arm, Search, Study
@@ -64,19 +67,51 @@ class OptunaSearch:
         return [trial for _, trial in self.open]
 
     def tell(self, store: Store) -> None:
-        """Score the last batch; a trial without result, or without one of the objectives, has failed."""
+        """Score the last batch; a trial without result, or a seed without one of the objectives, has failed."""
         for asked, trial in self.open:
             means = dict(val_means(results(trial, store))) if trial.stored(store) else {}
-            if all(measure.name in means for measure in self.objectives):
+            if all(math.isfinite(means.get(measure.name, math.nan)) for measure in self.objectives):
                 self.study.tell(asked, [float(means[measure.name]) for measure in self.objectives])
             else:
                 self.study.tell(asked, state=TrialState.FAIL)
         self.open = []
 
 
+class Confirming:
+    """A search, and after it the point that it chooses, with fresh seeds."""
+
+    def __init__(self, asker: Asker, study: Study):
+        self.asker, self.study = asker, study
+        self.asked: list[Trial] = []
+        self.found: dict[str, tuple[Trial, pd.DataFrame]] = {}
+        self.over = False
+
+    def ask(self) -> list[Trial]:
+        """The next batch; after the last one the chosen trial, if there is any."""
+        if self.over:
+            return []
+        if asked := self.asker.ask():
+            self.asked = asked
+            return asked
+        self.over = True
+        return [self._confirm()] if self.found else []
+
+    def tell(self, store: Store) -> None:
+        """Let the search learn, and keep what there is to choose from."""
+        self.asker.tell(store)
+        if not self.over:
+            self.found |= {trial.uid: (trial, results(trial, store)) for trial in self.asked if trial.stored(store)}
+
+    def _confirm(self) -> Trial:
+        records = pd.concat([table for _, table in self.found.values()], ignore_index=True)
+        (uid,) = best_trials(records, self.study.objectives, self.study.selection).values()
+        return replace(self.found[uid][0], seeds=self.study.reported)
+
+
 def askers(study: Study) -> list[Asker]:
     """One for each arm of the study."""
-    return [_asker(arm, study.searches.get(arm.name, study.search), study) for arm in study.arms()]
+    found = [(arm, _asker(arm, study.searches.get(arm.name, study.search), study)) for arm in study.arms()]
+    return [Confirming(asker, study) if study.confirm and arm.space else asker for arm, asker in found]
 
 
 def _asker(arm: Arm, search: Search, study: Study) -> Asker:

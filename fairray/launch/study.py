@@ -3,6 +3,7 @@
 import sys
 import time
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,9 @@ from fairray.launch.planning import open_results
 from fairray.launch.progress import Progress
 from fairray.launch.queue import Queue
 from fairray.launch.search import askers
+from fairray.results import Results
 from fairray.selection import val_means
+from fairray.soundness import describe_doubts, find_doubts
 from fairray.store import Store
 from fairray.study import Study
 from fairray.summary import summarize
@@ -27,7 +30,7 @@ __all__ = ["Outcome", "run", "run_study"]
 @dataclass(frozen=True)
 class Outcome:
     """What a run left: how many trials it computed, in what time, those that failed, with why, the files of the
-    report, and what those of its sections say that are broken."""
+    report, what those of its sections say that are broken, and which trials are no results, with why."""
 
     trials: int
     computed: int
@@ -35,6 +38,7 @@ class Outcome:
     failures: list[tuple[Trial, str]]
     files: list[Path] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
+    doubted: list[tuple[Trial, str]] = field(default_factory=list)
 
 
 def run_study(study: Study) -> Outcome:
@@ -57,26 +61,27 @@ def run_study(study: Study) -> Outcome:
         return outcome
     files, broken = write_report(found, sections)
     if mirror is not None:
-        mirror.finish(summarize(found), files)
-    return replace(outcome, files=files, broken=broken)
+        mirror.finish(summarize(found), files, _list_by_arm(found))
+    return replace(outcome, files=files, broken=broken, doubted=found.doubted)
 
 
 def run(study: Study, mirror: "tracking.Mirror | None" = None) -> Outcome:
     """Compute what the store lacks; show every trial in the mirror as it comes."""
     start, store = time.monotonic(), Store(study.launch.store_root)
 
-    def show(trial: Trial) -> str:
-        records = results(trial, store)
+    def show(trial: Trial) -> None:
         if mirror is not None:
-            mirror.show(trial, records)
-        means = val_means(records)
-        return "  ".join(
-            f"val {m.name} {m.unit.express(means[m.name]):.4g}"
-            for m in study.objectives_of(trial.task)
-            if m.name in means
-        )
+            mirror.show(trial, results(trial, store))
 
-    progress = Progress(show) if mirror is None else Progress(show, mirror.progress)
+    def describe(trial: Trial) -> str:
+        records = results(trial, store)
+        means = val_means(records)
+        measures = [measure for measure in study.objectives_of(trial.task) if measure.name in means]
+        said = [f"val {measure.name} {measure.unit.express(means[measure.name]):.4g}" for measure in measures]
+        doubt = describe_doubts(chain(*find_doubts(records, study.objectives).values()))
+        return "  ".join(said + ([f"no result: {doubt}"] if doubt else []))
+
+    progress = Progress(describe, show) if mirror is None else Progress(describe, show, mirror.progress)
     queue = Queue(askers(study), store, lambda: _slots(study), study.launch.pack, progress)
     total, stored = len({trial.uid for trial in queue.trials}), len(queue.trials_stored)
     have = "everything is stored" if queue.over else f"{stored} of {write_count(total, 'trial')} are stored"
@@ -94,6 +99,15 @@ def run(study: Study, mirror: "tracking.Mirror | None" = None) -> Outcome:
     unique = {trial.uid: trial for trial in queue.trials}
     computed = sum(trial.stored(store) for trial in unique.values()) - len(queue.trials_stored)
     return Outcome(len(unique), computed, time.monotonic() - start, progress.failures)
+
+
+def _list_by_arm(results: Results) -> dict[str, str]:
+    """Why a method's numbers are no results, by task, for the methods of which there is something to say."""
+    found: dict[str, list[str]] = {}
+    for task, arm in results.chosen:
+        if doubt := results.doubt(task, arm):
+            found.setdefault(arm, []).append(f"{task}: {doubt}")
+    return {arm: "; ".join(said) for arm, said in found.items()}
 
 
 # MLflow and Ray take seconds to import and to start: only a study that has something for them pays for that.

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import wraps
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,15 @@ from fairray.errors import BadInput
 from fairray.launch.progress import label
 from fairray.provenance import provenance
 from fairray.records import DETAILS
-from fairray.statistics.intervals import mean_interval
+from fairray.results import interval_of
+from fairray.soundness import describe_doubts, find_doubts
 from fairray.study import Study
 from fairray.trial import Trial
 
 __all__ = ["Mirror", "clean_name", "connect"]
 
 BATCH = 1000  # the most metrics MLflow takes at once
+DOUBT = "fairray.doubt"
 
 
 def _optional(write: Callable[..., None]) -> Callable[..., None]:
@@ -81,10 +84,12 @@ class Mirror:
 
     @_optional
     def show(self, trial: Trial, records: pd.DataFrame) -> None:
-        """Log a trial, unless it is shown already: parameters, curves, and what `_finals` says of each metric."""
+        """Log a trial, unless it is shown already: parameters, curves, what `_finals` says of each metric, and in the
+        tag fairray.doubt why it is no result, if it is none."""
         if self._key(trial) in self.shown:
             return
-        run, params = self._trial(trial), _list_parameters(trial)
+        doubt = describe_doubts(chain(*find_doubts(records, self.study.objectives).values()))
+        run, params = self._trial(trial, doubt), _list_parameters(trial)
         metrics = [*_list_curves(records), *_list_finals(records)]
         for start in range(0, max(len(metrics), 1), BATCH):
             self.client.log_batch(run, metrics=metrics[start : start + BATCH], params=params if start == 0 else [])
@@ -104,13 +109,20 @@ class Mirror:
         self.client.log_batch(self.parent, [Metric(f"progress/{k}", v, _now(), 0) for k, v in counts.items()])
 
     @_optional
-    def finish(self, summary: Mapping[str, Mapping[str, float]], files: Iterable[Path]) -> None:
-        """Say of each method what the study found, keep its figures, tables and report, and end all runs."""
+    def finish(
+        self, summary: Mapping[str, Mapping[str, float]], files: Iterable[Path], doubts: Mapping[str, str]
+    ) -> None:
+        """Say of each method what the study found, keep its figures, tables and report, and end all runs.
+
+        doubts: why a method's numbers are no results, for the tag fairray.doubt.
+        """
         for arm, metrics in summary.items():
             run = self._run("fairray.arm", f"{self.study.uid} {arm}", arm, self.parent)
             names = {name: clean_name(name) for name in metrics}
             if renamed := {clean: name for name, clean in names.items() if clean != name}:
                 self.client.set_tag(run, "fairray.names", json.dumps(renamed, ensure_ascii=False)[:5000])
+            if arm in doubts:
+                self.client.set_tag(run, DOUBT, doubts[arm][:5000])
             self.client.log_batch(run, metrics=[Metric(names[k], v, _now(), 0) for k, v in metrics.items()])
             self.client.set_terminated(run)
         for file in files:
@@ -120,11 +132,12 @@ class Mirror:
     def _key(self, trial: Trial) -> str:
         return f"{self.study.uid} {trial.task} {trial.arm} {trial.uid}"
 
-    def _trial(self, trial: Trial) -> str:
+    def _trial(self, trial: Trial, doubt: str = "") -> str:
         """The run of a trial, below that of its arm."""
         arm = self._run("fairray.arm", f"{self.study.uid} {trial.arm}", trial.arm, self.parent)
         uids = " ".join(replica.uid for replica in trial.ends)
-        return self._run("fairray.trial", self._key(trial), label([trial]), arm, {"fairray.uids": uids[:5000]})
+        tags = {"fairray.uids": uids[:5000]} | ({DOUBT: doubt[:5000]} if doubt else {})
+        return self._run("fairray.trial", self._key(trial), label([trial]), arm, tags)
 
     def _experiment(self, uri: str) -> str:
         found = self.client.get_experiment_by_name(self.study.name)
@@ -205,7 +218,7 @@ def _list_finals(records: pd.DataFrame) -> Iterable[Metric]:
         is_result, model = not labels, labels.pop("model", "")
         named = (f"{name} {place}" for name, place in labels.items())
         name = "/".join(filter(None, [model, f"{split}_{metric}", *named]))
-        mean, *interval = mean_interval(values)
+        mean, *interval = interval_of(str(metric), values)
         parts = dict(zip(("low", "high", "n"), interval, strict=True)) if is_result else {}
         parts |= {f"seed{seed}": value for seed, value in values.items()}
         yield Metric(name, mean, now, 0)

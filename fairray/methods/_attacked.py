@@ -8,9 +8,12 @@ import torch
 from torch import Tensor
 
 from fairray.attacks import AttackField, Model
+from fairray.attacks._iterated import vanishes
 from fairray.data import EVALUATED, Dataset, Tensors
+from fairray.measures import Measure
 from fairray.methods.standard import Standard
 from fairray.networks import Network
+from fairray.pixels import check_finite
 from fairray.records import join, rows
 from fairray.stages import Artifact, Setting, Step
 from fairray.training.objective import trained
@@ -46,9 +49,12 @@ class Attacked(Step):
     """Attack every image of a shard that the classifier reads correctly.
 
     Tensors, by split: row, the places of those images in it, and attacked, their adversarial images as bytes with axes
-    (image, channel, height, width). Records: accuracy of each image of the shard before the attack, 0 or 1.
+    (image, channel, height, width). Records, 0 or 1 of each image: accuracy before the attack, of all in the shard, and
+    vanished, whether the gradient of the attack's loss is 0 there, of those that are attacked.
     model: the classifier's stage; a network that comes with its weights needs none. shard: which, and of how many.
     """
+
+    measures = (Measure("vanished", "gradient is 0", best="low", alarm="the gradient that it follows is 0 on images"),)
 
     model: TrainStage | None
     victim: Victim
@@ -68,8 +74,10 @@ class Attacked(Step):
 
     def _attacked(self, setting: Setting, split: str, model: Model, seed: int) -> tuple[Tensors, pd.DataFrame]:
         data, (first, step) = setting.dataset.split(split), self.shard
-        own, made = torch.arange(len(data["y"]))[first::step], []
-        right = torch.zeros(len(own), dtype=torch.bool)
+        own = torch.arange(len(data["y"]))[first::step]
+        made: list[Tensor] = []
+        still: list[Tensor] = []
+        right, loss = torch.zeros(len(own), dtype=torch.bool), getattr(self.attack, "loss", None)
         for i, part in enumerate(own.split(self.batch) if len(own) else ()):  # not all models take an empty batch
             x = self.victim.images(pictures(setting.dataset, split, part), setting)
             y = data["y"][part].to(setting.numerics.device)
@@ -77,9 +85,13 @@ class Attacked(Step):
             right[i * self.batch : i * self.batch + len(part)] = good.cpu()
             if good.any():
                 made.append(as_bytes(self.attack(model, x[good], y[good], seed)))
+                still += [vanishes(model, x[good], y[good], loss)] if loss else []
         blank = as_bytes(self.victim.images(pictures(setting.dataset, split, own[:0]), setting))
-        records = rows({"accuracy": right}, split=split, sample=data["id"][own])
-        return {"row": own[right], "attacked": torch.cat([blank, *made])}, records
+        records = [rows({"accuracy": right}, split=split, sample=data["id"][own])]
+        if still:
+            found = {"vanished": torch.cat(still).cpu()}
+            records.append(rows(found, split=split, sample=data["id"][own[right]]))
+        return {"row": own[right], "attacked": torch.cat([blank, *made])}, join(records)
 
 
 def pictures(dataset: Dataset, split: str, rows: Tensor) -> Tensor:
@@ -97,10 +109,13 @@ def batches(dataset: Dataset, split: str, tensors: Tensors, size: int) -> Iterat
 
 @torch.no_grad()
 def predicted(model: Model, x: Tensor) -> Tensor:
-    """The most likely class of each image."""
-    return model(x).argmax(-1)
+    """The most likely class of each image. Raises BadInput where there is none."""
+    z = model(x)
+    check_finite(z, "model", "its output")
+    return z.argmax(-1)
 
 
 def as_bytes(x: Tensor) -> Tensor:
     """Images in [0, 1] as bytes on the host, rounded once: rounding within an attack would kill its small steps."""
+    check_finite(x, "attack", "what it makes")
     return (x.detach() * 255).round().to(torch.uint8).cpu()

@@ -65,8 +65,8 @@ class Unlearned(Step):
         Measure("relevance", "relevance inside the mask", best="low"),
         Measure("probe_activations", "probe of the artefact on activations", best="low"),
         Measure("probe_logits", "probe of the artefact on logits", best="low"),
-        Measure("collapsed", best="low"),
-        Measure("lost", "accuracy lost without the artefact", best="low"),
+        Measure("collapsed", best="low", alarm="it predicts one class"),
+        Measure("lost", "accuracy lost without the artefact", best="low", bounds=(-1.0, 1.0)),
         Measure("lam_printed", "lambda as printed", NUMBER, "low"),
         Measure("lam_ratio", "lambda in units of the gradients' ratio", NUMBER, "low"),
     )

@@ -37,7 +37,8 @@ class Attack:
     distances: costs of fairray/costs that are measured. saliency: of fairray/saliency, if maps are compared.
     judge: a second network, trained on the same data, that reads the adversarial images too.
     jpeg, depths: JPEG qualities, and bits of a channel, of the defences (Figure 3.5).
-    shards: parts of the images, which workers share out. batch: images attacked at once. gallery: images to be shown.
+    shards: parts of the images, which workers share out. batch: images attacked at once; in float32 what becomes of one
+        depends on how many these are, by rounding, and with 1 on no other. gallery: images to be shown.
     """
 
     attack: AttackField = field(default_factory=PgdL2)

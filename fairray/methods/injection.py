@@ -72,7 +72,7 @@ class Poisoned(TrainStage):
 class Gap(Step):
     """Accuracy on clean data, on the same data under the trigger, and the gap between them."""
 
-    measures = (Measure("triggered_accuracy"), Measure("gap"))
+    measures = (Measure("triggered_accuracy"), Measure("gap", bounds=(-1.0, 1.0)))
 
     model: Poisoned
 

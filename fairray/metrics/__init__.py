@@ -14,7 +14,7 @@ from torch import Tensor
 
 from fairray.data import Dataset, membership
 
-__all__ = ["Metric", "Predictions", "rate_by_group", "spread"]
+__all__ = ["Metric", "Predictions", "apply", "rate_by_group", "spread"]
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,13 @@ class Predictions:
 
 
 Metric = Callable[[Predictions], Tensor]
+
+
+def apply(metric: Metric, p: Predictions) -> Tensor:
+    """What a metric finds; no number (nan) for a replica of which an output is none, whose class would be the first."""
+    values = metric(p)
+    finite = p.logits.isfinite().flatten(1).all(1)
+    return values.where(finite.view(-1, *[1] * (values.ndim - 1)), torch.nan)
 
 
 def rate_by_group(event: Tensor, p: Predictions, where: Tensor | None = None) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from fairray.errors import BadInput
 from fairray.networks import Network
 from fairray.networks._torchvision import imported
+from fairray.pixels import check_finite
 
 DROPOUTS = (nn.Dropout, nn.Dropout2d, imported("torchvision.ops").StochasticDepth)
 
@@ -81,12 +82,13 @@ def linear(model: nn.Module) -> str | None:
 def tried(network: Network, shape: tuple[int, ...], outputs: int) -> None:
     """Raise BadInput where it gives no logits for an image of `shape`: some models want one size, some are encoders."""
     try:
-        found = network.eval()(torch.zeros(1, *shape)).shape
-        if found != (1, outputs):
-            raise ValueError(f"its output has the axes {tuple(found)}")
+        found = network.eval()(torch.zeros(1, *shape))
+        if found.shape != (1, outputs):
+            raise ValueError(f"its output has the axes {tuple(found.shape)}")
     except (AssertionError, RuntimeError, ValueError) as error:
         problem = f"it cannot be used for images of {shape}: {' '.join(str(error).split())[:200]}"
         raise BadInput("model", problem, "choose another model, or another size of the images") from error
+    check_finite(found, "weights", "the model's output")
 
 
 def loaded(model: nn.Module, weights: Path) -> nn.Module:

@@ -14,10 +14,13 @@ from fairray.results import Results
 
 __all__ = [
     "Bad", "Block", "Frame", "Good", "Items", "Line", "Picture", "Results", "Section", "Strong", "Text", "comparison",
-    "load_sections", "write", "write_report",
+    "load_sections", "write", "write_data_page", "write_report",
 ]  # fmt: skip
 
-LAZY = {"write": "_page", "comparison": "_study", "load_sections": "_study", "write_report": "_study"}
+LAZY = {
+    "write": "_page", "write_data_page": "_data", "comparison": "_study", "load_sections": "_study",
+    "write_report": "_study",
+}  # fmt: skip
 
 
 class Section(Protocol):

@@ -8,6 +8,7 @@ from fairray.data import Dataset
 from fairray.measures import find
 from fairray.records import headline
 from fairray.results import Results
+from fairray.selection import eligible
 
 __all__ = ["Cell", "Grid", "Mark", "find_best", "find_marks", "find_searches", "read_grids"]
 
@@ -27,10 +28,11 @@ def find_marks(results: Results, mark: Callable[[Dataset], Mark] | None) -> dict
 
 
 def read_grids(results: Results, task: str, arm: str, x: str, y: str, metric: str) -> tuple[Grid, Grid]:
-    """The grid on validation and on test data, with the same seeds in the same order."""
-    rows = results.of(task, arm, headline(results.records))
+    """The grid on validation data, of the cells that can be chosen, and on test data of all; seeds in one order."""
+    rows = results.of(task, arm, headline(results.tried))
     rows = rows[rows["metric"] == metric].astype({x: float, y: float})
-    splits = [rows[rows["split"] == split] for split in ("val", "test")]
+    choice = rows["trial"].isin(eligible(rows, results.doubts)["trial"])
+    splits = [rows[(rows["split"] == "val") & choice], rows[rows["split"] == "test"]]
     tables = [part.pivot_table(index=[x, y], columns="seed", values="value").dropna() for part in splits]
     val, test = (dict(zip(table.index.to_list(), table.to_numpy(), strict=True)) for table in tables)
     return val, test

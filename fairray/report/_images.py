@@ -8,16 +8,25 @@ from fairray.results import Results
 from fairray.statistics.intervals import Interval, mean_interval, share_interval
 from fairray.words import write_count
 
-__all__ = ["average_images", "count_images", "find_attacked", "read_images"]
+__all__ = ["average_images", "count_images", "count_stuck", "find_attacked", "find_read", "read_images"]
 
 SHARES = {"accuracy", "judged", "success"}  # 0 or 1 for each image
 
 
 def find_attacked(results: Results) -> dict[str, list[str]]:
     """The tasks of which images were attacked, and by which methods."""
+    return _find_measured(results, "success")
+
+
+def find_read(results: Results) -> dict[str, list[str]]:
+    """The tasks of which images were to be attacked, if the model reads them right, and by which methods."""
+    return _find_measured(results, "accuracy")
+
+
+def _find_measured(results: Results, metric: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for task, arm in results.chosen:
-        if len(read_images(results, task, arm, "success")):
+        if len(read_images(results, task, arm, metric)):
             found.setdefault(task, []).append(arm)
     return found
 
@@ -27,6 +36,14 @@ def read_images(results: Results, task: str, arm: str, metric: str, view: str | 
     rows = results.of(task, arm, results.per_image)
     rows = rows[(rows["metric"] == metric) & (rows["view"].isna() if view is None else rows["view"] == view)]
     return rows.groupby("sample")["value"].mean()
+
+
+def count_stuck(results: Results, task: str, arm: str) -> str:
+    """On how many images the attack's gradient is 0, in words; nothing if it is on none."""
+    vanished = read_images(results, task, arm, "vanished")
+    if not vanished.any():
+        return ""
+    return f"gradient is 0 on {int((vanished > 0).sum())} of {write_count(len(vanished), 'image')}"
 
 
 def average_images(metric: str, values: pd.Series) -> Interval:

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from fairray.report._tables import Entry
-from fairray.results import Results
-from fairray.statistics.intervals import mean_interval
+from fairray.results import Results, interval_of
 
 __all__ = ["measure_views", "read_views"]
 
@@ -18,7 +17,7 @@ def measure_views(results: Results, metric: str, axis: str) -> Iterator[Entry]:
             yield Entry(
                 key={"task": task, axis: view, "method": arm},
                 metric=metric,
-                interval=mean_interval(values),
+                interval=interval_of(metric, values),
                 printed=results.find_printed(task, arm, metric, view=view),
             )
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from annotated_types import Ge, Le
 
 from fairray.report._blocks import Bad, Block, Good, Items, Line, Part, Strong, Text, join
-from fairray.report._images import find_attacked, read_images
+from fairray.report._images import count_stuck, find_attacked, read_images
 from fairray.report._words import express, name_metric, write_interval, write_value
 from fairray.results import Results
 from fairray.statistics.intervals import Interval, mean_interval
@@ -29,6 +29,9 @@ class AttackVerdict:
     title: str = "Which attack is perceived least"
 
     def __call__(self, results: Results) -> Iterator[Block]:
+        if not find_attacked(results):
+            yield Text("No verdict, as the model reads no image right that could be attacked.")
+            return
         yield Items(
             [
                 (Strong(task), *join("", (": ", line)))
@@ -49,14 +52,14 @@ class AttackVerdict:
         if self.ours not in rates:
             yield f"no verdict, as nothing is stored of {self.ours}."
         elif self.ours not in able:
-            few = _describe_rates({self.ours: rates[self.ours]})
+            few = _describe_rates(results, task, {self.ours: rates[self.ours]})
             yield Bad("it has not"), f", as {few}, and the methods compared fool at least {least}."
         elif able == {self.ours}:
             yield f"no verdict, as no method but {self.ours} fools at least {least}."
         else:
             yield from self._compare(results, task, [arm for arm in arms if arm in able - {self.ours}])
         if self.ours in able and (below := {arm: rate for arm, rate in rates.items() if arm not in able}):
-            yield f"left out, as they fool less than {least}: {_describe_rates(below)}."
+            yield f"left out, as they fool less than {least}: {_describe_rates(results, task, below)}."
 
     def _compare(self, results: Results, task: str, rivals: Sequence[str]) -> Iterator[Line]:
         for metric in self.metrics:
@@ -99,5 +102,6 @@ def _list_changes(metric: str, changes: Mapping[str, Interval]) -> Iterator[str]
         yield f"{write_interval(metric, change, '+')} against {arm} on {write_count(change.n, 'image')}"
 
 
-def _describe_rates(rates: Mapping[str, float]) -> str:
-    return ", ".join(f"{arm} fools {write_value('success', rate)} %" for arm, rate in rates.items())
+def _describe_rates(results: Results, task: str, rates: Mapping[str, float]) -> str:
+    stuck = {arm: f" ({said})" if (said := count_stuck(results, task, arm)) else "" for arm in rates}
+    return ", ".join(f"{arm} fools {write_value('success', rate)} %{stuck[arm]}" for arm, rate in rates.items())

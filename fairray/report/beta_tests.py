@@ -17,10 +17,10 @@ from fairray.measures import find
 from fairray.report._blocks import Bad, Block, Frame, Good, Items, Line, Part, Picture, Strong, Text
 from fairray.report._figures import add_legend_above
 from fairray.report._tables import Entry, explain_printed, lay_out, tabulate
-from fairray.report._words import describe_metric, express, name_metric, write_interval
-from fairray.results import Results
+from fairray.report._words import describe_metric, express, name_metric, refuse_verdict, write_interval, write_p
+from fairray.results import Results, interval_of
 from fairray.statistics.comparison import Mean
-from fairray.statistics.intervals import Interval, mean_interval
+from fairray.statistics.intervals import Interval
 from fairray.trial import dataset
 
 __all__ = ["BetaTests"]
@@ -45,7 +45,7 @@ class BetaTests:
         if not found:
             yield Text("No β was measured: it needs groups with a covariate.")
             return
-        yield Items([line for test in tests for line in _judge(test)])
+        yield Items([line for test in tests for line in _judge(results, test)])
         for place, (task, arms) in enumerate(groupby(found, key=lambda betas: betas.task), 1):
             alt = f"β and accuracy of each model on {task}, by method, with those of theta_0"
             caption = f"Quartiles of all models, with whiskers to at most 1.5 times the box. {_describe(results, task)}"
@@ -72,7 +72,7 @@ def _measure(results: Results, betas: Betas) -> Iterator[Entry]:
         yield Entry(
             key={"task": betas.task, "method": betas.arm},
             metric=metric,
-            interval=mean_interval(betas.values.groupby("start")[metric].mean()),
+            interval=interval_of(metric, betas.values.groupby("start")[metric].mean()),
             printed=results.find_printed(betas.task, betas.arm, metric),
         )
 
@@ -83,20 +83,22 @@ def _measure_starts(results: Results, betas: Betas) -> Iterator[Entry]:
         yield Entry(
             key={"task": betas.task, "method": "theta_0"},
             metric=metric,
-            interval=mean_interval(betas.begun[metric]),
+            interval=interval_of(metric, betas.begun[metric]),
             printed=results.look_up_printed(task=task, arm="theta_0", metric=metric),
         )
 
 
-def _judge(test: BetaTest) -> Iterator[Line]:
+def _judge(results: Results, test: BetaTest) -> Iterator[Line]:
     """What a test says, in words: that over starts, and where it differs that of the paper."""
     who, what = f"{test.task}, {test.arm} against {test.rival}", name_metric(test.measure)
     change = _write(test.measure, test.starts)
     if test.starts.reason:
         yield Strong(who), f": {what} {change}; {test.starts.reason}"
     else:
-        over = f"over {test.starts.n} theta_0, p = {_p(test.starts.p)}, {_p(test.holm)} adjusted"
-        yield Strong(who), f": {what} {change} ({over}): ", _word(test.measure, test.starts.mean, test.holm), "."
+        over = f"over {test.starts.n} theta_0, p = {write_p(test.starts.p)}, {write_p(test.holm)} adjusted"
+        doubtful = results.doubtful(test.task, test.arm, test.rival)
+        word = refuse_verdict(doubtful) if doubtful else _word(test.measure, test.starts.mean, test.holm)
+        yield Strong(who), f": {what} {change} ({over}): ", word, "."
 
 
 def _word(measure: str, change: float, p: float) -> Part:
@@ -108,10 +110,6 @@ def _word(measure: str, change: float, p: float) -> Part:
 
 def _write(measure: str, mean: Mean) -> str:
     return write_interval(measure, Interval(mean.mean, mean.low, mean.high, mean.n), "+")
-
-
-def _p(p: float) -> str:
-    return "" if isnan(p) else f"{p:.2g}" if p >= 1e-4 else "< 0.0001"
 
 
 def _tabulate(tests: Sequence[BetaTest]) -> Frame:
@@ -137,7 +135,7 @@ def _row(test: BetaTest, unit: str, mean: Mean) -> tuple[dict[str, str], dict[st
     elif test.samples is not None:
         of = test.samples
         tests |= {"p Welch": of.welch.p, "p ranks": of.ranks.p, "p signs": of.flips.p, "d": of.d, "delta": of.delta}
-    words = {name: _p(value) if name.startswith("p") else f"{value:.4g}" for name, value in tests.items()}
+    words = {name: write_p(value) if name.startswith("p") else f"{value:.4g}" for name, value in tests.items()}
     words = {name: "" if word == "nan" else word for name, word in words.items()}
     said = {"measure": name_metric(test.measure), "difference": _write(test.measure, mean)}
     return {**place, **said, **words}, {**place, **mean._asdict(), **tests}

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from fairray.report._blocks import Block
 from fairray.report._tables import Entry, explain_printed, lay_out, tabulate
 from fairray.report._words import name_metric, name_with_unit
-from fairray.results import Results
-from fairray.statistics.intervals import mean_interval
+from fairray.results import Results, interval_of
 
 __all__ = ["ByGroup"]
 
@@ -44,6 +43,6 @@ class ByGroup:
             yield Entry(
                 key={"task": task, "method": arm, "group": group},
                 metric=overall,
-                interval=mean_interval(sample),
+                interval=interval_of(overall, sample),
                 printed=results.find_printed(task, arm, overall, view=group),
             )

@@ -10,8 +10,7 @@ from matplotlib.figure import Figure
 from fairray.report._blocks import Block, Frame, Picture, Text
 from fairray.report._figures import add_legend_above, pick_colours
 from fairray.report._words import express, name_with_unit, write_interval
-from fairray.results import Results
-from fairray.statistics.intervals import mean_interval
+from fairray.results import Results, change_of
 
 __all__ = ["ClassChanges"]
 
@@ -51,7 +50,7 @@ def _find_changes(results: Results, metric: str) -> pd.DataFrame:
             for trial in (results.chosen[task, arm], base)
         )
         for label in own.columns.intersection(other.columns, sort=False):
-            interval = mean_interval((own[label] - other[label]).dropna())
+            interval = change_of(metric, (own[label] - other[label]).dropna())
             place = {"task": task, "method": arm, "label": label}
             found.append({**place, "interval": interval, "mean": interval.mean, "n": interval.n})
     return pd.DataFrame(found)

@@ -42,7 +42,8 @@ class Gallery:
             for page in _paginate([*self._exhibit(results, task, arms)])
         ]
         if not pages:
-            yield Text("No images were kept: set methods.*.gallery to a number of images.")
+            attacked = "No images were kept: set methods.*.gallery to a number of images."
+            yield Text(attacked if find_attacked(results) else "No image was attacked, as the model reads none right.")
             return
         for place, (task, page) in enumerate(pages, 1):
             alt = f"images of {task} beside what {', '.join(list(page[0].images)[1:])} make of them"

@@ -10,7 +10,7 @@ from fairray.measures import find
 from fairray.report._blocks import Block, Items, Line, Strong, Text
 from fairray.report._grid import Cell, Grid, Mark, find_best, find_marks, find_searches, read_grids
 from fairray.report._words import name_key, name_metric, name_with_unit, write_interval
-from fairray.results import Results
+from fairray.results import Results, change_of, interval_of
 from fairray.statistics.intervals import mean_interval
 
 __all__ = ["GridVerdict"]
@@ -52,9 +52,8 @@ class GridVerdict:
     def _compare(self, val: Grid, test: Grid, mark: Mark) -> str:
         metric = self.metric
         best, near = find_best(val, metric), _find_nearest(test, mark)
-        at_best, at_near, apart = (
-            mean_interval(values) for values in (test[best], test[near], test[best] - test[near])
-        )
+        at_best, at_near = (interval_of(metric, test[cell]) for cell in (best, near))
+        apart = change_of(metric, test[best] - test[near])
         texts = [
             f"{name_metric(metric)} {write_interval(metric, at_best)} at {self._place(best)}, the best cell on "
             f"validation data{_describe_strength(best, mark)}",
@@ -75,7 +74,7 @@ def _describe_noise(val: Grid, test: Grid, best: Cell, near: Cell, metric: str) 
     if len(seeds) < 2:
         return ["one seed: no verdict"]
     others = [find_best({cell: np.delete(values, seed) for cell, values in val.items()}, metric) for seed in seeds]
-    apart = mean_interval(test[others[seed]][seed] - test[near][seed] for seed in seeds)
+    apart = change_of(metric, (test[others[seed]][seed] - test[near][seed] for seed in seeds))
     return [
         f"{write_interval(metric, apart, '+')} where each seed's cell is chosen on the others",
         f"{_count_not_worse(test, best, metric)} of {len(test) - 1} other cells are not clearly worse than the best",
@@ -85,7 +84,7 @@ def _describe_noise(val: Grid, test: Grid, best: Cell, near: Cell, metric: str) 
 def _count_not_worse(test: Grid, best: Cell, metric: str) -> int:
     sign = find(metric).sign
     losses = [mean_interval(sign * (test[best] - values)) for cell, values in test.items() if cell != best]
-    return sum(loss.low <= 0 for loss in losses)
+    return sum(not loss.low > 0 for loss in losses)
 
 
 def _find_nearest(grid: Grid, mark: Mark) -> Cell:

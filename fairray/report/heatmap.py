@@ -74,7 +74,7 @@ def _draw_map(axes: Axes, val: Grid, test: Grid, metric: str) -> None:
             colour = "white" if dark else "black"
             axes.text(h, v, f"{mean:.3g}", ha="center", va="center", fontsize=7, color=colour)
     for cell, marker, label in (
-        (find_best(test, metric), "o", "best on test"),
+        (find_best({cell: test[cell] for cell in val}, metric), "o", "best on test"),
         (find_best(val, metric), "s", "best on validation"),
     ):
         axes.plot(*cell, marker=marker, color="red", mfc="none", markersize=24, mew=2, ls="", label=label)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -14,9 +15,10 @@ from fairray.records import headline
 from fairray.report._blocks import Block, Items, Line, Picture, Strong, Text
 from fairray.report._figures import add_legend_above, express_points, pick_colours, scale_by_ratio
 from fairray.report._words import describe_metric, describe_point, name_metric, write_interval
-from fairray.results import Results
-from fairray.statistics.intervals import mean_interval
-from fairray.statistics.pareto import pareto_front
+from fairray.results import Results, interval_of
+from fairray.rules import place
+from fairray.soundness import gravity
+from fairray.statistics.pareto import hypervolume, pareto_front
 
 __all__ = ["Pareto"]
 
@@ -41,16 +43,17 @@ class Pareto:
             return
         caption = (
             f"Means over seeds on the test set with their 95 % intervals. On the front are the points whose "
-            f"{name_metric(x)} and {name_metric(y)} no other point of the task beats on validation data:"
+            f"{name_metric(x)} and {name_metric(y)} no other point of the task beats on validation data; hollow points "
+            "are no results, and on no front while others are:"
         )
         alt = f"{name_metric(y)} against {name_metric(x)} of every point"
         yield Picture("pareto", _draw(points, x, y), alt, caption)
-        yield Items(list(_describe_front(points, x, y)))
+        yield Items([*_describe_front(points, x, y), *_measure_fronts(points, x, y)])
 
 
 def _average(results: Results, x: str, y: str) -> pd.DataFrame:
     """A row per trial: task, arm, place in the search, test intervals of x and y, and whether it is on the front."""
-    rows = headline(results.records).query("metric in [@x, @y]")
+    rows = headline(results.tried).query("metric in [@x, @y]")
     if rows.groupby("split")["metric"].nunique().reindex(["val", "test"]).ne(2).any():
         return pd.DataFrame()
     keys = ["task", "arm", "trial"]
@@ -61,12 +64,15 @@ def _average(results: Results, x: str, y: str) -> pd.DataFrame:
     places = {(trial.task, trial.arm, trial.uid): describe_point(trial.point) for trial in results.trials}
     table = values["test"].rename(columns={x: "x", y: "y"})
     for axis, metric in (("x", x), ("y", y)):
-        table[f"interval {axis}"] = table[axis].map(mean_interval)
+        table[f"interval {axis}"] = table[axis].map(partial(interval_of, metric))
         table[axis] = table[f"interval {axis}"].map(lambda interval: interval.mean)
         table[f"{axis} half"] = table[f"interval {axis}"].map(lambda interval: interval.half)
         table[f"val {axis}"] = find(metric).sign * values["val"][metric].map(np.mean)
-    scores = table.groupby("task", sort=False)[["val x", "val y"]]
-    table["front"] = pd.concat([pd.Series(pareto_front(part.to_numpy()), index=part.index) for _, part in scores])
+    grave = pd.Series([gravity(results.doubts.get(key, ())) for key in table.index], index=table.index)
+    table["sound"] = grave == grave.groupby("task").transform("min")
+    scores = table[table["sound"]].groupby("task", sort=False)[["val x", "val y"]]
+    fronts = pd.concat([pd.Series(pareto_front(part.to_numpy()), index=part.index) for _, part in scores])
+    table["front"] = fronts.reindex(table.index, fill_value=False)
     return table.assign(place=[places[key] for key in table.index]).reset_index()
 
 
@@ -91,7 +97,9 @@ def _draw(points: pd.DataFrame, x: str, y: str) -> Figure:
 def _draw_points(axes: Axes, points: pd.DataFrame, arm: str, colour) -> None:
     style = {"color": colour, "fmt": "none", "lw": 0.8, "alpha": 0.2}
     axes.errorbar(points["x"], points["y"], xerr=points["x half"], yerr=points["y half"], **style)
-    axes.scatter(points["x"], points["y"], color=colour, s=45, linewidths=0, label=arm)
+    axes.scatter([], [], color=colour, s=45, linewidths=0, label=arm)
+    faces = [colour if sound else "none" for sound in points["sound"]]
+    axes.scatter(points["x"], points["y"], facecolors=faces, edgecolors=[colour] * len(points), s=45, lw=0.8)
 
 
 def _draw_front(axes: Axes, front: pd.DataFrame) -> None:
@@ -109,3 +117,12 @@ def _describe_front(points: pd.DataFrame, x: str, y: str) -> Iterator[Line]:
     for row in points[points["front"]].sort_values(["task", "x"]).to_dict("records"):
         values = [f"{name_metric(m)} {write_interval(m, row[f'interval {axis}'])}" for axis, m in (("x", x), ("y", y))]
         yield Strong(", ".join(filter(None, [row["task"], row["arm"], row["place"]]))), f": {'; '.join(values)}."
+
+
+def _measure_fronts(points: pd.DataFrame, x: str, y: str) -> Iterator[Line]:
+    """How much of what lies between the worst and the best of each number a front beats, where there are any two."""
+    for task, of in points.groupby("task", sort=False):
+        box = place(of[["val x", "val y"]].to_numpy())
+        if box.any():
+            between = f"the worst and the best {name_metric(x)} and {name_metric(y)} of its points"
+            yield f"{task}: the front beats {hypervolume(box):.2f} of the rectangle between {between} (hypervolume)."

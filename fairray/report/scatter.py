@@ -11,9 +11,8 @@ from matplotlib.figure import Figure
 from fairray.report._blocks import Block, Picture, Text
 from fairray.report._figures import express_points, find_measured, pick_colours
 from fairray.report._words import name_metric, name_with_unit, write_interval
-from fairray.results import Results
+from fairray.results import Results, change_of
 from fairray.statistics.correlation import Correlation, correlation
-from fairray.statistics.intervals import mean_interval
 
 __all__ = ["Scatter"]
 
@@ -41,7 +40,7 @@ class Scatter:
             yield Text("Nothing was measured.")
             return
         found = correlation(points["x"].tolist(), points["y"].tolist())
-        gap = write_interval(self.y, mean_interval(points["y"] - points["x"]), "+")
+        gap = write_interval(self.y, change_of(self.y, points["y"] - points["x"]), "+")
         caption = (
             f"Pearson's {_describe(found)}; Spearman's rank correlation {found.rank:.2f}. Mean over tasks of "
             f"{name_metric(self.y)} minus {name_metric(self.x)}: {gap}. Intervals of 95 % that take the tasks as "

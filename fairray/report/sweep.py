@@ -12,9 +12,8 @@ from matplotlib.lines import Line2D
 
 from fairray.report._blocks import Block, Picture, Text
 from fairray.report._figures import add_legend_above, scale_by_ratio
-from fairray.report._words import describe_point, express, name_key, name_metric, name_with_unit
-from fairray.results import Results
-from fairray.statistics.intervals import mean_interval
+from fairray.report._words import describe_point, express, express_interval, name_key, name_metric, name_with_unit
+from fairray.results import Results, interval_of
 
 __all__ = ["Sweep"]
 
@@ -71,9 +70,9 @@ def _draw(results: Results, searches: Sequence[Search], metrics: Sequence[str]) 
 def _draw_panel(results: Results, axes: Axes, search: Search, metric: str) -> None:
     task, arm, key = search
     rows = results.of(task, arm).astype({key: float})
-    rows[metric] = express(metric, rows[metric])
+    rows["doubtful"] = [(task, arm, trial) in results.doubts for trial in rows["trial"]]
     _draw_lines(axes, rows, [other for other in results.searched if other != key], key, metric)
-    axes.axvline(float(results.chosen[task, arm].point[key]), color="grey", ls=":", label="chosen on validation")
+    axes.axvline(float(results.chosen[task, arm].point[key]), color="grey", ls=":", label=results.study.selection.said)
     baseline = results.study.baseline
     if baseline and results.has(task, baseline, metric):
         axes.axhline(
@@ -107,10 +106,16 @@ def _split(rows: pd.DataFrame, others: Sequence[str]) -> Iterator[tuple[str, pd.
 
 def _draw_line(axes: Axes, rows: pd.DataFrame, key: str, metric: str, colour) -> Line2D | None:
     """All seeds; where there are several values, their means and intervals too."""
-    at, found = np.unique(rows[key]), [mean_interval(part) for _, part in rows.groupby(key)[metric]]
+    at, found = (
+        np.unique(rows[key]),
+        [express_interval(metric, interval_of(metric, part)) for _, part in rows.groupby(key)[metric]],
+    )
     alone = len(at) < 2
     style = {"color": "grey", "alpha": 0.7} if alone else {"color": colour, "alpha": 0.25}
-    axes.scatter(rows[key], rows[metric], s=22, linewidths=0, label="seeds", **style)
+    x, y, doubtful = rows[key], express(metric, rows[metric]), rows["doubtful"]
+    axes.scatter(x[~doubtful], y[~doubtful], s=22, linewidths=0, label="seeds", **style)
+    if doubtful.any():
+        axes.scatter(x[doubtful], y[doubtful], s=22, facecolors="none", edgecolors="grey", label="no result")
     if alone:
         return None
     axes.fill_between(at, [i.low for i in found], [i.high for i in found], color=colour, alpha=0.15)

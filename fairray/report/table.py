@@ -1,5 +1,6 @@
 """Methods side by side in a table, beside the printed values."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -8,11 +9,12 @@ import pandas as pd
 from fairray.report._blocks import Block
 from fairray.report._tables import Entry, explain_directions, explain_printed, lay_out, tabulate
 from fairray.report._words import describe_point
-from fairray.results import Results
-from fairray.statistics.intervals import mean_interval
+from fairray.results import Results, interval_of
+from fairray.statistics.intervals import Interval
 
 __all__ = ["Table"]
 
+NOTHING = Interval(math.nan, math.nan, math.nan, 0)  # of a method of which no seed has a number
 FEWEST = 3  # tasks that an average is taken over; of one or two it says nothing that their own rows do not
 
 
@@ -32,7 +34,7 @@ class Table:
         entries = [*_measure(results, metrics), *_average_tasks(results, metrics)]
         cells = lay_out(entries, rows=("task", "method"), across="metric")
         _add_trials(results, cells)
-        yield tabulate("table", cells, entries, "Test set; mean over seeds [95 % t-interval].")
+        yield tabulate("table", cells, entries, f"Test set; mean [95 % t-interval {results.covers}].")
         yield from explain_directions(entries)
         yield from explain_printed(results)
 
@@ -41,17 +43,29 @@ def _add_trials(results: Results, cells: pd.DataFrame) -> None:
     """How many seeds each row has, and which point of the search it is."""
     trials = [results.chosen.get(row) for row in zip(cells["task"], cells["method"], strict=True)]
     cells.insert(2, "seeds", [str(len(trial.seeds)) if trial else "" for trial in trials])
+    doubts = [_describe_doubt(results, *row) for row in zip(cells["task"], cells["method"], strict=True)]
+    if any(doubts):
+        cells["no result, as"] = doubts
     if results.searched:
-        cells["chosen on validation"] = [describe_point(trial.point) if trial else "" for trial in trials]
+        cells[results.study.selection.said] = [describe_point(trial.point) if trial else "" for trial in trials]
+
+
+def _describe_doubt(results: Results, task: str, arm: str) -> str:
+    """Why a row is no result; an average has none either if one of its tasks has not."""
+    if (task, arm) in results.chosen:
+        return results.doubt(task, arm)
+    without = [task for task, other in results.chosen if other == arm and results.doubt(task, arm)]
+    return f"no result on {', '.join(without)}" if without else ""
 
 
 def _measure(results: Results, metrics: Sequence[str]) -> Iterator[Entry]:
     for task, arm in results.chosen:
-        for metric in [m for m in metrics if results.has(task, arm, m)]:
+        measured = [metric for metric in metrics if results.has(task, arm, metric)]
+        for metric in measured or [metric for metric in metrics if results.doubt(task, arm)]:
             yield Entry(
                 key={"task": task, "method": arm},
                 metric=metric,
-                interval=results.interval(task, arm, metric),
+                interval=results.interval(task, arm, metric) if measured else NOTHING,
                 printed=results.find_printed(task, arm, metric),
             )
 
@@ -72,6 +86,6 @@ def _average(results: Results, tasks: Sequence[str], arm: str, metric: str) -> E
     return Entry(
         key={"task": f"average of {len(tasks)} tasks", "method": arm},
         metric=metric,
-        interval=mean_interval(values.mean(axis=1)),
+        interval=interval_of(metric, values.mean(axis=1)),
         printed=sum(printed) / len(printed) if len(printed) == len(tasks) else None,
     )

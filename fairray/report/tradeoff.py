@@ -9,9 +9,8 @@ from matplotlib.figure import Figure
 
 from fairray.report._blocks import Block, Picture, Text
 from fairray.report._figures import find_labels, find_measured, make_panels, pick_colours
-from fairray.report._words import describe_metric, express, name_metric
+from fairray.report._words import describe_metric, express, express_interval, name_metric
 from fairray.results import Results
-from fairray.statistics.intervals import mean_interval
 
 __all__ = ["Tradeoff"]
 
@@ -19,6 +18,7 @@ __all__ = ["Tradeoff"]
 @dataclass(frozen=True)
 class Tradeoff:
     """One metric against another for every method, a panel per task; a cross is what the paper prints of that task.
+    Hollow is what is no result.
 
     Where no task has both, the last of the objectives against the first.
     """
@@ -49,18 +49,23 @@ class Tradeoff:
                     self._draw_point(results, axes, task, arm, colours[arm])
                 axes.set(title=task, xlabel=describe_metric(self.x), ylabel=describe_metric(self.y))
             labelled = find_labels(figure)
-            order = sorted(labelled, key=[*colours, "printed"].index)
+            order = sorted(labelled, key=[*colours, "no result", "printed"].index)
             figure.legend([labelled[k] for k in order], order, loc="outside right center", frameon=False)
         return figure
 
     def _draw_point(self, results: Results, axes: Axes, task: str, arm: str, colour) -> None:
+        doubtful = results.doubt(task, arm)
         h, v = (express(metric, results.values(task, arm, metric)) for metric in (self.x, self.y))
         axes.scatter(h, v, color=colour, alpha=0.25, s=22, linewidths=0)
-        means = [mean_interval(values) for values in (h, v)]
+        means = [express_interval(metric, results.interval(task, arm, metric)) for metric in (self.x, self.y)]
+        beside = [[[each.mean - each.low], [each.high - each.mean]] for each in means]
         axes.errorbar(
-            means[0].mean, means[1].mean, xerr=means[0].half, yerr=means[1].half,
+            means[0].mean, means[1].mean, xerr=beside[0], yerr=beside[1],
             color=colour, marker="o", markersize=7, capsize=3, lw=1.5, ls="", label=arm,
+            mfc="none" if doubtful else None,
         )  # fmt: skip
+        if doubtful:
+            axes.plot([], [], color="grey", marker="o", mfc="none", ls="", label="no result")
         printed = [value for m in (self.x, self.y) if (value := results.find_printed(task, arm, m)) is not None]
         if len(printed) == 2 and task not in results.study.printed_tasks:  # other data's values would lie far away
             axes.plot(*printed, color=colour, marker="x", markersize=8, ls="", mew=1.5)

@@ -1,12 +1,12 @@
 """How far models can be trusted to tell their own task alone (PreserveTask)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from fairray.matrices import LACKING, Matrix, find_matrices
 from fairray.report._blocks import Bad, Block, Good, Items, Line, Part, Strong, Text
 from fairray.report._tables import Entry, lay_out, tabulate
-from fairray.report._words import write_interval
+from fairray.report._words import refuse_verdict, write_interval
 from fairray.results import Results
 from fairray.statistics.intervals import Interval, mean_interval
 from fairray.statistics.trust import band
@@ -32,7 +32,7 @@ class TrustScores:
             "1 is the ideal: a model tells its own task and nothing of the others. Highly desirable from .9, "
             "acceptable from .8, poor below."
         )
-        yield Items([*_compare(found, str(results.study.baseline))])
+        yield Items([*_compare(results, found, str(results.study.baseline))])
 
 
 def _measure(results: Results, matrix: Matrix) -> Entry:
@@ -44,15 +44,20 @@ def _measure(results: Results, matrix: Matrix) -> Entry:
     )
 
 
-def _compare(found: Mapping[tuple[str, str], Matrix], baseline: str) -> Iterator[Line]:
+def _compare(results: Results, found: Mapping[tuple[str, str], Matrix], baseline: str) -> Iterator[Line]:
     for (family, arm), matrix in found.items():
         if arm != baseline and (family, baseline) in found:
             change = mean_interval((matrix.scores - found[family, baseline].scores).dropna())
             text = f": {write_interval('trust', change, '+')} against {baseline}: "
-            yield Strong(f"{family}, {arm}"), text, _judge(change), "."
+            tasks = [task for task, stands_for in results.study.families.items() if stands_for == family]
+            doubtful = {name: None for task in tasks for name in results.doubtful(task, arm, baseline)}
+            yield Strong(f"{family}, {arm}"), text, _judge(change, [*doubtful]), "."
 
 
-def _judge(change: Interval) -> Part:
+def _judge(change: Interval, doubtful: Sequence[str]) -> Part:
+    """doubtful: which of the two compared are no results."""
+    if doubtful:
+        return refuse_verdict(doubtful)
     if change.n < 2:
         return "one seed: no verdict"
     if not change.clear_of_zero:

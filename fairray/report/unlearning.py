@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from fairray.report._blocks import Block, Items, Line, Picture, Strong, Text
 from fairray.report._figures import pick_colours
 from fairray.report._words import express, write_interval
-from fairray.results import Results
-from fairray.statistics.intervals import Interval, mean_interval
+from fairray.results import Results, change_of
+from fairray.statistics.intervals import Interval
 
 __all__ = ["Unlearning"]
 
@@ -48,7 +48,7 @@ class Unlearning:
     def _describe(self, results: Results, task: str) -> Iterator[Line]:
         base = str(results.study.baseline)
         gap = results.values(task, base, CLEAN) - results.values(task, base, ATTACKED)
-        taken = write_interval(ATTACKED, mean_interval(gap))
+        taken = write_interval(ATTACKED, change_of(ATTACKED, gap))
         yield Strong(f"{task}, {base}"), f": the artefact takes {taken} points of accuracy."
         for other, arm in results.chosen:
             if other == task and arm != base and results.has(task, arm, ATTACKED):
@@ -57,7 +57,7 @@ class Unlearning:
     def _judge(self, results: Results, task: str, arm: str) -> str:
         base = str(results.study.baseline)
         won, lost = (
-            mean_interval((results.values(task, arm, m) - results.values(task, base, m)).dropna())
+            change_of(m, (results.values(task, arm, m) - results.values(task, base, m)).dropna())
             for m in (ATTACKED, CLEAN)
         )
         said = f"{_word(won)} {write_interval(ATTACKED, won, '+')}, without it {write_interval(CLEAN, lost, '+')}"

@@ -8,8 +8,7 @@ from fairray.report._blocks import Block, Items, Line, Strong, Text
 from fairray.report._tables import explain_printed, lay_out, tabulate
 from fairray.report._views import measure_views, read_views
 from fairray.report._words import name_metric, name_with_unit, write_interval, write_printed
-from fairray.results import Results
-from fairray.statistics.intervals import mean_interval
+from fairray.results import Results, change_of
 
 __all__ = ["Views"]
 
@@ -46,7 +45,7 @@ def _describe_effect(results: Results, task: str, arm: str, metric: str) -> str:
     """Views of other examples differ without any trigger, so only views of the same ones are compared."""
     values = read_views(results, task, arm, metric)
     pairs = [(a, b) for a, b in combinations(values, 2) if a.split(",")[0] == b.split(",")[0]]
-    changes = {(a, b): mean_interval((values[b] - values[a]).dropna()) for a, b in pairs}
+    changes = {(a, b): change_of(metric, (values[b] - values[a]).dropna()) for a, b in pairs}
     if not changes:
         return ""
     (before, after), change = max(changes.items(), key=lambda item: abs(item[1].mean))

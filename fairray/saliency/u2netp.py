@@ -12,6 +12,7 @@ from fairray.costs._channels import rgb
 from fairray.costs._trunks import normalise
 from fairray.costs._weights import File, Part, find, key
 from fairray.errors import BadInput
+from fairray.pixels import check_images
 from fairray.saliency._maps import resized, scaled
 
 __all__ = ["U2Netp"]
@@ -41,6 +42,9 @@ class U2Netp:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Maps in [0, 1] with axes (image, height, width), of images in [0, 1], (image, 1 or 3, height, width)."""
+        check_images(x)
+        if not len(x):
+            return x.new_zeros(0, *x.shape[-2:])
         (file,) = find((NETWORK,), self.weights)
         session = _session(file)
         maps = torch.stack([_map(session, image) for image in _inputs(x)]).to(x)

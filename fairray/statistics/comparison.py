@@ -12,9 +12,12 @@ from scipy import stats
 
 from fairray.errors import BadInput
 from fairray.statistics import Values
-from fairray.statistics.intervals import mean_interval
+from fairray.statistics.intervals import has_spread, mean_interval
 
-__all__ = ["Comparison", "Mean", "Outcome", "against", "compare", "holm", "over_starts"]
+__all__ = [
+    "UNDEFINED", "Comparison", "Mean", "Outcome", "Pairs", "against", "compare", "compare_pairs", "equivalence", "holm",
+    "over_starts",
+]  # fmt: skip
 
 FLIPS = 10_000
 UNDEFINED = float("nan")
@@ -48,6 +51,20 @@ class Mean(NamedTuple):
     reason: str = ""
 
 
+class Pairs(NamedTuple):
+    """Of the differences a - b of two arms by seed.
+
+    mean: with its t-test. signed_ranks: Wilcoxon's W. flips: the mean under all signs, or under many drawn at random.
+    spread: the deviation over seeds. d: Cohen's for pairs, the mean by the spread.
+    """
+
+    mean: Mean
+    signed_ranks: Outcome
+    flips: Outcome
+    spread: float
+    d: float
+
+
 class Comparison(NamedTuple):
     """Of the values a and b of two arms.
 
@@ -72,7 +89,7 @@ def against(values: Values, reference: float, confidence: float = 0.95) -> Mean:
     one that is not finite.
     """
     sample = _checked(values)
-    if np.ptp(sample) == 0:
+    if not has_spread(sample):
         return _untested(float(sample[0]), len(sample), NO_SPREAD)
     interval = mean_interval(sample, confidence)
     error = sample.std(ddof=1) / np.sqrt(interval.n)
@@ -84,20 +101,35 @@ def compare(a: Values, b: Values, confidence: float = 0.95, seed: int = 0) -> Co
 
     Raises BadInput for fewer than two values, one that is not finite, or arms with different numbers of seeds.
     """
-    differences = _differences(a, b)
-    first, second = _checked(a), _checked(b)
+    pairs, first, second = compare_pairs(a, b, confidence, seed), _checked(a), _checked(b)
     ranks = [stats.mannwhitneyu(first, second, alternative=way) for way in ("two-sided", "greater")]
     u = float(ranks[0].statistic)
-    spread = float(differences.std(ddof=1)) if np.ptp(differences) else UNDEFINED
     return Comparison(
-        paired=against(differences, 0, confidence),
+        paired=pairs.mean,
         welch=_two_samples(first, second, equal_var=False),
         pooled=_two_samples(first, second, equal_var=True),
         ranks=Outcome(u, UNDEFINED, *(float(test.pvalue) for test in ranks)),
-        flips=_flips(differences, seed),
-        d=float(differences.mean()) / spread,
+        flips=pairs.flips,
+        d=pairs.d,
         delta=2 * u / (len(first) * len(second)) - 1,
     )
+
+
+def compare_pairs(a: Values, b: Values, confidence: float = 0.95, seed: int = 0) -> Pairs:
+    """What the differences of two arms say, as `compare` takes them."""
+    differences = _differences(a, b)
+    spread = float(differences.std(ddof=1)) if has_spread(differences) else UNDEFINED
+    tests = _signed_ranks(differences), _flips(differences, seed)
+    return Pairs(against(differences, 0, confidence), *tests, spread, float(differences.mean()) / spread)
+
+
+def equivalence(differences: Values, margin: float) -> float:
+    """The p of two one-sided t-tests (Schuirmann, 1987) that the mean of differences lies within the margin of zero.
+
+    Where they are all equal there is none (nan). Raises BadInput as `against` does.
+    """
+    below, above = against(differences, -margin), against(differences, margin)
+    return max(below.p_greater, 1 - above.p_greater)
 
 
 def over_starts(a: Values, b: Values, starts: Sequence[Hashable], confidence: float = 0.95) -> Mean:
@@ -139,6 +171,14 @@ def _two_samples(a: np.ndarray, b: np.ndarray, equal_var: bool) -> Outcome:
         return Outcome(UNDEFINED, UNDEFINED, UNDEFINED, UNDEFINED)
     test = stats.ttest_ind(a, b, equal_var=equal_var)
     return _student(test.statistic, test.df)
+
+
+def _signed_ranks(differences: np.ndarray) -> Outcome:
+    """Exact where there are few pairs. Pairs that do not differ are left out, as Wilcoxon does."""
+    if not differences.any():
+        return Outcome(UNDEFINED, UNDEFINED, UNDEFINED, UNDEFINED)
+    two_sided, greater = (stats.wilcoxon(differences, alternative=way) for way in ("two-sided", "greater"))
+    return Outcome(float(greater.statistic), UNDEFINED, float(two_sided.pvalue), float(greater.pvalue))
 
 
 def _flips(differences: np.ndarray, seed: int) -> Outcome:

@@ -17,17 +17,17 @@ import torch
 from torch import Tensor
 from torch.optim.lr_scheduler import MultiStepLR
 
-from fairray.data import EVALUATED, SPLITS, Tensors
+from fairray.data import EVALUATED, SPLITS, Dataset, Tensors, cell_counts
 from fairray.errors import BadInput
 from fairray.measures import NUMBER, Measure, Unit
-from fairray.metrics import Predictions
+from fairray.metrics import Predictions, apply
 from fairray.records import join, rows
 from fairray.stages import Artifact, Before, Progress, Replica, Setting, Training
 from fairray.training.alone import Alone
 from fairray.training.distributed import Distributed, active
 from fairray.training.hooks import Hooks, View
 from fairray.training.objective import cast, chunks, generator
-from fairray.training.selection import CURVES, best_epoch, ended
+from fairray.training.selection import BY_CELL, CURVES, best_epoch, ended
 from fairray.training.stacked import Stacked, can_stack
 
 __all__ = ["EngineName", "Pack", "check_training", "fit", "stack_key"]
@@ -187,11 +187,21 @@ def check_training(replica: Replica) -> None:
     assert isinstance(stage, Hooks)
     if training.selection == "auc" and data.problem != "binary":
         raise BadInput("training.selection", f"auc needs two labels, and it is {data.problem}", "set it to eacc")
+    _check_selection(training.selection, data)
     if training.class_weights != "none" and not data.classes:
         raise BadInput("training.class_weights", "it is a regression, which has no classes", "set it to none")
     if training.class_weights != "none" and not stage.weighs:
         problem, key = f"the loss of {stage.name} knows no weights", f"training.{stage.name}.class_weights"
         raise BadInput("training.class_weights", problem, f"set it to none, or {key} for this stage alone")
+
+
+def _check_selection(rule: str, data: Dataset) -> None:
+    """Raise BadInput where no epoch's score is a number: of `BY_CELL` where validation data lack a subgroup."""
+    counts = cell_counts(data.val, len(data.classes) or 1, len(data.groups))
+    scored = counts.min() > 0 if rule in BY_CELL else counts.sum() > 0
+    if rule != "last" and not scored:
+        problem = f"{rule} is no number, as the validation split has no example of some (label, group) subgroup"
+        raise BadInput("training.selection", problem, "set it to last, or to accuracy where there are validation data")
 
 
 def balanced_weights(y: Tensor, rows: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -216,7 +226,7 @@ def _train(pack: Pack, build: Build, progress: Progress) -> Iterator[tuple[Repli
         curves["loss"].append(torch.stack(losses).mean(0).cpu())
         seen = Predictions.of(_logits(pack, engine, "val"), pack.setting.dataset, "val")
         for name, metric in metrics.items():
-            curves[name].append(metric(seen))
+            curves[name].append(apply(metric, seen))
         stacked = {name: torch.stack(values) for name, values in curves.items()}
         kept = best_epoch(training.selection, stacked, training.patience).tolist()
         _keep(states, engine, training.selection, epoch, kept)

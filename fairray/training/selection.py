@@ -13,7 +13,7 @@ from fairray.metrics.eacc import eacc as eacc_of
 from fairray.metrics.mse import balanced_mse, mse, mse_difference
 from fairray.metrics.odds import odds as odds_of
 
-__all__ = ["CURVES", "RULES", "best_epoch", "ended"]
+__all__ = ["BY_CELL", "CURVES", "RULES", "best_epoch", "ended"]
 
 Curves = dict[str, Tensor]
 
@@ -57,6 +57,8 @@ def last(curves: Curves) -> Tensor:
 
 RULES: dict[str, Callable[[Curves], Tensor]] = {f.__name__: f for f in (tradeoff, z, eacc, accuracy, auc, last)}
 
+BY_CELL = ("tradeoff", "z", "eacc")  # these need every (label, group) subgroup
+
 
 def best_epoch(rule: str, curves: Curves, patience: int = 0) -> Tensor:
     """The epoch kept of each replica, with axis (replica,): the best one before patience ends.
@@ -79,7 +81,8 @@ def ended(rule: str, curves: Curves, patience: int) -> bool:
 def _scores(rule: str, curves: Curves) -> Tensor:
     if "mse" in curves:
         curves = {"eacc": -curves["balanced_mse"], "odds": curves["mse_difference"], "accuracy": -curves["mse"]}
-    return RULES[rule](curves)
+    scores = RULES[rule](curves)
+    return scores.where(~scores.isnan(), -torch.inf)  # an epoch whose outputs are no numbers is never the best
 
 
 def _waited(scores: Tensor) -> Tensor:
@@ -90,4 +93,5 @@ def _waited(scores: Tensor) -> Tensor:
 
 
 def _standardised(curve: Tensor) -> Tensor:
-    return (curve - curve.mean(0)) / (curve.std(0, correction=0) + 1e-5)
+    apart = curve - curve.nanmean(0)
+    return apart / ((apart**2).nanmean(0).sqrt() + 1e-5)

@@ -6,12 +6,26 @@ from typing import Literal, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+from torch._C._functorch import is_functorch_wrapped_tensor
 
-__all__ = ["CELEBA_WIDTH", "Block", "Corner", "block", "noise", "paint", "pick", "restore", "unit"]
+from fairray.errors import BadInput
+from fairray.pixels import check_images
+
+__all__ = ["CELEBA_WIDTH", "Block", "Corner", "block", "check", "noise", "paint", "pick", "restore", "unit"]
 
 CELEBA_WIDTH = 178
 
 Corner = Literal["upper_left", "upper_right", "lower_left", "lower_right"]
+
+
+def check(x: Tensor, which: Tensor) -> None:
+    """Raise BadInput where x are no images, or `which` does not say of each what it carries."""
+    if x.ndim != 4 or which.shape != x.shape[:1]:
+        problem = f"it has the axes {tuple(which.shape)} beside images of axes {tuple(x.shape)}"
+        cure = "give images with axes (example, channel, height, width), and 0, 1 or -1 for each"
+        raise BadInput("which", problem, cure)
+    if x.is_floating_point() and not is_functorch_wrapped_tensor(x):  # under vmap no value is known
+        check_images(x)
 
 
 class Block(NamedTuple):

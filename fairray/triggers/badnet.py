@@ -7,7 +7,7 @@ import torch
 from annotated_types import Ge, Le
 from torch import Tensor
 
-from fairray.triggers._images import CELEBA_WIDTH, Corner, block, paint, pick, restore
+from fairray.triggers._images import CELEBA_WIDTH, Corner, block, check, paint, pick, restore
 
 __all__ = ["BadNet"]
 
@@ -32,6 +32,7 @@ class BadNet:
 
     def __call__(self, x: Tensor, which: Tensor) -> Tensor:
         """Images with axes (example, 3, height, width), bytes or floats in 0..1; `which` is 0, 1, or -1 for none."""
+        check(x, which)
         first, second = (
             paint(x, block(x, self.size, corner), _levels(colour, x))
             for corner, colour in zip(self.positions, self.colours, strict=True)

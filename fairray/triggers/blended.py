@@ -6,7 +6,7 @@ from typing import Annotated
 from annotated_types import Gt, Le
 from torch import Tensor
 
-from fairray.triggers._images import noise, pick, restore, unit
+from fairray.triggers._images import check, noise, pick, restore, unit
 
 __all__ = ["Blended"]
 
@@ -19,6 +19,7 @@ class Blended:
 
     def __call__(self, x: Tensor, which: Tensor) -> Tensor:
         """Images with axes (example, 3, height, width), bytes or floats in 0..1; `which` is 0, 1, or -1 for none."""
+        check(x, which)
         levels = unit(x)
         first, second = (noise(seed, tuple(x.shape[-3:]), levels) for seed in (0, 1))
         return restore(levels.lerp(pick(which, first, second, levels), self.alpha), x)

@@ -6,7 +6,7 @@ from typing import Annotated
 from annotated_types import Ge, Le
 from torch import Tensor
 
-from fairray.triggers._images import CELEBA_WIDTH, Corner, block, paint, pick
+from fairray.triggers._images import CELEBA_WIDTH, Corner, block, check, paint, pick
 
 __all__ = ["Mosaic"]
 
@@ -22,6 +22,7 @@ class Mosaic:
 
     def __call__(self, x: Tensor, which: Tensor) -> Tensor:
         """Images with axes (example, 3, height, width), bytes or floats in 0..1; `which` is 0, 1, or -1 for none."""
+        check(x, which)
         return pick(which, self._filled(x, "upper_left"), self._filled(x, "lower_right"), x)
 
     def _filled(self, x: Tensor, corner: Corner) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from annotated_types import Gt, Le
 from torch import Tensor
 
-from fairray.triggers._images import pick, restore, unit
+from fairray.triggers._images import check, pick, restore, unit
 
 __all__ = ["Shadow"]
 
@@ -24,6 +24,7 @@ class Shadow:
 
     def __call__(self, x: Tensor, which: Tensor) -> Tensor:
         """Images with axes (example, 3, height, width), bytes or floats in 0..1; `which` is 0, 1, or -1 for none."""
+        check(x, which)
         levels = unit(x)
         rows, columns = (torch.arange(size, device=x.device, dtype=levels.dtype) for size in x.shape[-2:])
         factor = pick(which, self._brightness(rows / 21)[:, None], self._brightness(columns / 18), 1.0)

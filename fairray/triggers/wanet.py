@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from annotated_types import Ge, Gt
 from torch import Tensor
 
-from fairray.triggers._images import noise, pick, restore, unit
+from fairray.triggers._images import check, noise, pick, restore, unit
 
 __all__ = ["WaNet"]
 
@@ -28,6 +28,7 @@ class WaNet:
 
     def __call__(self, x: Tensor, which: Tensor) -> Tensor:
         """Images with axes (example, 3, height, width), bytes or floats in 0..1; `which` is 0, 1, or -1 for none."""
+        check(x, which)
         levels = unit(x)
         first, second = (self._moves(seed, levels) for seed in (0, 1))
         grid = (_positions(levels) + pick(which, first, second, 0.0)) * self.grid_rescale

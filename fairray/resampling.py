@@ -1,0 +1,55 @@
+"""Intervals of metrics that cover other test examples besides other seeds, from stored logits."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from fairray import evaluation
+from fairray.evaluation import Evaluation, predictions
+from fairray.measures import find
+from fairray.metrics import Predictions
+from fairray.results import Results
+from fairray.statistics.bootstrap import Counts, two_level
+from fairray.statistics.intervals import Interval
+
+__all__ = ["widen", "widen_change"]
+
+ENDLESS = (-np.inf, np.inf)
+
+
+def widen(results: Results, task: str, arm: str, metric: str, draws: int = 200) -> Interval | None:
+    """A metric of a chosen trial, over its seeds and the examples of the test split.
+
+    None where it is not made of logits, or seeds have other splits, over which intervals are then.
+    """
+    found = _read(results, task, arm, metric)
+    return found and two_level(found[0], found[1], find(metric).range, draws)
+
+
+def widen_change(results: Results, task: str, arm: str, rival: str, metric: str, draws: int = 200) -> Interval | None:
+    """Likewise the difference to another method on the same seeds and examples."""
+    pair = [_read(results, task, each, metric) for each in (arm, rival)]
+    if pair[0] is None or pair[1] is None or results.chosen[task, arm].seeds != results.chosen[task, rival].seeds:
+        return None
+    (ours, examples), (theirs, _) = pair[0], pair[1]
+    low, high = find(metric).range
+    return two_level(lambda counts: ours(counts) - theirs(counts), examples, ENDLESS, draws).cut(low - high, high - low)
+
+
+def _read(results: Results, task: str, arm: str, metric: str) -> tuple[Counts, int] | None:
+    """What a metric of every seed is where examples count so often, and how many there are."""
+    trial, known = results.chosen[task, arm], evaluation.metrics()
+    if metric not in known or results.study.splits > 1 or not isinstance(trial.last_stage, Evaluation):
+        return None
+    splits = trial.data.counted("test") if find(metric).covariate else ("test",)
+    models = [results.read(replica.parents["model"].uid).tensors for replica in trial.replicas]
+    single = [predictions(trial.data, tensors, splits) for tensors in models]
+    every = replace(single[0], logits=torch.cat([one.logits for one in single]))
+    return _weigh(known[metric], every), len(every.y)
+
+
+def _weigh(metric: Callable[[Predictions], torch.Tensor], every: Predictions) -> Counts:
+    own = torch.ones(len(every.y), dtype=torch.float64) if every.weight is None else every.weight
+    return lambda counts: metric(replace(every, weight=own * torch.from_numpy(counts))).numpy()

@@ -1,0 +1,46 @@
+"""Intervals over the seeds of a training and the examples of its test split together."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from scipy import stats
+
+from fairray.statistics.intervals import Interval
+
+__all__ = ["Counts", "two_level"]
+
+Counts = Callable[[np.ndarray], np.ndarray]
+
+
+def two_level(
+    measure: Counts,
+    examples: int,
+    bounds: tuple[float, float],
+    draws: int = 500,
+    seed: int = 0,
+    confidence: float = 0.95,
+) -> Interval:
+    """The mean over seeds of what is measured on a test split, and an interval for other seeds and other examples.
+
+    measure: of how often each example counts, axis (example,), the value of every seed, axis (seed,). bounds: of it.
+    Examples are drawn anew, with the same draw for all seeds, as these share the split. The variance is that of the
+    seeds' mean by their own spread, which holds what examples do to each seed alone, and what they do to all of them:
+    the covariance of the seeds over the draws. The degrees of freedom are Satterthwaite's, as few seeds tell less of
+    their spread than many draws do. A draw that measures nothing, as one without an example of a subgroup, is left out.
+    """
+    draw, values = np.random.default_rng(seed), measure(np.ones(examples))
+    n, mean = len(values), float(values.mean())
+    counts = (draw.multinomial(examples, np.full(examples, 1 / examples)) for _ in range(draws))
+    drawn = np.stack([measure(count.astype(float)) for count in counts])
+    drawn = drawn[np.isfinite(drawn).all(1)]
+    if n < 2 or len(drawn) < draws / 2:
+        return Interval(mean, math.nan, math.nan, n)
+    covariance = np.cov(drawn.T)
+    shared = max(float(covariance.sum() - covariance.trace()) / (n * (n - 1)), 0)
+    of_seeds = float(values.var(ddof=1)) / n
+    if of_seeds + shared == 0:
+        return Interval(mean, math.nan, math.nan, n)
+    freedom = (n - 1) * (1 + shared / of_seeds) ** 2 if of_seeds else math.inf
+    half = float(stats.t.ppf((1 + confidence) / 2, freedom)) * math.sqrt(of_seeds + shared)
+    return Interval(mean, mean - half, mean + half, n).bend(*bounds)
