@@ -1,7 +1,7 @@
 """What a study found: the records of its trials, the points that validation data choose, the printed values."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -39,6 +39,7 @@ class Results:
     Values are as measured, as in the records. Only the paper's, `printed`, are in the units of print, and stay so: the
     report turns ours into those where it prints them (`measures.Unit`).
     made: by uid, how each stored stage came to be (its spec's "made"). read: gives what is stored, by uid.
+    runs: by task, arm and trial's uid, the run in MLflow that shows it, where that is known: its URL, or its id.
     """
 
     study: Study
@@ -46,6 +47,7 @@ class Results:
     trials: list[Trial]
     made: Mapping[str, Mapping[str, object]]
     read: Callable[[str], Artifact] = lambda uid: Artifact()
+    runs: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
 
     @cached_property
     def chosen(self) -> dict[tuple[str, str], Trial]:

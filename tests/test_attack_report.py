@@ -267,7 +267,7 @@ def test_a_gallery_shows_what_all_methods_have_kept(classes):
     """Image 5 is missing from b; "crane" is the name of two classes, so that a reader cannot tell who is fooled."""
     stored = {"a": pictures([3, 5, 7], [0, 1, 2], 80), "b": pictures([3, 7], [1, 1], 80, saliency=True)}
     blocks = list(report.Gallery()(results_of(attack("a", [1]), attack("b", [1]), stored=stored)))
-    assert list(files_of(blocks)) == ["gallery_1.png", "gallery_2.png"]
+    assert list(files_of(blocks)) == ["gallery_1.png", "gallery_1.svg", "gallery_2.png", "gallery_2.svg"]
     first, second = figures_of(blocks)
     assert titles(first)[:4] == ["tabby", "", "detail", "saliency"]
     assert titles(first)[4::4] == ["tabby", "crane"]

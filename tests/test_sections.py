@@ -160,8 +160,9 @@ def test_sections_are_listed_without_what_draws():
 def test_a_label_is_read_as_it_was_written(write):
     page, _, failures = write(Says(LABEL, title=LABEL))
     reader = Reader(page)
-    # the title, a paragraph of four, a list of two with one more, a table's caption, head and cell, a caption
-    assert sum(text.count(LABEL) for text in reader.texts) == 1 + 4 + 3 + 3 + 1
+    # the title and its link, a paragraph of four, a list of two with one more, a table's caption, head and cell,
+    # a picture's caption
+    assert sum(text.count(LABEL) for text in reader.texts) == 2 + 4 + 3 + 3 + 1
     assert reader.alts == [LABEL]
     assert '<b>&"' not in page
     assert not failures
@@ -288,7 +289,7 @@ def test_a_section_of_somebody_s_own(tmp_path):
     assert "a section failed: The best <b>: KeyError: 'Column not found: absent'\n" in done.stderr
     folder = tmp_path / "runs" / "reports" / "mine" / "smoke"
     texts = Reader((folder / "report.html").read_text()).texts
-    assert texts.count("The best <b>") == 2
+    assert texts.count("The best <b>") == 4  # two sections, and what leads to them
     assert any(text.startswith((": standard & ", ": reweighing & ")) for text in texts)
     assert any(text.startswith("Traceback") for text in texts)
     assert "A & B, reweighing" in texts

@@ -59,6 +59,8 @@ def run_study(study: Study) -> Outcome:
     found = open_results(study)
     if found is None:
         return outcome
+    if mirror is not None:
+        found = replace(found, runs=mirror.find_runs(found.trials))
     files, broken = write_report(found, sections)
     if mirror is not None:
         mirror.finish(summarize(found), files, _list_by_arm(found))

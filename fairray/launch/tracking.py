@@ -60,7 +60,7 @@ class Mirror:
     """
 
     def __init__(self, study: Study, uri: str):
-        self.study = study
+        self.study, self.uri = study, uri
         try:
             with connect(uri) as self.client:
                 self.experiment = self._experiment(uri)
@@ -128,6 +128,12 @@ class Mirror:
         for file in files:
             self.client.log_artifact(self.parent, str(file), artifact_path="report")
         self.client.set_terminated(self.parent)
+
+    def find_runs(self, trials: Iterable[Trial]) -> dict[tuple[str, str, str], str]:
+        """The runs that show these trials, by task, arm and uid: pages of a server, or ids in a database."""
+        page = f"{self.uri.rstrip('/')}/#/experiments/{self.experiment}/runs/" if self.uri.startswith("http") else ""
+        shown = ((trial, self.shown.get(self._key(trial))) for trial in trials)
+        return {(trial.task, trial.arm, trial.uid): page + run for trial, run in shown if run}
 
     def _key(self, trial: Trial) -> str:
         return f"{self.study.uid} {trial.task} {trial.arm} {trial.uid}"

@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from importlib import import_module
 from typing import Any, Protocol
 
-from fairray.report._blocks import Bad, Block, Frame, Good, Items, Line, Picture, Strong, Text
+from fairray.report._blocks import Answer, Bad, Block, Frame, Good, Items, Line, Link, Picture, Strong, Text
 from fairray.results import Results
 
 __all__ = [
-    "Bad", "Block", "Frame", "Good", "Items", "Line", "Picture", "Results", "Section", "Strong", "Text", "comparison",
-    "load_sections", "write", "write_data_page", "write_report",
+    "Answer", "Bad", "Block", "Frame", "Good", "Items", "Line", "Link", "Picture", "Results", "Section", "Strong",
+    "Text", "comparison", "load_sections", "write", "write_data_page", "write_report",
 ]  # fmt: skip
 
 LAZY = {
@@ -24,7 +24,11 @@ LAZY = {
 
 
 class Section(Protocol):
-    """A member of fairray/report: what one part of the page shows. Its title stands over it."""
+    """A member of fairray/report: what one part of the page shows. Its title stands over it.
+
+    One that can tell in a sentence what was found has `answer(results) -> Answer | None`, too: with the first one of a
+    study's sections its page opens.
+    """
 
     @property
     def title(self) -> str: ...

@@ -1,23 +1,26 @@
 """What sections are made of: blocks, each with its form in the page and its files. Nothing else here writes HTML,
-Markdown, LaTeX or pictures, or escapes."""
+Markdown or LaTeX, or escapes; pictures are drawn as SVG by `_drawing.py`."""
 
 import base64
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from io import BytesIO
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import pandas as pd
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 if TYPE_CHECKING:  # a section is listed without it
     from matplotlib.figure import Figure
 
-__all__ = ["Bad", "Block", "Frame", "Good", "Items", "Line", "Part", "Picture", "Strong", "Text", "join"]
+__all__ = [
+    "Answer", "Bad", "Block", "Facts", "Frame", "Good", "Hidden", "Items", "Line", "Link", "Part", "Picture", "Strong",
+    "Text", "Trials", "find_place", "join",
+]  # fmt: skip
 
 MARKDOWN = re.compile(r"[\\`*<&|~]|(?<![^\W_])_|_(?![^\W_])")  # what GitHub reads as marks; not the _ inside a word
+LARGE = 8_000_000  # characters of a drawing in the page; a larger one would be slow to scroll
 SYMBOLS = {"∞": r"$\infty$", "×": r"$\times$"}  # that LaTeX's usual fonts lack
 
 
@@ -47,8 +50,29 @@ class Bad(Strong):
     markup = Markup('<span class="bad">{}</span>')
 
 
+class Link(str):
+    """A text that leads somewhere. to: a place in the page, as `find_place` gives that of a trial, or a URL."""
+
+    to: str
+
+    def __new__(cls, text: str, to: str) -> "Link":
+        link = super().__new__(cls, text)
+        link.to = to
+        return link
+
+    def __html__(self) -> Markup:
+        return Markup('<a href="{}">{}</a>').format(self.to, str(self))
+
+
 Part = str | Strong
 Line = Part | Sequence[Part]
+
+
+class Answer(NamedTuple):
+    """What a study found, in a sentence, and how sure that is."""
+
+    found: Line
+    sure: Line
 
 
 class Block:
@@ -86,10 +110,51 @@ class Items(Block):
 
 
 @dataclass(frozen=True)
-class Frame(Block):
-    """A table, with the files NAME.csv, NAME.md and NAME.tex.
+class Facts(Block):
+    """What is said of each of several things, side by side."""
 
-    cells: text, as people read it. numbers: what it is made of, for programs.
+    lines: Iterable[tuple[str, Line]]
+
+    @property
+    def html(self) -> Markup:
+        return _fill("<dl>{}</dl>", [_fill("<dt>{}</dt>", name) + _fill("<dd>{}</dd>", of) for name, of in self.lines])
+
+
+@dataclass(frozen=True)
+class Hidden(Block):
+    """A long text as it is, which opens by a click on its title."""
+
+    title: str
+    text: str
+
+    @property
+    def html(self) -> Markup:
+        return Markup("<details><summary>{}</summary><pre>{}</pre></details>").format(self.title, self.text)
+
+
+@dataclass(frozen=True)
+class Trials(Block):
+    """A list of trials to which links lead. lines: of each its uid, what it is called, and what is said of it."""
+
+    lines: Sequence[tuple[str, Line, Line]]
+
+    @property
+    def html(self) -> Markup:
+        each = [
+            Markup('<div class="trial" id="{}">{}{}</div>').format(
+                find_place(uid)[1:], _fill("<b>{}</b>", name), _fill("<p>{}</p>", said)
+            )
+            for uid, name, said in self.lines
+        ]
+        return _fill("<details><summary>All trials</summary>{}</details>", each)
+
+
+@dataclass(frozen=True)
+class Frame(Block):
+    """A table, with the files NAME.csv, NAME.md and NAME.tex; without a name there are none.
+
+    cells: text, as people read it; those that are a `Link` lead to their trials. numbers: what it is made of, for
+    programs. In the page a click on a column's head sorts by it.
     """
 
     name: str
@@ -102,7 +167,8 @@ class Frame(Block):
         head = [_fill('<th scope="col">{}</th>', str(column)) for column in self.cells]
         rows = [[_fill("<td>{}</td>", cell) for cell in row] for row in self.cells.to_numpy().tolist()]
         caption = _fill("<caption><span>{}</span></caption>", self.caption)
-        table = [caption, _fill("<thead><tr>{}</tr></thead>", head), *(_fill("<tr>{}</tr>", row) for row in rows)]
+        body = _fill("<tbody>{}</tbody>", [_fill("<tr>{}</tr>", row) for row in rows])
+        table = [caption, _fill("<thead><tr>{}</tr></thead>", head), body]
         return _fill('<div class="scroll" tabindex="0"><table>{}</table></div>', table)
 
     @property
@@ -112,12 +178,12 @@ class Frame(Block):
             "md": _write_markdown(self.cells),
             "tex": _write_latex(self.cells),
         }
-        return {f"{self.name}.{form}": text.encode() for form, text in forms.items()}
+        return {f"{self.name}.{form}": text.encode() for form, text in forms.items() if self.name}
 
 
 @dataclass(frozen=True)
 class Picture(Block):
-    """A picture, inside the page and as the file NAME.png.
+    """A picture, inside the page and as the files NAME.png and, of a figure, NAME.svg.
 
     image: a figure, or the bytes of a png. alt: what it shows, for those who do not see it. caption: stands under it.
     """
@@ -131,20 +197,43 @@ class Picture(Block):
     def png(self) -> bytes:
         if isinstance(self.image, bytes):
             return self.image
-        file = BytesIO()
-        self.image.savefig(file, dpi=150, bbox_inches="tight")
-        return file.getvalue()
+        from fairray.report._drawing import draw_png
+
+        return draw_png(self.image)
+
+    @cached_property
+    def svg(self) -> str:
+        """The drawing; nothing where the image is none."""
+        if isinstance(self.image, bytes):
+            return ""
+        from fairray.report._drawing import draw_svg
+
+        return draw_svg(self.image)
 
     @property
     def html(self) -> Markup:
-        data = base64.b64encode(self.png).decode()
-        image = Markup('<img alt="{}" src="data:image/png;base64,{}">').format(self.alt, data)
         caption = _fill("<figcaption>{}</figcaption>", self.caption) if self.caption else ""
+        image = _fill('<div class="scroll" tabindex="0">{}</div>', self._show())
         return _fill("<figure>{}</figure>", [image, caption])
 
     @property
     def files(self) -> dict[str, bytes]:
-        return {f"{self.name}.png": self.png}
+        drawing = {f"{self.name}.svg": self.svg.encode()} if self.svg else {}
+        return {f"{self.name}.png": self.png, **drawing}
+
+    def _show(self) -> Markup:
+        """The drawing, whose colours are the page's; a picture where there is none, or where it would be too large."""
+        if self.svg and len(self.svg) < LARGE:
+            from fairray.report._drawing import fit_to_page
+
+            return Markup(fit_to_page(self.svg, escape(self.alt)))
+        data = base64.b64encode(self.png).decode()
+        return Markup('<img alt="{}" src="data:image/png;base64,{}">').format(self.alt, data)
+
+
+def find_place(uid: str) -> str:
+    """Where the page lists a trial, its seeds, stages and runs."""
+    return f"#trial-{uid}"
 
 
 def join(separator: str, lines: Sequence[Line]) -> list[Part]:

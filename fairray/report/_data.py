@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import jinja2
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -12,6 +11,7 @@ from fairray.card import MOST_CELLS, count_cells, describe_sizes, noun_of
 from fairray.data import SPLITS, Dataset
 from fairray.errors import BadInput
 from fairray.report._blocks import Bad, Block, Frame, Items, Picture, Text
+from fairray.report._page import fill_template
 from fairray.study import Study
 from fairray.trial import dataset
 from fairray.words import cut
@@ -28,9 +28,8 @@ def write_data_page(study: Study, said: Mapping[str, Sequence[str]]) -> Path:
     """
     folder = study.launch.folder / "reports" / study.name / study.scale
     tasks = {task: [*_describe_task(member, said.get(task, ()))] for task, member in study.tasks.items()}
-    template = jinja2.Template(Path(__file__).with_name("doctor.html").read_text(), autoescape=True)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "doctor.html").write_text(template.render(study=study, tasks=tasks), encoding="utf-8")
+    (folder / "doctor.html").write_text(fill_template("doctor.html", study=study, tasks=tasks), encoding="utf-8")
     return folder / "doctor.html"
 
 

@@ -1,7 +1,8 @@
 """What figures share: panels, colours, scales, legends."""
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from itertools import cycle
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import pandas as pd
@@ -10,16 +11,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
-from fairray.report._words import express
+from fairray.report._blocks import find_place
+from fairray.report._drawing import note
+from fairray.report._words import express, name_metric, write_interval, write_value
 from fairray.results import Results
 
 __all__ = [
-    "add_legend_above", "express_points", "find_labels", "find_measured", "make_panels", "pick_colours",
-    "scale_by_ratio",
+    "HATCHES", "ON_BRIGHT", "Look", "add_legend_above", "express_points", "find_labels", "find_measured", "make_panels",
+    "pick_colours", "pick_looks", "scale_by_ratio", "tell_mean", "tell_seeds",
 ]  # fmt: skip
 
 mpl.use("agg")  # reports are written where there is no screen
 
+MARKERS = "o", "s", "^", "D", "v", "P", "X"
+STROKES = "-", (0, (4, 2)), (0, (1, 1)), (0, (4, 1, 1, 1))
+ON_BRIGHT = "#111111"  # of letters on a bright cell, which stay dark on a dark page
+HATCHES = "", "////", "....", "xxxx", "----", "\\\\\\\\"
 ACROSS = 3  # panels beside each other
 WIDE = 10  # ratio of the largest to the smallest value beyond which a scale is by ratio
 DECADES = 3  # on a longer axis only powers of ten are labelled
@@ -50,6 +57,43 @@ def find_labels(figure: Figure) -> dict[str, Any]:
 def pick_colours(names: Sequence[str]) -> dict[str, Any]:
     """A colour for each, all as far apart as colour-blind readers need."""
     return dict(zip(names, sns.color_palette("colorblind", len(names)), strict=True))
+
+
+class Look(NamedTuple):
+    """How one of several is drawn, so that they differ without colour, too. stroke: of its lines."""
+
+    colour: Any
+    marker: str
+    stroke: Any
+
+
+def pick_looks(names: Sequence[str]) -> dict[str, Look]:
+    """A look for each."""
+    return {
+        name: Look(colour, marker, stroke)
+        for (name, colour), marker, stroke in zip(pick_colours(names).items(), cycle(MARKERS), cycle(STROKES))
+    }
+
+
+def tell_mean(results: Results, task: str, arm: str, *metrics: str) -> str:
+    """A method's means and the values of its seeds, as the note of a point that leads to its trial."""
+    said = []
+    for metric in metrics:
+        values = results.values(task, arm, metric)
+        mean, seeds = results.interval(task, arm, metric), ", ".join(write_value(metric, value) for value in values)
+        said.append(f"{name_metric(metric)} {write_interval(metric, mean)}, by seed {seeds}")
+    return note(f"{arm} on {task}: {'; '.join(said)}", find_place(results.chosen[task, arm].uid))
+
+
+def tell_seeds(results: Results, task: str, arm: str, *metrics: str) -> list[str]:
+    """Of each seed of a method its values, as the note of a point that leads to its trial."""
+    values = pd.DataFrame({metric: results.values(task, arm, metric) for metric in metrics})
+    said = (
+        f"{arm} on {task}, seed {seed}: {', '.join(f'{name_metric(m)} {write_value(m, row[m])}' for m in metrics)}"
+        for seed, row in values.iterrows()
+    )
+    place = find_place(results.chosen[task, arm].uid)
+    return [note(line, place) for line in said]
 
 
 def scale_by_ratio(axes: Axes, values: Collection[float]) -> bool:

@@ -9,9 +9,11 @@ from fairray.measures import find
 from fairray.records import headline
 from fairray.results import Results
 from fairray.selection import eligible
+from fairray.statistics.comparison import against, holm
 
-__all__ = ["Cell", "Grid", "Mark", "find_best", "find_marks", "find_searches", "read_grids"]
+__all__ = ["Cell", "Grid", "Mark", "find_best", "find_marks", "find_searches", "find_undecided", "read_grids"]
 
+LEVEL = 0.05
 Mark = tuple[float, float, float]  # the data's own x and y, and the rate that both have where there is no bias
 Cell = tuple[float, float]
 Grid = dict[Cell, np.ndarray]  # of each cell (x, y) the values of the seeds
@@ -36,6 +38,15 @@ def read_grids(results: Results, task: str, arm: str, x: str, y: str, metric: st
     tables = [part.pivot_table(index=[x, y], columns="seed", values="value").dropna() for part in splits]
     val, test = (dict(zip(table.index.to_list(), table.to_numpy(), strict=True)) for table in tables)
     return val, test
+
+
+def find_undecided(grid: Grid, best: Cell) -> set[Cell]:
+    """The cells that tests over seeds, adjusted for all cells, do not tell from the best; of one seed all."""
+    others = [cell for cell in grid if cell != best]
+    if len(grid[best]) < 2:
+        return {*others}
+    p = holm([against(grid[cell] - grid[best], 0).p for cell in others])
+    return {cell for cell, adjusted in zip(others, p, strict=True) if not adjusted <= LEVEL}
 
 
 def find_best(grid: Grid, metric: str) -> Cell:

@@ -8,6 +8,7 @@ from fairray import catalogue, members
 from fairray.errors import BadInput, said_of
 from fairray.report import Section
 from fairray.report._page import Report, write
+from fairray.report.forest import Forest
 from fairray.report.table import Table
 from fairray.report.tradeoff import Tradeoff
 from fairray.report.verdict import Verdict
@@ -20,8 +21,8 @@ EXAMPLE = "sections = (report.Verdict(), report.Table())"
 
 
 def comparison(x: str = "odds", y: str = "eacc") -> tuple[Section, ...]:
-    """What most studies show: methods side by side, in words, in a table and in the plane of bias and accuracy."""
-    return Verdict((x, y)), Table((x, y)), Tradeoff(x, y)
+    """What most studies show: methods side by side, in words, by differences, in a table and in a plane."""
+    return Verdict((x, y)), Forest((x, y)), Table((x, y)), Tradeoff(x, y)
 
 
 def write_report(results: Results, sections: Sequence[Section]) -> Report:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from fairray.report._blocks import Frame, Text
+from fairray.report._blocks import Frame, Link, Text, find_place
 from fairray.report._words import describe_metric, express_interval, name_metric, write_interval, write_printed
 from fairray.results import Results
 from fairray.statistics.intervals import Interval
@@ -15,12 +15,16 @@ __all__ = ["Entry", "explain_directions", "explain_printed", "lay_out", "tabulat
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A value as measured beside the one that the paper prints. key: where it stands, by the name of the axis."""
+    """A value as measured beside the one that the paper prints.
+
+    key: where it stands, by the name of the axis. uid: of the trial that it is of, if it is of one.
+    """
 
     key: Mapping[str, str]
     metric: str
     interval: Interval
     printed: float | None = None
+    uid: str = ""
 
 
 def lay_out(entries: Sequence[Entry], rows: Sequence[str], across: str) -> pd.DataFrame:
@@ -32,7 +36,8 @@ def lay_out(entries: Sequence[Entry], rows: Sequence[str], across: str) -> pd.Da
     measured = dict.fromkeys(_name_column(entry, across) for entry in entries)
     order = [*rows, *(column for name in measured for column in (name, f"{name} printed"))]
     filled = set(rows).union(*lines.values())
-    return pd.DataFrame(list(lines.values()), columns=[column for column in order if column in filled]).fillna("")
+    shown = [column for column in order if column in filled]
+    return pd.DataFrame(list(lines.values()), columns=shown, dtype=object).fillna("")  # as text a cell leads nowhere
 
 
 def tabulate(name: str, cells: pd.DataFrame, entries: Iterable[Entry], caption: str) -> Frame:
@@ -60,7 +65,8 @@ def _list_numbers(entry: Entry) -> dict[str, str | float | None]:
 
 def _write_cells(entry: Entry, across: str) -> dict[str, str]:
     column, cells = _name_column(entry, across), {}
-    cells[column] = write_interval(entry.metric, entry.interval)
+    value = write_interval(entry.metric, entry.interval)
+    cells[column] = Link(value, find_place(entry.uid)) if entry.uid else value
     if entry.printed is not None:
         cells[f"{column} printed"] = write_printed(entry.metric, entry.printed)
     return cells

@@ -19,6 +19,7 @@ def measure_views(results: Results, metric: str, axis: str) -> Iterator[Entry]:
                 metric=metric,
                 interval=interval_of(metric, values),
                 printed=results.find_printed(task, arm, metric, view=view),
+                uid=results.chosen[task, arm].uid,
             )
 
 

@@ -8,7 +8,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from fairray.report._blocks import Block, Picture, Text
-from fairray.report._figures import add_legend_above, pick_colours
+from fairray.report._figures import Look, add_legend_above, pick_looks
 from fairray.report._words import express, name_with_unit
 from fairray.results import Results
 from fairray.statistics.intervals import Interval
@@ -43,7 +43,7 @@ class ArtefactHarm:
 
     def _draw(self, results: Results, rows: pd.DataFrame) -> Figure:
         tasks, conditions = (list(rows[key].unique()) for key in ("task", "condition"))
-        colours = pick_colours(conditions)
+        looks = pick_looks(conditions)
         with sns.axes_style("whitegrid"):
             figure = Figure(figsize=(5.4 * len(self.metrics), 4.0 * len(tasks)), layout="constrained")
             panels = figure.subplots(len(tasks), len(self.metrics), squeeze=False)
@@ -52,7 +52,7 @@ class ArtefactHarm:
                     of = rows[(rows["task"] == task) & (rows["metric"] == metric)].sort_values("number")
                     for condition in conditions:
                         line = of[of["condition"] == condition]
-                        _draw_line(axes, line["number"], list(line["interval"]), metric, condition, colours[condition])
+                        _draw_line(axes, line["number"], list(line["interval"]), metric, condition, looks[condition])
                     base = str(results.study.baseline)
                     if results.has(task, base, metric):
                         level = express(metric, results.interval(task, base, metric).mean)
@@ -63,6 +63,7 @@ class ArtefactHarm:
         return figure
 
 
-def _draw_line(axes, numbers: pd.Series, intervals: list[Interval], metric: str, label: str, colour) -> None:
+def _draw_line(axes, numbers: pd.Series, intervals: list[Interval], metric: str, label: str, look: Look) -> None:
     means, half = ([express(metric, getattr(i, part)) for i in intervals] for part in ("mean", "half"))
-    axes.errorbar(numbers, means, yerr=half, color=colour, marker="o", capsize=3, label=label)
+    style = {"color": look.colour, "marker": look.marker, "ls": look.stroke}
+    axes.errorbar(numbers, means, yerr=half, capsize=3, label=label, **style)

@@ -56,6 +56,7 @@ class AttackTable:
                             metric=metric,
                             interval=average_images(metric, values),
                             printed=results.find_printed(task, arm, metric),
+                            uid=results.chosen[task, arm].uid,
                         )
 
 

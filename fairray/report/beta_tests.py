@@ -14,14 +14,16 @@ from matplotlib.figure import Figure
 
 from fairray.betas import MEASURES, Betas, BetaTest, compare_betas, find_betas
 from fairray.measures import find
-from fairray.report._blocks import Bad, Block, Frame, Good, Items, Line, Part, Picture, Strong, Text
+from fairray.report._answers import sum_up
+from fairray.report._blocks import Answer, Bad, Block, Frame, Good, Items, Line, Part, Picture, Strong, Text
 from fairray.report._figures import add_legend_above
 from fairray.report._tables import Entry, explain_printed, lay_out, tabulate
 from fairray.report._words import describe_metric, express, name_metric, refuse_verdict, write_interval, write_p
 from fairray.results import Results, interval_of
-from fairray.statistics.comparison import Mean
+from fairray.statistics.comparison import ONE_START, Mean
 from fairray.statistics.intervals import Interval
 from fairray.trial import dataset
+from fairray.words import write_count
 
 __all__ = ["BetaTests"]
 
@@ -59,6 +61,15 @@ class BetaTests:
         if tests:
             yield _tabulate(tests)
             yield Text(UNITS)
+
+    def answer(self, results: Results) -> Answer | None:
+        tests = compare_betas(results)
+        if not tests:
+            return None
+        words = [(name_metric(test.measure), _judge_word(test), f"{test.arm} against {test.rival}") for test in tests]
+        starts = min(test.starts.n for test in tests)
+        sure = f"t-tests over {starts} theta_0, adjusted for {write_count(len(tests), 'test')} (Holm, 5 %)."
+        return Answer((*sum_up(words), "."), sure if starts > 1 else ONE_START)
 
 
 def _describe(results: Results, task: str) -> str:
@@ -99,6 +110,10 @@ def _judge(results: Results, test: BetaTest) -> Iterator[Line]:
         doubtful = results.doubtful(test.task, test.arm, test.rival)
         word = refuse_verdict(doubtful) if doubtful else _word(test.measure, test.starts.mean, test.holm)
         yield Strong(who), f": {what} {change} ({over}): ", word, "."
+
+
+def _judge_word(test: BetaTest) -> Part:
+    return _word(test.measure, test.starts.mean, test.holm)
 
 
 def _word(measure: str, change: float, p: float) -> Part:

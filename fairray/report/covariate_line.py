@@ -12,12 +12,14 @@ from matplotlib.figure import Figure
 
 from fairray.betas import find_betas
 from fairray.report._blocks import Block, Frame, Items, Line, Picture, Strong, Text
+from fairray.report._drawing import note
 from fairray.report._words import write_interval, write_value
 from fairray.results import Results
 from fairray.statistics.intervals import Interval, mean_interval
 from fairray.statistics.regression import ERRORS, Errors, fit_line
 from fairray.statistics.regression import Line as Fit
 from fairray.trial import dataset
+from fairray.words import write_count
 
 __all__ = ["CovariateLine"]
 
@@ -108,7 +110,12 @@ def _draw(name: str, groups: pd.DataFrame, fit: Fit, covariate: str) -> Figure:
 def _draw_line(axes: Axes, groups: pd.DataFrame, fit: Fit) -> None:
     """Areas are in proportion to the images."""
     areas = 600 * groups["size"] / groups["size"].max()
-    axes.scatter(groups["covariate"], 100 * groups["accuracy"], s=areas.clip(lower=6), alpha=0.5, linewidths=0)
+    notes = [
+        note(f"{group}: accuracy {100 * row['accuracy']:.2f} % on {write_count(int(row['size']), 'image')}")
+        for group, row in groups.iterrows()
+    ]
+    style = {"s": areas.clip(lower=6), "alpha": 0.5, "linewidths": 0, "urls": notes}
+    axes.scatter(groups["covariate"], 100 * groups["accuracy"], **style)
     ends = np.array([groups["covariate"].min(), groups["covariate"].max()])
     label = f"β = {write_value('beta', fit.slope)}, F(1, {fit.df}) = {fit.f:.2f}, p = {fit.p:.2g}"
     axes.plot(ends, 100 * (fit.intercept + fit.slope * ends), color="black", lw=1.2, label=label)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fairray.report._blocks import Block, Picture, Text
-from fairray.report._figures import add_legend_above, pick_colours
+from fairray.report._figures import Look, add_legend_above, pick_looks
 from fairray.report._images import average_images, count_images, find_attacked, read_images
 from fairray.report._tables import Entry, lay_out, tabulate
 from fairray.report._words import express_interval
@@ -75,33 +75,32 @@ def _strength(view: str) -> int:
 
 def _draw(entries: Sequence[Entry], tasks: Sequence[str]) -> Figure:
     arms = list(dict.fromkeys(entry.key["method"] for entry in entries if entry.key["method"] != CLEAN))
-    colours = pick_colours(arms) | {CLEAN: "black"}
+    looks = pick_looks(arms) | {CLEAN: Look("black", "x", "--")}
     with sns.axes_style("whitegrid"):
         figure = Figure(figsize=(11.0, 0.5 + 4.0 * len(tasks)), layout="constrained")
         for task, row in zip(tasks, figure.subplots(len(tasks), len(AXES), squeeze=False, sharey=True), strict=True):
             of = [entry for entry in entries if entry.key["task"] == task]
             for kind, axes in zip(AXES, row, strict=True):
-                _draw_panel(axes, of, kind, colours)
+                _draw_panel(axes, of, kind, looks)
                 axes.set(title=task, xlabel=AXES[kind], ylim=(-2, 102))
             row[0].set_ylabel("misread (%)")
         add_legend_above(figure)
     return figure
 
 
-def _draw_panel(axes: Axes, entries: Sequence[Entry], kind: str, colours: dict) -> None:
+def _draw_panel(axes: Axes, entries: Sequence[Entry], kind: str, looks: dict[str, Look]) -> None:
     """A line per method over the defences of a kind, which are evenly spaced from none to the strongest."""
     seen = [entry for entry in entries if entry.key["defence"] == NONE or _kind(entry.key["defence"]) == kind]
     views = list(dict.fromkeys(entry.key["defence"] for entry in seen))
-    for method, colour in colours.items():
+    for method, look in looks.items():
         lines = [entry for entry in seen if entry.key["method"] == method]
         of = {entry.key["defence"]: express_interval(entry.metric, entry.interval) for entry in lines}
         if of:
-            _draw_line(axes, [views.index(view) for view in of], [*of.values()], method, colour)
+            _draw_line(axes, [views.index(view) for view in of], [*of.values()], method, look)
     axes.set_xticks(range(len(views)), [view.split()[-1] for view in views])
 
 
-def _draw_line(axes: Axes, at: Sequence[int], intervals: Sequence[Interval], method: str, colour) -> None:
+def _draw_line(axes: Axes, at: Sequence[int], intervals: Sequence[Interval], method: str, look: Look) -> None:
     low, mean, high = ([getattr(interval, end) for interval in intervals] for end in ("low", "mean", "high"))
-    style = "--" if method == CLEAN else "-"
-    axes.plot(at, mean, color=colour, ls=style, marker="o", markersize=4, label=method)
-    axes.fill_between(at, low, high, color=colour, alpha=0.15, linewidth=0)
+    axes.plot(at, mean, color=look.colour, ls=look.stroke, marker=look.marker, markersize=5, label=method)
+    axes.fill_between(at, low, high, color=look.colour, alpha=0.15, linewidth=0)

@@ -3,7 +3,6 @@ and 3.3)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import cycle
 
 import numpy as np
 import pandas as pd
@@ -13,14 +12,12 @@ from matplotlib.figure import Figure
 
 from fairray.measures import PERCENT
 from fairray.report._blocks import Block, Picture, Text
-from fairray.report._figures import add_legend_above, pick_colours, scale_by_ratio
+from fairray.report._figures import Look, add_legend_above, pick_looks, scale_by_ratio
 from fairray.report._images import count_images, find_attacked, read_images
 from fairray.report._words import describe_metric, express, name_metric
 from fairray.results import Results
 
 __all__ = ["Distributions"]
-
-STROKES = "-", (0, (4, 2)), (0, (1, 1))  # in turn, as curves that lie on each other hide each other
 
 
 @dataclass(frozen=True)
@@ -54,14 +51,14 @@ class Distributions:
 
 
 def _draw(task: str, arms: Sequence[str], measured: dict[str, dict[str, pd.Series]]) -> Figure:
-    colours = pick_colours(arms)
+    looks = pick_looks(arms)
     with sns.axes_style("whitegrid"):
         figure = Figure(figsize=(11.0, 0.6 + len(measured) * (1.3 + 0.3 * len(arms))), layout="constrained")
         panels = figure.subplots(len(measured), 2, squeeze=False, sharex="row")
         for (metric, found), (boxes, shares) in zip(measured.items(), panels, strict=True):
             values = {arm: express(metric, of) for arm, of in found.items()}
-            _draw_boxes(boxes, values, colours)
-            _draw_shares(shares, values, colours)
+            _draw_boxes(boxes, values, {arm: look.colour for arm, look in looks.items()})
+            _draw_shares(shares, values, looks)
             scale_by_ratio(boxes, pd.concat([*values.values()]))
             for axes in (boxes, shares):
                 axes.set(xlabel=describe_metric(metric))
@@ -78,10 +75,9 @@ def _draw_boxes(axes: Axes, values: dict[str, pd.Series], colours: dict) -> None
     axes.set_ylabel("")
 
 
-def _draw_shares(axes: Axes, values: dict[str, pd.Series], colours: dict) -> None:
-    for (arm, sample), stroke in zip(values.items(), cycle(STROKES), strict=False):
+def _draw_shares(axes: Axes, values: dict[str, pd.Series], looks: dict[str, Look]) -> None:
+    for arm, sample in values.items():
         shares = np.arange(1, len(sample) + 1) / len(sample)
-        axes.step(
-            np.sort(sample), PERCENT.express(shares), where="post", color=colours[arm], ls=stroke, lw=1.8, label=arm
-        )
+        style = {"color": looks[arm].colour, "ls": looks[arm].stroke, "lw": 1.8}
+        axes.step(np.sort(sample), PERCENT.express(shares), where="post", label=arm, **style)
     axes.set(ylabel=f"images{PERCENT.label}", ylim=(0, 102))

@@ -1,8 +1,9 @@
 """Two objectives of a search against each other: every point that was tried, and those that no other one beats."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,15 +13,19 @@ from matplotlib.figure import Figure
 
 from fairray.measures import find
 from fairray.records import headline
-from fairray.report._blocks import Block, Items, Line, Picture, Strong, Text
-from fairray.report._figures import add_legend_above, express_points, pick_colours, scale_by_ratio
-from fairray.report._words import describe_metric, describe_point, name_metric, write_interval
+from fairray.report._blocks import Answer, Block, Items, Line, Picture, Strong, Text, find_place, join
+from fairray.report._drawing import note
+from fairray.report._figures import Look, add_legend_above, express_points, pick_looks, scale_by_ratio
+from fairray.report._words import describe_metric, describe_point, name_metric, write_interval, write_value
 from fairray.results import Results, interval_of
 from fairray.rules import place
 from fairray.soundness import gravity
 from fairray.statistics.pareto import hypervolume, pareto_front
+from fairray.words import write_count
 
 __all__ = ["Pareto"]
+
+NAMED = 4  # points of an answer
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,24 @@ class Pareto:
         yield Picture("pareto", _draw(points, x, y), alt, caption)
         yield Items([*_describe_front(points, x, y), *_measure_fronts(points, x, y)])
 
+    def answer(self, results: Results) -> Answer | None:
+        objectives = results.study.objectives
+        x, y = self.x or objectives[-1], self.y or objectives[0]
+        points = _average(results, x, y)
+        if points.empty:
+            return None
+        front = points[points["front"]].sort_values(["task", "x"])
+        names = [", ".join(filter(None, of)) for of in zip(front["task"], front["arm"], front["place"])]
+        both, all_ = f"{name_metric(x)} and {name_metric(y)}", write_count(len(points), "point")
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        found = (
+            f"In {both} together no other point beats ",
+            *join(" or ", [Strong(name) for name in names[:NAMED]]),
+            f"{more}; {all_} were tried.",
+        )
+        sure = "The front is of validation means over seeds, and nothing tests how sure it is; test values are below."
+        return Answer(found, sure)
+
 
 def _average(results: Results, x: str, y: str) -> pd.DataFrame:
     """A row per trial: task, arm, place in the search, test intervals of x and y, and whether it is on the front."""
@@ -63,6 +86,9 @@ def _average(results: Results, x: str, y: str) -> pd.DataFrame:
     }
     places = {(trial.task, trial.arm, trial.uid): describe_point(trial.point) for trial in results.trials}
     table = values["test"].rename(columns={x: "x", y: "y"})
+    table["note"] = [
+        _tell(places, key, {x: of_x, y: of_y}) for key, of_x, of_y in zip(table.index, table["x"], table["y"])
+    ]
     for axis, metric in (("x", x), ("y", y)):
         table[f"interval {axis}"] = table[axis].map(partial(interval_of, metric))
         table[axis] = table[f"interval {axis}"].map(lambda interval: interval.mean)
@@ -76,16 +102,22 @@ def _average(results: Results, x: str, y: str) -> pd.DataFrame:
     return table.assign(place=[places[key] for key in table.index]).reset_index()
 
 
+def _tell(places: Mapping[Any, str], key: tuple[str, str, str], values: Mapping[str, list[float]]) -> str:
+    """A point's values by seed, as its note. key: task, method, and the trial's uid."""
+    said = (f"{name_metric(m)} {', '.join(write_value(m, value) for value in of)}" for m, of in values.items())
+    return note(f"{', '.join(filter(None, [*key[:2], places[key]]))}, by seed: {'; '.join(said)}", find_place(key[2]))
+
+
 def _draw(points: pd.DataFrame, x: str, y: str) -> Figure:
     tasks, arms = (list(points[key].unique()) for key in ("task", "arm"))
     points = express_points(points, x, y)
-    colours = pick_colours(arms)
+    looks = pick_looks(arms)
     with sns.axes_style("whitegrid"):
         figure = Figure(figsize=(1.0 + 6.4 * len(tasks), 5.4), layout="constrained")
         for task, axes in zip(tasks, figure.subplots(1, len(tasks), squeeze=False)[0], strict=True):
             of = points[points["task"] == task]
             for arm in arms:
-                _draw_points(axes, of[of["arm"] == arm], arm, colours[arm])
+                _draw_points(axes, of[of["arm"] == arm], arm, looks[arm])
             _draw_front(axes, of[of["front"]].sort_values("x"))
             axes.set(title=task, xlabel=describe_metric(x), ylabel=describe_metric(y), ylim=_around(of["y"]))
             if not scale_by_ratio(axes, of["x"]):
@@ -94,12 +126,14 @@ def _draw(points: pd.DataFrame, x: str, y: str) -> Figure:
     return figure
 
 
-def _draw_points(axes: Axes, points: pd.DataFrame, arm: str, colour) -> None:
-    style = {"color": colour, "fmt": "none", "lw": 0.8, "alpha": 0.2}
+def _draw_points(axes: Axes, points: pd.DataFrame, arm: str, look: Look) -> None:
+    style = {"color": look.colour, "fmt": "none", "lw": 0.8, "alpha": 0.2}
     axes.errorbar(points["x"], points["y"], xerr=points["x half"], yerr=points["y half"], **style)
-    axes.scatter([], [], color=colour, s=45, linewidths=0, label=arm)
-    faces = [colour if sound else "none" for sound in points["sound"]]
-    axes.scatter(points["x"], points["y"], facecolors=faces, edgecolors=[colour] * len(points), s=45, lw=0.8)
+    dots: Any = {"marker": look.marker, "s": 45}
+    axes.scatter([], [], color=look.colour, linewidths=0, label=arm, **dots)
+    faces = [look.colour if sound else "none" for sound in points["sound"]]
+    edges = {"edgecolors": [look.colour] * len(points), "lw": 0.8, "urls": [*points["note"]]}
+    axes.scatter(points["x"], points["y"], facecolors=faces, **edges, **dots)
 
 
 def _draw_front(axes: Axes, front: pd.DataFrame) -> None:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fairray.report._blocks import Block, Picture, Text
-from fairray.report._figures import express_points, find_measured, pick_colours
+from fairray.report._figures import express_points, find_measured, pick_looks, tell_mean
 from fairray.report._words import name_metric, name_with_unit, write_interval
 from fairray.results import Results, change_of
 from fairray.statistics.correlation import Correlation, correlation
@@ -49,13 +49,14 @@ class Scatter:
         yield Picture("scatter", self._draw(points, found), f"{self.title}, a point for each task", caption)
 
     def _average(self, results: Results) -> pd.DataFrame:
-        """A row per method on a task: its name, the data set it is of, means over seeds and half their intervals."""
+        """A row per method on a task: its name and data set, means over seeds, half their intervals, and the note."""
         rows = []
         for task, arm in find_measured(results, self.x, self.y):
             h, v = (results.interval(task, arm, metric) for metric in (self.x, self.y))
             source = task.split()[0] if " " in task else ""
-            rows.append((task, source, h.mean, h.half, v.mean, v.half))
-        return pd.DataFrame(rows, columns=["task", "source", "x", "x half", "y", "y half"])
+            said = tell_mean(results, task, arm, self.x, self.y)
+            rows.append((task, source, h.mean, h.half, v.mean, v.half, said))
+        return pd.DataFrame(rows, columns=["task", "source", "x", "x half", "y", "y half", "note"])
 
     def _draw(self, points: pd.DataFrame, found: Correlation) -> Figure:
         with sns.axes_style("whitegrid"):
@@ -63,10 +64,12 @@ class Scatter:
             axes = figure.subplots()
             points = express_points(points, self.x, self.y)
             axes.axline((0, 0), slope=1, color="grey", ls="--", lw=1, label="identity")
-            for source, colour in pick_colours(list(points["source"].unique())).items():
+            for source, look in pick_looks(list(points["source"].unique())).items():
                 of = points[points["source"] == source]
-                style = {"color": colour, "fmt": "o", "markersize": 5, "lw": 0.8, "alpha": 0.8}
-                axes.errorbar(of["x"], of["y"], xerr=of["x half"], yerr=of["y half"], label=source or None, **style)
+                lines = {"color": look.colour, "fmt": "none", "lw": 0.8, "alpha": 0.5}
+                axes.errorbar(of["x"], of["y"], xerr=of["x half"], yerr=of["y half"], **lines)
+                dots = {"color": look.colour, "marker": look.marker, "s": 26, "alpha": 0.8, "urls": [*of["note"]]}
+                axes.scatter(of["x"], of["y"], label=source or None, **dots)
             labels = {"xlabel": name_with_unit(self.x), "ylabel": name_with_unit(self.y)}
             axes.set(**labels, title=_describe(found), aspect="equal")
             _name_extremes(axes, points)

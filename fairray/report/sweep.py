@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,13 +11,24 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from fairray.report._blocks import Block, Picture, Text
-from fairray.report._figures import add_legend_above, scale_by_ratio
-from fairray.report._words import describe_point, express, express_interval, name_key, name_metric, name_with_unit
+from fairray.report._blocks import Block, Picture, Text, find_place
+from fairray.report._drawing import note
+from fairray.report._figures import Look, add_legend_above, pick_looks, scale_by_ratio
+from fairray.report._words import (
+    describe_point,
+    express,
+    express_interval,
+    name_key,
+    name_metric,
+    name_with_unit,
+    write_value,
+)
 from fairray.results import Results, interval_of
 
 __all__ = ["Sweep"]
 
+MANY = 2000  # seeds in a panel beyond which a drawing has them as one picture
+MOST = 12  # lines that a legend names
 Search = tuple[str, str, str]  # task, method, and the dotted name of a searched number
 
 
@@ -85,13 +97,9 @@ def _draw_panel(results: Results, axes: Axes, search: Search, metric: str) -> No
 def _draw_lines(axes: Axes, rows: pd.DataFrame, others: Sequence[str], key: str, metric: str) -> None:
     """A line for each place at which the other searched numbers stand; where there are several, they are named."""
     lines = dict(_split(rows, [other for other in others if rows[other].nunique() > 1]))
-    colours = sns.color_palette("colorblind", len(lines))
-    drawn = {
-        place: line
-        for (place, of), colour in zip(lines.items(), colours, strict=True)
-        if (line := _draw_line(axes, of, key, metric, colour))
-    }
-    if len(drawn) > 1:
+    looks = pick_looks([*lines])
+    drawn = {place: line for place, of in lines.items() if (line := _draw_line(axes, of, key, metric, looks[place]))}
+    if 1 < len(drawn) <= MOST:
         axes.legend(drawn.values(), drawn, fontsize=7)
 
 
@@ -104,19 +112,38 @@ def _split(rows: pd.DataFrame, others: Sequence[str]) -> Iterator[tuple[str, pd.
         yield describe_point(dict(zip(others, values, strict=True))), line
 
 
-def _draw_line(axes: Axes, rows: pd.DataFrame, key: str, metric: str, colour) -> Line2D | None:
+def _draw_line(axes: Axes, rows: pd.DataFrame, key: str, metric: str, look: Look) -> Line2D | None:
     """All seeds; where there are several values, their means and intervals too."""
     at, found = (
         np.unique(rows[key]),
         [express_interval(metric, interval_of(metric, part)) for _, part in rows.groupby(key)[metric]],
     )
     alone = len(at) < 2
-    style = {"color": "grey", "alpha": 0.7} if alone else {"color": colour, "alpha": 0.25}
-    x, y, doubtful = rows[key], express(metric, rows[metric]), rows["doubtful"]
-    axes.scatter(x[~doubtful], y[~doubtful], s=22, linewidths=0, label="seeds", **style)
-    if doubtful.any():
-        axes.scatter(x[doubtful], y[doubtful], s=22, facecolors="none", edgecolors="grey", label="no result")
+    style: Any = {"s": 22, "linewidths": 0}
+    style |= {"color": "grey", "alpha": 0.7} if alone else {"color": look.colour, "alpha": 0.4}
+    _draw_seeds(axes, rows[~rows["doubtful"]], key, metric, label="seeds", **style)
+    if rows["doubtful"].any():
+        hollow = {"s": 22, "facecolors": "none", "edgecolors": "grey", "label": "no result"}
+        _draw_seeds(axes, rows[rows["doubtful"]], key, metric, **hollow)
     if alone:
         return None
-    axes.fill_between(at, [i.low for i in found], [i.high for i in found], color=colour, alpha=0.15)
-    return axes.plot(at, [i.mean for i in found], color=colour, marker="o", label="mean [95 %]")[0]
+    axes.fill_between(at, [i.low for i in found], [i.high for i in found], color=look.colour, alpha=0.15)
+    style = {"color": look.colour, "marker": look.marker, "ls": look.stroke}
+    return axes.plot(at, [i.mean for i in found], label="mean [95 %]", **style)[0]
+
+
+def _draw_seeds(axes: Axes, rows: pd.DataFrame, key: str, metric: str, **style: Any) -> None:
+    many = len(rows) > MANY
+    notes = None if many else _tell_seeds(rows, key, metric)
+    dots = axes.scatter(rows[key], express(metric, rows[metric]), urls=notes, **style)
+    dots.set_rasterized(many)
+
+
+def _tell_seeds(rows: pd.DataFrame, key: str, metric: str) -> list[str]:
+    return [
+        note(
+            f"{name_key(key)} = {at:g}, seed {seed}: {name_metric(metric)} {write_value(metric, value)}",
+            find_place(trial),
+        )
+        for at, seed, value, trial in zip(rows[key], rows["seed"], rows[metric], rows["trial"], strict=True)
+    ]

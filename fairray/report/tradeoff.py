@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fairray.report._blocks import Block, Picture, Text
-from fairray.report._figures import find_labels, find_measured, make_panels, pick_colours
+from fairray.report._figures import Look, find_labels, find_measured, make_panels, pick_looks, tell_mean, tell_seeds
 from fairray.report._words import describe_metric, express, express_interval, name_metric
 from fairray.results import Results
 
@@ -41,29 +41,32 @@ class Tradeoff:
         yield Picture("tradeoff", self._draw(results, pairs, tasks), alt)
 
     def _draw(self, results: Results, pairs: Sequence[tuple[str, str]], tasks: Sequence[str]) -> Figure:
-        colours = pick_colours(list(dict.fromkeys(arm for _, arm in pairs)))
+        looks = pick_looks(list(dict.fromkeys(arm for _, arm in pairs)))
         with sns.axes_style("whitegrid"):
             figure, panels = make_panels(len(tasks), size=(5.0, 4.4), margin=(1.5, 0.0))
             for task, axes in zip(tasks, panels, strict=True):
-                for arm in [arm for arm in colours if (task, arm) in pairs]:
-                    self._draw_point(results, axes, task, arm, colours[arm])
+                for arm in [arm for arm in looks if (task, arm) in pairs]:
+                    self._draw_point(results, axes, task, arm, looks[arm])
                 axes.set(title=task, xlabel=describe_metric(self.x), ylabel=describe_metric(self.y))
             labelled = find_labels(figure)
-            order = sorted(labelled, key=[*colours, "no result", "printed"].index)
+            order = sorted(labelled, key=[*looks, "no result", "printed"].index)
             figure.legend([labelled[k] for k in order], order, loc="outside right center", frameon=False)
         return figure
 
-    def _draw_point(self, results: Results, axes: Axes, task: str, arm: str, colour) -> None:
+    def _draw_point(self, results: Results, axes: Axes, task: str, arm: str, look: Look) -> None:
         doubtful = results.doubt(task, arm)
         h, v = (express(metric, results.values(task, arm, metric)) for metric in (self.x, self.y))
-        axes.scatter(h, v, color=colour, alpha=0.25, s=22, linewidths=0)
+        colour, marker, _ = look
+        notes = tell_seeds(results, task, arm, self.x, self.y)
+        axes.scatter(h, v, color=colour, marker=marker, alpha=0.4, s=22, linewidths=0, urls=notes)
         means = [express_interval(metric, results.interval(task, arm, metric)) for metric in (self.x, self.y)]
         beside = [[[each.mean - each.low], [each.high - each.mean]] for each in means]
-        axes.errorbar(
+        drawn = axes.errorbar(
             means[0].mean, means[1].mean, xerr=beside[0], yerr=beside[1],
-            color=colour, marker="o", markersize=7, capsize=3, lw=1.5, ls="", label=arm,
+            color=colour, marker=marker, markersize=7, capsize=3, lw=1.5, ls="", label=arm,
             mfc="none" if doubtful else None,
         )  # fmt: skip
+        drawn.lines[0].set_url(tell_mean(results, task, arm, self.x, self.y))
         if doubtful:
             axes.plot([], [], color="grey", marker="o", mfc="none", ls="", label="no result")
         printed = [value for m in (self.x, self.y) if (value := results.find_printed(task, arm, m)) is not None]

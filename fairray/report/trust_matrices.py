@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from fairray.matrices import LACKING, Matrix, find_matrices
 from fairray.report._blocks import Block, Picture, Text
-from fairray.report._figures import make_panels
+from fairray.report._figures import ON_BRIGHT, make_panels
 from fairray.report._words import express, write_interval
 from fairray.results import Results
 
@@ -53,6 +53,8 @@ def _draw_map(axes: Axes, matrix: Matrix, several: bool) -> None:
         means, ax=axes, vmin=0, vmax=ideal, cmap="viridis", annot=True, fmt=".0f", square=True, cbar=False,
         xticklabels=names, yticklabels=list(matrix.tasks), linewidths=0.5,
     )  # fmt: skip
+    for text in axes.texts:
+        text.set_color(ON_BRIGHT if text.get_color() != "w" else "white")
     axes.tick_params(axis="both", labelrotation=0, labelsize=8)
     score = write_interval("trust", matrix.score)
     of = f"{matrix.family}, {matrix.arm}" if several else matrix.arm

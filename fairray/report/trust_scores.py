@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from fairray.matrices import LACKING, Matrix, find_matrices
-from fairray.report._blocks import Bad, Block, Good, Items, Line, Part, Strong, Text
+from fairray.report._blocks import Answer, Bad, Block, Good, Items, Line, Part, Strong, Text, join
 from fairray.report._tables import Entry, lay_out, tabulate
 from fairray.report._words import refuse_verdict, write_interval
 from fairray.results import Results
@@ -12,6 +12,11 @@ from fairray.statistics.intervals import Interval, mean_interval
 from fairray.statistics.trust import band
 
 __all__ = ["TrustScores"]
+
+SURE = (
+    "By 95 % t-intervals of differences seed by seed, which are not adjusted for their number. They speak of other "
+    "seeds on this split, not of other data."
+)
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,16 @@ class TrustScores:
             "acceptable from .8, poor below."
         )
         yield Items([*_compare(results, found, str(results.study.baseline))])
+
+    def answer(self, results: Results) -> Answer | None:
+        found = {(matrix.family, matrix.arm): matrix for matrix in find_matrices(results)}
+        if not found:
+            return None
+        best = max(found, key=lambda key: found[key].score.mean)
+        family, arm = best
+        score = write_interval("trust", found[best].score)
+        said = "Most to be trusted is ", Strong(arm), f" on {family}: {score}, {band(found[best].score.mean)}."
+        return Answer(join(" ", [said, *_compare(found, str(results.study.baseline))]), SURE)
 
 
 def _measure(results: Results, matrix: Matrix) -> Entry:

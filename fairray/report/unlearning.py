@@ -7,7 +7,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from fairray.report._blocks import Block, Items, Line, Picture, Strong, Text
-from fairray.report._figures import pick_colours
+from fairray.report._figures import pick_looks, tell_mean
 from fairray.report._words import express, write_interval
 from fairray.results import Results, change_of
 from fairray.statistics.intervals import Interval
@@ -84,21 +84,22 @@ def _word(won: Interval) -> str:
 
 def _draw(results: Results, tasks: list[str]) -> Figure:
     arms = list(dict.fromkeys(arm for _, arm in results.chosen))
-    colours = pick_colours(arms)
+    looks = pick_looks(arms)
     with sns.axes_style("whitegrid"):
         figure = Figure(figsize=(3.0 + 5.0 * len(tasks), 5.0), layout="constrained")
         for task, axes in zip(tasks, figure.subplots(1, len(tasks), squeeze=False)[0], strict=True):
             for arm in (arm for other, arm in results.chosen if other == task and results.has(task, arm, ATTACKED)):
                 x, y = (results.interval(task, arm, metric) for metric in (CLEAN, ATTACKED))
-                axes.errorbar(
+                drawn = axes.errorbar(
                     express(CLEAN, x.mean),
                     express(ATTACKED, y.mean),
                     xerr=express(CLEAN, x.half),
                     yerr=express(ATTACKED, y.half),
-                    fmt="o",
-                    color=colours[arm],
+                    fmt=looks[arm].marker,
+                    color=looks[arm].colour,
                     label=arm,
                 )
+                drawn.lines[0].set_url(tell_mean(results, task, arm, CLEAN, ATTACKED))
             axes.axline((50, 50), slope=1, color="grey", ls="--", lw=1)
             axes.set(title=task, xlabel="accuracy without the artefact (%)", ylabel="accuracy with it everywhere (%)")
         figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside right upper", frameon=False)

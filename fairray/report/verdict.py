@@ -3,16 +3,19 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isnan
+from typing import get_args
 
 import pandas as pd
 
-from fairray.judgement import Judgement, Rivals, judge
+from fairray.judgement import Judgement, Rivals, Word, judge
 from fairray.measures import PERCENT, find
-from fairray.report._blocks import Bad, Block, Frame, Good, Items, Line, Part, Strong, Text, join
+from fairray.report._answers import sum_up
+from fairray.report._blocks import Answer, Bad, Block, Frame, Good, Items, Line, Part, Strong, Text, join
 from fairray.report._words import describe_point, name_metric, refuse_verdict, write_interval, write_p, write_value
 from fairray.results import Results
 from fairray.statistics.intervals import Interval
 from fairray.statistics.power import LEVEL, MOST, POWER
+from fairray.words import write_count
 
 __all__ = ["Verdict"]
 
@@ -47,6 +50,35 @@ class Verdict:
             yield Text(_explain(judged, results))
             yield _tabulate(judged)
 
+    def answer(self, results: Results) -> Answer | None:
+        judged = judge(results, results.shown(self.metrics), self.rivals)
+        if not judged:
+            return None
+        against = f"Against {judged[0].rival}: " if self.rivals == "baseline" else "The first of each pair: "
+        return Answer((against, *sum_up(_list_words(judged)), "."), _tell_certainty(judged))
+
+
+def _tell_certainty(judged: Sequence[Judgement]) -> str:
+    """What the words rest on, and what they do not speak of."""
+    seeds = sorted({one.tests.mean.n for one in judged if one.tests is not None})
+    if not seeds:
+        return "One seed says nothing of how sure it is."
+    count = write_count(seeds[-1], "seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
+    needed = [one.needed for one in judged if one.word == "undecided" and one.needed is not None]
+    more = f" To decide the rest takes {_write_needed(min(needed))} seeds or more." if needed else ""
+    family = write_count(len(judged), "comparison")
+    return (
+        f"Paired t-tests over {count}, adjusted for {family} (Holm, 5 %). They speak of other seeds on this split, not "
+        f"of other data.{more}"
+    )
+
+
+def _list_words(judged: Sequence[Judgement]) -> Iterator[tuple[str, Part, str]]:
+    several = len({one.task for one in judged}) > 1
+    for one in sorted(judged, key=lambda one: get_args(Word).index(one.word)):
+        who = f"{one.arm} on {one.task}" if several else one.arm
+        yield name_metric(one.metric), _write_word(one.word), who
+
 
 def _say_all(judged: Sequence[Judgement], rivals: Rivals) -> Iterator[Line]:
     """A line for each method on each task, or for each pair of them."""
@@ -69,7 +101,7 @@ def _say(one: Judgement) -> Line:
         return f"{name}: one seed, no verdict"
     if one.doubtful:
         return f"{name} {_write_change(one)} ({refuse_verdict(one.doubtful)})"
-    change, word = f"{name} {_write_change(one)}, ", _write_word(one)
+    change, word = f"{name} {_write_change(one)}, ", _write_word(one.word)
     if one.word != "undecided":
         return change, word
     if one.needed is None:
@@ -100,8 +132,7 @@ def _write_change(one: Judgement) -> str:
     return write_interval(one.metric, Interval(mean.mean, mean.low, mean.high, mean.n).cut(low - high, high - low), "+")
 
 
-def _write_word(one: Judgement) -> Part:
-    word = one.word
+def _write_word(word: Word) -> Part:
     return Good(word) if word == "better" else Bad(word) if word == "worse" else word
 
 

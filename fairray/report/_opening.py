@@ -1,0 +1,95 @@
+"""What a page opens with below the question: the answer, how sure it is, what it cost, and what is not in it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fairray.measures import find
+from fairray.report._blocks import Answer, Bad, Block, Facts, Line, Strong, join
+from fairray.report._words import describe_point, name_metric, write_interval
+from fairray.results import Results
+from fairray.trial import stages
+from fairray.words import write_count
+
+__all__ = ["Opening"]
+
+
+@dataclass(frozen=True)
+class Opening:
+    """The answer is the first that one of the sections gives, or else each task's best method, which nothing tests."""
+
+    sections: tuple[Any, ...]
+    title: str = "In short"
+
+    def __call__(self, results: Results) -> Iterator[Block]:
+        found, sure = self._find_answer(results)
+        missing = [*_list_missing(results)] if len(results.records) else []
+        yield Facts(
+            [
+                ("Found", found),
+                ("How sure", sure),
+                ("Cost", _describe_cost(results)),
+                ("Left out", join("; ", missing) if missing else "Nothing that was declared."),
+            ]
+        )
+
+    def _find_answer(self, results: Results) -> Answer:
+        if not len(results.records):
+            return Answer("Nothing is stored.", "")
+        given = (answer(results) for section in self.sections if (answer := getattr(section, "answer", None)))
+        return next((answer for answer in given if answer is not None), None) or _name_best(results)
+
+
+def _name_best(results: Results) -> Answer:
+    """By the first objective that a task has."""
+    tasks = dict.fromkeys(task for task, _ in results.chosen)
+    found = [line for task in tasks if (line := _name_best_of(results, task))]
+    untested = "Nothing here tests whether the others differ from it; intervals of 95 % are over seeds, on one split."
+    return Answer(join("; ", found) if found else "Nothing was measured.", untested if found else "")
+
+
+def _name_best_of(results: Results, task: str) -> Sequence[Any] | None:
+    arms = [arm for of, arm in results.chosen if of == task]
+    for metric in results.study.objectives:
+        if means := {arm: results.interval(task, arm, metric) for arm in arms if results.has(task, arm, metric)}:
+            best = max(means, key=lambda arm: find(metric).sign * means[arm].mean)
+            return [
+                f"{name_metric(metric)} on {task} is {find(metric).best}est with ",
+                Strong(best),
+                f": {write_interval(metric, means[best])} over {write_count(means[best].n, 'seed')}",
+            ]
+    return None
+
+
+def _describe_cost(results: Results) -> str:
+    """Of what is stored; a stage that several trials share was computed once."""
+    trials = {trial.uid: trial for trial in results.trials}
+    seconds = {uid: float(str(made["seconds"])) for uid, made in results.made.items()}
+    size = f"{write_count(len(trials), 'trial')}, {write_count(len(seconds), 'stage')}"
+    if not seconds:
+        return f"{size}."
+    each = [sum(seconds.get(uid, 0.0) for uid in stages(trial.ends)) for trial in trials.values()]
+    spent = sum(seconds.values()) * results.study.launch.threads
+    total = f"{spent / 60:.1f} core-minutes" if spent >= 60 else f"{spent:.1f} core-seconds"
+    dates = sorted(str(made["at"]) for made in results.made.values())
+    return (
+        f"{size}: {total}, {max(each):.0f} s for the trial that took longest, on "
+        f"{_list_machines(results)}, between {dates[0]} and {dates[-1]}."
+    )
+
+
+def _list_machines(results: Results) -> str:
+    kinds = {f"{made['cores']} cores" + (f", {made['gpu']}" if made["gpu"] else "") for made in results.made.values()}
+    return "; ".join(sorted(kinds))
+
+
+def _list_missing(results: Results) -> Iterator[Line]:
+    """Tasks that were left out, methods of which nothing is stored, and those that are no result."""
+    for task, why in results.study.left_out.items():
+        yield f"{task}, as {why}"
+    for missing in results.study.arms():
+        if (missing.task, missing.name) not in results.chosen:
+            yield f"{missing.name} on {missing.task}, of which nothing is stored"
+    for trial, why in results.doubted:
+        name = ", ".join(filter(None, [trial.task, trial.arm, describe_point(trial.point)]))
+        yield Strong(name), ", which is ", Bad("no result"), f": {why}"
