@@ -44,7 +44,7 @@ def _name_best(results: Results) -> Answer:
     """By the first objective that a task has."""
     tasks = dict.fromkeys(task for task, _ in results.chosen)
     found = [line for task in tasks if (line := _name_best_of(results, task))]
-    untested = "Nothing here tests whether the others differ from it; intervals of 95 % are over seeds, on one split."
+    untested = f"Nothing here tests whether the others differ from it; intervals of 95 % are {results.covers}."
     return Answer(join("; ", found) if found else "Nothing was measured.", untested if found else "")
 
 

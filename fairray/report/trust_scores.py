@@ -13,10 +13,7 @@ from fairray.statistics.trust import band
 
 __all__ = ["TrustScores"]
 
-SURE = (
-    "By 95 % t-intervals of differences seed by seed, which are not adjusted for their number. They speak of other "
-    "seeds on this split, not of other data."
-)
+SURE = "By 95 % t-intervals of differences seed by seed, which are not adjusted for their number."
 
 
 @dataclass(frozen=True)

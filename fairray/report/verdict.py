@@ -55,22 +55,20 @@ class Verdict:
         if not judged:
             return None
         against = f"Against {judged[0].rival}: " if self.rivals == "baseline" else "The first of each pair: "
-        return Answer((against, *sum_up(_list_words(judged)), "."), _tell_certainty(judged))
+        return Answer((against, *sum_up(_list_words(judged)), "."), _tell_certainty(results, judged))
 
 
-def _tell_certainty(judged: Sequence[Judgement]) -> str:
+def _tell_certainty(results: Results, judged: Sequence[Judgement]) -> str:
     """What the words rest on, and what they do not speak of."""
     seeds = sorted({one.tests.mean.n for one in judged if one.tests is not None})
     if not seeds:
-        return "One seed says nothing of how sure it is."
-    count = write_count(seeds[-1], "seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
+        return "One seed does not tell."
+    count = write_count(seeds[-1], results.unit) if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} {results.unit}s"
     needed = [one.needed for one in judged if one.word == "undecided" and one.needed is not None]
-    more = f" To decide the rest takes {_write_needed(min(needed))} seeds or more." if needed else ""
+    more = f" To decide the rest takes {_write_needed(min(needed))} {results.unit}s or more." if needed else ""
     family = write_count(len(judged), "comparison")
-    return (
-        f"Paired t-tests over {count}, adjusted for {family} (Holm, 5 %). They speak of other seeds on this split, not "
-        f"of other data.{more}"
-    )
+    tests = f"Paired t-tests over {count}, adjusted for {family} (Holm, 5 %)."
+    return f"{tests} They cover what differs {results.covers}.{more}"
 
 
 def _list_words(judged: Sequence[Judgement]) -> Iterator[tuple[str, Part, str]]:
