@@ -132,7 +132,7 @@ def _draw_points(axes: Axes, points: pd.DataFrame, arm: str, look: Look) -> None
     dots: Any = {"marker": look.marker, "s": 45}
     axes.scatter([], [], color=look.colour, linewidths=0, label=arm, **dots)
     faces = [look.colour if sound else "none" for sound in points["sound"]]
-    edges = {"edgecolors": [look.colour] * len(points), "lw": 0.8, "urls": [*points["note"]]}
+    edges: Any = {"edgecolors": [look.colour] * len(points), "lw": 0.8, "urls": [*points["note"]]}
     axes.scatter(points["x"], points["y"], facecolors=faces, **edges, **dots)
 
 

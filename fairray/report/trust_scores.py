@@ -44,7 +44,7 @@ class TrustScores:
         family, arm = best
         score = write_interval("trust", found[best].score)
         said = "Most to be trusted is ", Strong(arm), f" on {family}: {score}, {band(found[best].score.mean)}."
-        return Answer(join(" ", [said, *_compare(found, str(results.study.baseline))]), SURE)
+        return Answer(join(" ", [said, *_compare(results, found, str(results.study.baseline))]), SURE)
 
 
 def _measure(results: Results, matrix: Matrix) -> Entry:
