@@ -75,7 +75,7 @@ def test_the_page_stands_alone(reports):
     assert "Which method lowers bias" in page
     for part in ("Verdict", "Table", "Accuracy and fairness", "Search", "What was run", "git_sha", "uids"):
         assert part in page
-    assert page.count("<figure>") == page.count("<svg ") == 4
+    assert page.count("<figure>") == page.count("<svg ") == 5
     assert "MEPS, as folder is not given" in page
     uid = pd.read_csv(reports / "records.csv")["uid"].iloc[0]
     assert uid in page

@@ -17,7 +17,7 @@ from fairray.statistics.intervals import Interval
 
 __all__ = ["Forest"]
 
-MARKERS: dict[Word, str] = {"better": "^", "worse": "v", "equivalent": "s", "undecided": "o"}
+MARKERS: dict[Word, str] = {"better": "^", "worse": "v", "equivalent": "s", "undecided": "o", "no verdict": "x"}
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Forest:
         alt = f"differences in {', '.join(map(name_metric, metrics))} with their intervals, by method"
         caption = (
             "Mean difference over seeds with its 95 % t-interval; the grey band is what does not matter. Triangles are "
-            "better or worse, squares equivalent, hollow circles undecided, as the verdict's adjusted tests say."
+            "better or worse, squares equivalent, hollow circles undecided, crosses no result, by the adjusted tests."
         )
         yield Picture("forest", _draw(results, judged, metrics), alt, caption)
 
