@@ -388,7 +388,7 @@ def test_the_doctor_says_what_a_network_with_weights_reads_and_shows_the_images(
     assert "timm reads 5 of 7 test images right" in page
     assert "i7.png: it is no whole image" in page
     assert "i7.png: it is no whole image" in found["data Photos"][0]
-    assert page.count('<img alt="images of class"') == 1
+    assert page.count('aria-label="images of class"') == 1
 
 
 def test_the_doctor_names_a_network_that_reads_no_more_than_chance(photographs, tmp_path):

@@ -7,8 +7,9 @@ import subprocess
 from html import escape, unescape
 
 import pytest
+from fabricate import results_of
 from test_page import drawing
-from test_report import ran, results_of
+from test_report import ran
 
 from fairray import report
 from fairray.report._page import Chapter, fill_template

@@ -102,7 +102,7 @@ def test_the_page_says_it_in_words_tables_and_boxes(ran):
     assert arms["printed"].dropna().to_dict() == {"theta_0": 87.5, "ours": 84.3, "pgd": 79.7}
     begun = next(betas.begun for betas in find_betas(results) if len(betas.begun))
     assert arms.loc["theta_0", "mean"] == pytest.approx(100 * begun["accuracy"].mean())
-    assert {path.name for path in folder.glob("*.png")} == {"betas_1.png"}
+    assert {path.name for path in folder.glob("*.png")} == {"betas_1.png", "timeline.png"}
 
 
 def test_one_theta_0_has_no_test_of_theta_0_and_says_why(ran):
@@ -165,5 +165,5 @@ def test_models_from_scratch_are_starts_of_their_own(ran):
 def test_the_sweep_has_a_front_over_beta_and_accuracy(ran):
     results, folder = ran("dro_attack_sweep")
     assert set(results.searched) == {"method.attack.lam", "method.attack.eps", "method.attack.a"}
-    assert {path.name for path in folder.glob("*.png")} == {"pareto.png", "sweep.png"}
+    assert {path.name for path in folder.glob("*.png")} == {"pareto.png", "sweep.png", "timeline.png"}
     assert 2 <= len(results.trials) <= 4  # a search may ask for a point again

@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 import smoke
 from blocks import figures_of, text_of
+from fabricate import results_of
 from matplotlib.figure import Figure
-from test_report import GRID, mark, ran, results_of, searched
+from test_report import GRID, mark, ran, searched
 
 from fairray import config, report
 from fairray.report._blocks import Facts, Trials, find_place

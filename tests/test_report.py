@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import smoke
 from blocks import figures_of, table_of, text_of
+from fabricate import results_of
 from mlflow import MlflowClient
 
 from fairray import members, report
@@ -169,23 +170,6 @@ def ran(task, arm, point=None, val=None, parts=(), **test):
         for seed, value in enumerate(values)
     ]
     return made, rows
-
-
-def results_of(*runs, **study):
-    said = {
-        "baseline": None,
-        "printed": None,
-        "printed_tasks": {},
-        "left_out": {},
-        "margins": {},
-        "splits": 1,
-        "confirm": 0,
-        "selection": Selection(),
-        "arms": lambda: iter(()),
-    }
-    said["objectives"] = ("odds", "mse", "gap")
-    records = pd.DataFrame([row for _, rows in runs for row in rows])
-    return report.Results(SimpleNamespace(**said | study), records, [trial for trial, _ in runs], {})
 
 
 def printed_file(folder, *lines):

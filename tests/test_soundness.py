@@ -3,6 +3,7 @@
 import copy
 from types import SimpleNamespace
 
+import fabricate
 import numpy as np
 import pandas as pd
 import pytest
@@ -54,10 +55,7 @@ def ran(arm, point=None, task="t", val=None, signs=(), curve=(), **test):
 
 
 def results_of(*runs, **study):
-    said = {"baseline": "standard", "printed": None, "printed_tasks": {}, "left_out": {}, "margins": {}, "splits": 1}
-    said |= {"arms": lambda: iter(()), "objectives": ("eacc", "odds"), "selection": Selection(), **study}
-    records = pd.DataFrame([row for _, rows in runs for row in rows])
-    return report.Results(SimpleNamespace(**said), records, [trial for trial, _ in runs], {})
+    return fabricate.results_of(*runs, **{"baseline": "standard", "objectives": ("eacc", "odds"), **study})
 
 
 def doubts_of(*runs, objectives=("eacc", "odds")):

@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 import torch
 from blocks import figures_of, table_of, text_of
+from fabricate import results_of
 from fairlearn.metrics import MetricFrame, selection_rate
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 from statsmodels.stats.weightstats import ttost_paired
-from test_report import ran, results_of
+from test_report import ran
 
 from fairray import report
 from fairray.contrast import contrast
