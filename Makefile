@@ -10,10 +10,10 @@ study: $(VENV)/installed
 	$(BIN)/fairray run bade_benchmarks
 
 test: $(VENV)/installed
-	$(BIN)/pytest -n 2 -m "not slow"
+	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
 
 test-all: $(VENV)/installed
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist worksteal
 
 mutants: $(VENV)/installed
 	$(BIN)/python tests/mutants.py

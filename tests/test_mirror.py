@@ -22,7 +22,7 @@ from fairray.soundness import describe_doubts
 
 STUDIES = {
     "bade_benchmarks": ["tasks.Adult=toy", smoke.METHODS],
-    "trust_suppression": [],
+    "trust_suppression": ["tasks.At once.target=[shape, colour, size]"],
     "attack_comparison": ["methods=[pgd_l2, ours_a0]"],
 }
 

@@ -49,7 +49,8 @@ def test_a_file_joins_by_its_path(file, trial, tmp_path):
 
 def test_a_file_is_run_by_a_study(file, tmp_path):
     output = tmp_path / "runs"
-    arguments = ["tasks.Adult=toy", f"methods.bade={file}", "methods.bade.power=0.5", "launch=local"]
+    methods = f"methods={{standard: standard, bade: {file}}}"
+    arguments = ["tasks.Adult=toy", methods, "methods.bade.power=0.5", "launch=local"]
     assert main(["run", "bade_benchmarks", "--scale", "smoke", f"launch.output={output}", *arguments]) == 0
     table = (output / "reports" / "bade_benchmarks" / "smoke" / "table.csv").read_text()
     assert "Adult,bade,odds" in table

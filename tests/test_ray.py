@@ -8,6 +8,7 @@ import ray
 from smoke import ARGUMENTS
 
 from fairray.cli import main
+from fairray.launch import cluster
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -36,9 +37,21 @@ def local(tmp_path_factory):
     return records(tmp_path_factory.mktemp("local"), "launch=local", "launch.threads=1", "launch.engine=alone")
 
 
-def test_ray_gives_the_records_of_local(local, tmp_path):
-    pd.testing.assert_frame_equal(records(tmp_path, "launch.engine=alone"), local, rtol=0, atol=1e-12)
-    assert not list(tmp_path.glob("tune-*"))
+@pytest.fixture(scope="module")
+def on_ray(tmp_path_factory):
+    """The folder, the records, and by trial of Ray Tune its config and what it reported last."""
+    told, fit = [], cluster.tune.Tuner.fit
+    with pytest.MonkeyPatch.context() as patch:
+        keep = lambda tuner: told.extend((dict(one.config), dict(one.metrics)) for one in fit(tuner))  # noqa: E731
+        patch.setattr(cluster.tune.Tuner, "fit", keep)
+        folder = tmp_path_factory.mktemp("on_ray")
+        return folder, records(folder, "launch.engine=alone"), told
+
+
+def test_ray_gives_the_records_of_local(local, on_ray):
+    folder, found, _ = on_ray
+    pd.testing.assert_frame_equal(found, local, rtol=0, atol=1e-12)
+    assert not list(folder.glob("tune-*"))
 
 
 def test_an_adaptive_search_on_ray(tmp_path, capsys):
@@ -106,17 +119,11 @@ def test_a_worker_that_dies_loses_its_own_shard_only(tmp_path, capsys):
     assert "done Toy pgd_l2" in capsys.readouterr().err
 
 
-def test_tune_s_own_table_reads_as_the_study(tmp_path, monkeypatch):
+def test_tune_s_own_table_reads_as_the_study(on_ray):
     """Its trials are named by arm and point, have searched values and stages in their config, report objectives."""
-    from fairray.launch import cluster
-
-    told = []
-    fit = cluster.tune.Tuner.fit
-    keep = lambda tuner: told.extend((dict(one.config), dict(one.metrics)) for one in fit(tuner))  # noqa: E731
-    monkeypatch.setattr(cluster.tune.Tuner, "fit", keep)
-    found = records(tmp_path, "methods=[standard, bade_tuned]", "launch.engine=alone")
+    _, found, told = on_ray
     tuned = [(config["method.strength"], said) for config, said in told if config["method"] == "bade_tuned"]
-    assert {point for points, _ in tuned for point in points} == {0.0, 0.25, 0.5, 0.75, 1.0}
+    assert {point for points, _ in tuned for point in points} == {0.0, 0.25, 0.5, 0.75}  # 1 is bade's
     means = found.query("split == 'val' and metric == 'odds' and arm == 'bade_tuned' and group.isna() and model.isna()")
     means = means[means["epoch"].isna()].groupby("method.strength")["value"].mean()
     scored = [(points, said["val_odds"]) for points, said in tuned if "val_odds" in said]
@@ -125,5 +132,5 @@ def test_tune_s_own_table_reads_as_the_study(tmp_path, monkeypatch):
         assert min(means[points]) - 1e-12 <= odds <= max(means[points]) + 1e-12
     assert {config["label"] for config, _ in told} > {"Adult standard"}
     assert {stage for config, _ in told for stage in config["stages"]} == {
-        "standard", "teacher", "student", "evaluation"
+        "standard", "undersampling", "reweighing", "teacher", "student", "evaluation"
     }  # fmt: skip

@@ -53,15 +53,17 @@ FEW += ["tasks.Photos.size=[64, 64]"]
 SMALL = {
     "list": [],
     "plan bade_benchmarks seeds=8": LOCAL,
-    "run bade_benchmarks seeds=8": LOCAL,
+    "run bade_benchmarks seeds=8": [*LOCAL, "methods=[standard, bade]"],
     "run bade_benchmarks tasks.MEPS.folder=DIR": ["tasks={MEPS: meps}", "--scale", "smoke", "launch=local"],
     "run bade_benchmarks search=tpe": [*LOCAL, "search.points=3", "methods=[standard, bade_tuned]"],
     "run bade_benchmarks 'tasks.Adult={name: table": [*LOCAL[1:], "methods=[standard, bade]"],
     "run bade_benchmarks launch.workers=2": [*TOY, "methods=[standard]", "seeds=1"],
-    "run trust_suppression": ["--scale", "smoke", "launch=local", "methods=[standard, grl_random]"],
+    "run trust_suppression": ["--scale", "smoke", "launch=local", "methods=[standard, grl_random]", "seeds=1"],
     "run attack_comparison": ["launch=local", "methods=[pgd_l2, ours_a0]", *FEW],
     "run dro_beta seeds=300": ["--scale", "smoke", "launch=local", "methods=[ours, pgd]", "seeds=4"],
-    "run clarc_correction": ["--scale", "smoke", "launch=local", "methods=[vanilla, p_clarc]", "methods.*.lrp=false"],
+    "run clarc_correction": [
+        "--scale", "smoke", "launch=local", "methods=[vanilla, p_clarc]", "methods.*.lrp=false", "seeds=1"
+    ],
     "run bade_triggers": ["--scale", "smoke", "launch=local"],
     "status": LOCAL,
     "report": LOCAL,

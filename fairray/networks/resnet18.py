@@ -13,8 +13,6 @@ from fairray.networks._torchvision import imported
 
 __all__ = ["ResNet18"]
 
-resnet = imported("torchvision.models.resnet")
-
 
 @dataclass(frozen=True, kw_only=True)
 class ResNet18:
@@ -47,7 +45,7 @@ class Unrectified(nn.Module):
 
     def __init__(self, channels: int):
         super().__init__()
-        for name, module in resnet.BasicBlock(channels, channels).named_children():
+        for name, module in _block()(channels, channels).named_children():
             self.add_module(name, module)
 
     def forward(self, x):
@@ -62,6 +60,11 @@ class Unrectified(nn.Module):
         return x + more
 
 
+def _block() -> type[nn.Module]:
+    """torchvision's residual block, imported where one is built: a study can name this network and build none."""
+    return imported("torchvision.models.resnet").BasicBlock
+
+
 def _stem(channels: int, small: bool) -> OrderedDict[str, nn.Module]:
     size, stride = (3, 1) if small else (7, 2)
     convolution = nn.Conv2d(3, channels, size, stride=stride, padding=size // 2, bias=False)
@@ -72,7 +75,7 @@ def _stem(channels: int, small: bool) -> OrderedDict[str, nn.Module]:
 
 
 def _stage(inputs: int, channels: int) -> nn.Sequential:
-    block = resnet.BasicBlock
+    block = _block()
     if inputs == channels:
         return nn.Sequential(block(channels, channels), block(channels, channels))
     # every second pixel, by a pool of one: a 1x1 convolution of stride 2 and fewer than 8 channels writes outside its
