@@ -34,3 +34,8 @@ def _lines(block):
 
 def _plain(line):
     return str(line) if isinstance(line, str | Strong) else "".join(map(str, line))
+
+
+def answer_of(section, results):
+    """What a page opens with, by a section: what was found, and how sure it is."""
+    return tuple("".join(map(str, line)) for line in section.answer(results))

@@ -1,12 +1,14 @@
 """What the report says and draws of attacked images, against numbers that were worked out by hand."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
+import fabricate
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from blocks import figures_of, files_of, table_of, text_of
+from blocks import answer_of, figures_of, files_of, table_of, text_of
 
 from fairray import members, report
 from fairray.methods.attack import Attack
@@ -14,7 +16,6 @@ from fairray.records import DETAILS
 from fairray.report import gallery
 from fairray.report._exhibit import Exhibit
 from fairray.report._words import name_metric, name_with_unit, write_value
-from fairray.rules import Selection
 from fairray.stages import Artifact
 
 FOOLED = "#b3261e"
@@ -48,20 +49,10 @@ def attack(arm, success, views=None, seeds=(0, 1), accuracy=None, **metrics):
 
 
 def results_of(*runs, stored=None, **study):
-    said = {
-        "baseline": None,
-        "printed": None,
-        "printed_tasks": {},
-        "left_out": {},
-        "tasks": {"t": {"name": "some"}},
-        "selection": Selection(),
-        "splits": 1,
-        "confirm": 0,
-    }
-    records = pd.concat([table for _, tables in runs for table in tables], ignore_index=True)
     read = {uid: Artifact(tensors) for uid, tensors in (stored or {}).items()}
-    study = SimpleNamespace(**said | {"objectives": ("success",)} | study)
-    return report.Results(study, records, [trial for trial, _ in runs], {}, lambda uid: read.get(uid, Artifact()))
+    of = [(trial, pd.concat(tables).to_dict("records")) for trial, tables in runs]
+    results = fabricate.results_of(*of, tasks={"t": {"name": "some"}}, objectives=("success",), **study)
+    return replace(results, read=lambda uid: read.get(uid, Artifact()))
 
 
 @pytest.fixture
@@ -158,9 +149,23 @@ OURS = {"success": [1, 1, 1, 0], "lpips": [0.001, 0.002, 0.003, 0.9]}
 def test_the_verdict_is_of_images_that_both_methods_fool(rival, said):
     """The differences on the first three images; half an interval is 4.3027 / sqrt(3) times their deviation."""
     runs = attack("ours", seeds=(0,), **OURS), attack("b", [1, 1, 1, 1], seeds=(0,), lpips=rival)
-    text = text_of(report.AttackVerdict("ours", metrics=("lpips",), success=0.75)(results_of(*runs)))
+    verdict, results = report.AttackVerdict("ours", metrics=("lpips",), success=0.75), results_of(*runs)
+    text = text_of(verdict(results))
     assert f"t: {said}" in text
     assert "on 3 images" in text
+    assert answer_of(verdict, results)[0] == f"t: {said.rsplit(': ', 1)[0]}."
+
+
+@pytest.mark.parametrize(
+    ("alarmed", "said"), [("ours", "no verdict, as ours is no result."), ("b", "no verdict, as no")]
+)
+def test_an_attack_whose_gradient_vanished_is_not_compared(alarmed, said):
+    lpips = {"ours": [0.001, 0.002, 0.003], "b": [0.005, 0.007, 0.009]}
+    stuck = {arm: {"vanished": [1.0, 1.0, 1.0]} if arm == alarmed else {} for arm in lpips}
+    results = results_of(*(attack(arm, [1, 1, 1], lpips=lpips[arm], **stuck[arm]) for arm in lpips))
+    text = text_of(report.AttackVerdict("ours", metrics=("lpips",))(results))
+    assert f"t: {said}" in text
+    assert "smallest LPIPS" not in text
 
 
 def test_a_smaller_rival_is_named_beside_one_that_is_not_clear():
@@ -179,8 +184,8 @@ def test_methods_that_fool_too_few_images_are_not_compared():
     assert f"it has not, as few {rate}, and the methods compared fool at least 99 % of the images." in ours_below
     assert "smallest LPIPS" not in ours_below
     alone = text_of(report.AttackVerdict("all")(results_of(few, all_)))
-    assert "no verdict, as no method but all fools at least 99 % of the images." in alone
-    assert f"left out, as they fool less than 99 % of the images: few {rate}." in alone
+    assert "no verdict, as no other method that is a result fools at least 99 % of the images." in alone
+    assert f"left out, as they fool less than 99 % of the images or are no results: few {rate}." in alone
     assert "nothing is stored of other" in text_of(report.AttackVerdict("other")(results_of(few, all_)))
 
 
@@ -292,7 +297,8 @@ def test_digits_stand_beside_each_other_in_grey(classes):
 
 def test_defences_run_from_none_to_the_strongest():
     views = {"jpeg 30": ([0, 0], [1, 0]), "depth 2": ([1, 1], [0, 0]), "jpeg 90": ([1, 0], [1, 1])}
-    blocks = list(report.Defences()(results_of(attack("a", [1, 1], views=views), attack("b", [0, 1]))))
+    results = results_of(attack("a", [1, 1], views=views), attack("b", [0, 1]))
+    blocks = list(report.Defences()(results))
     jpeg, depth = figures_of(blocks)[0].axes
     assert [label.get_text() for label in jpeg.get_xticklabels()] == ["none", "90", "30"]
     assert [label.get_text() for label in depth.get_xticklabels()] == ["none", "2"]
@@ -303,6 +309,9 @@ def test_defences_run_from_none_to_the_strongest():
     assert [row[1] for row in rows] == ["none", "jpeg 90", "jpeg 30", "depth 2"]
     assert rows[3][-1] == "100.00 [34.24, 100.00]"  # n / (n + 1.96 ** 2)
     assert {"defences.png", "defences.csv"} <= set(files_of(blocks))
+    assert answer_of(report.Defences(), results)[0].startswith(
+        "t, a: fools 100.00 [34.24, 100.00] % undefended, 0.00 [0.00, 65.76] % after jpeg 30; t, b: "
+    )
 
 
 def test_what_was_not_measured_is_said_so():

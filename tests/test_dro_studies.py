@@ -131,6 +131,7 @@ def test_the_line_is_that_of_the_first_models_groups(ran):
         np.testing.assert_allclose(table.loc[errors, ["slope", "f", "p"]].to_numpy(float), [line.slope, line.f, line.p])
     beta = results.records.query("task == 'Digits' and seed == 0 and split == 'test' and metric == 'beta'")["value"]
     assert table.loc["printed", "slope"] == pytest.approx(beta.item(), rel=1e-9)
+    assert "F(1, 3) = " in CovariateLine().answer(results).found[1]
     assert "F(1, 3) = " in (folder / "report.html").read_text()
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import smoke
-from blocks import figures_of, table_of, text_of
+from blocks import answer_of, figures_of, table_of, text_of
 from fabricate import results_of
 from mlflow import MlflowClient
 
@@ -291,19 +291,42 @@ def test_groups_stand_beside_the_printed_ones(tmp_path):
     assert rows == [["Age", "m", all_, "0.0473", nonwhite, white, "0.0495"]]
 
 
+@pytest.mark.parametrize(
+    ("with_it", "without", "collapsed", "said"),
+    [
+        ([0.8, 0.82, 0.82], [0.9, 0.91, 0.92], 0, "wins back: +20.33"),
+        ([0.6, 0.62, 0.6], [0.9, 0.91, 0.92], 0, "not shown to win back anything: -0.33"),
+        ([0.4, 0.42, 0.42], [0.9, 0.91, 0.92], 0, "loses more: -19.67"),
+        ([0.8, 0.82, 0.82], [0.8, 0.81, 0.82], 0, "loses too much without it to be a correction: +20.33"),
+        ([0.8, 0.82, 0.82], [0.9, 0.91, 0.92], 1, "collapsed to one class: +20.33"),
+    ],
+)
+def test_a_correction_wins_back_what_an_artefact_takes_or_is_none(with_it, without, collapsed, said):
+    runs = [
+        ran("t", arm, attacked_accuracy=attacked, clean_accuracy=clean, collapsed=[none, 0, 0])
+        for arm, attacked, clean, none in (
+            ("vanilla", [0.6, 0.62, 0.61], [0.9, 0.91, 0.92], 0),
+            ("rr", with_it, without, collapsed),
+        )
+    ]
+    results = results_of(*runs, baseline="vanilla", objectives=("attacked_accuracy", "clean_accuracy"))
+    text = text_of(report.Unlearning()(results))
+    assert f"t, rr: {said} [" in text
+    assert "t, vanilla: the artefact takes 30.00 [27.52, 32.48] points" in text
+    assert answer_of(report.Unlearning(), results)[0] == f"t {said.rsplit(': ', 1)[0]}: rr."
+
+
 def test_the_effect_of_a_trigger_is_on_the_same_examples(tmp_path, monkeypatch):
     """Group 1 differs most from all examples, with any trigger; group 0 is what a trigger changes most."""
     seen = {(None, "0"): 0.51, ("b", "0"): 0.9, ("b", "1"): 0.9, ("a", "0"): 0.3, ("a", "1"): 0.34}
     parts = [({"group": group, "trigger": trigger}, {"eacc": [v, v]}) for (group, trigger), v in seen.items()]
     monkeypatch.setattr(results_module, "dataset", lambda member: SimpleNamespace(groups=("a", "b")))
     printed = printed_file(tmp_path, 't,m,eacc,70,"group 0, trigger 0"', 't,m,eacc,72.5,"group 0, trigger 1"')
-    blocks = list(
-        report.Views("eacc")(
-            results_of(ran("t", "m", eacc=[0.5, 0.5], parts=parts), printed=printed, tasks={"t": None})
-        )
-    )
+    results = results_of(ran("t", "m", eacc=[0.5, 0.5], parts=parts), printed=printed, tasks={"t": None})
+    blocks = list(report.Views("eacc")(results))
     said = "t: m +4.00 (group 0, trigger 1 against group 0, trigger 0, printed +2.50)."
     assert said in text_of(blocks)
+    assert said in answer_of(report.Views("eacc"), results)[0]
     _, rows = table_of(blocks)
     assert rows[0] == ["t", "all, clean", "50.00", ""]
     assert rows[-1] == ["t", "group 0, trigger 1", "34.00", "72.50"]
@@ -341,6 +364,9 @@ def test_the_best_cell_is_chosen_on_validation_data_and_judged_on_test_data():
     assert "41.00 [29.13, 54.02] at tar negative = 0, tar positive = 1, the cell nearest to the data's own" in said
     assert "the best minus the nearest -19.95 [-20.59, -19.31]" in said
     assert "1 of 8 other cells are not clearly worse" in said
+    found, sure = answer_of(report.GridVerdict(**GRID, metric="odds", mark=mark), results)
+    assert found.startswith("t, m: Odds 21.05 [10.67, 37.31] at tar negative = 0.5")
+    assert sure.startswith("t, m: the best minus the nearest -19.95")
 
 
 def test_a_cell_that_is_best_by_luck_is_not_when_chosen_on_other_seeds():
@@ -377,7 +403,9 @@ def test_the_correlation_is_over_the_tasks_means():
         ran(task, "m", odds=[0.1, 0.1], data_bias=[x / 100, x / 100], artificial_bias=[y / 100 - 0.01, y / 100 + 0.01])
         for task, (x, y) in means.items()
     ]
-    blocks = list(report.Scatter("data_bias", "artificial_bias")(results_of(*runs)))
+    section = report.Scatter("data_bias", "artificial_bias")
+    blocks = list(section(results_of(*runs)))
+    assert answer_of(section, results_of(*runs))[0].startswith(f"Pearson's {figures_of(blocks)[0].axes[0].get_title()}")
     axes = figures_of(blocks)[0].axes[0]
     r = np.corrcoef(*zip(*means.values(), strict=True))[0, 1]
     assert axes.get_title().startswith(f"r = {r:.2f} [")

@@ -6,14 +6,19 @@ from typing import Annotated
 
 from annotated_types import Ge, Le
 
-from fairray.report._blocks import Bad, Block, Good, Items, Line, Part, Strong, Text, join
+from fairray.report._blocks import Answer, Bad, Block, Good, Items, Line, Part, Strong, Text, join
 from fairray.report._images import count_stuck, find_attacked, read_images
-from fairray.report._words import express, name_metric, write_interval, write_value
+from fairray.report._words import express, name_metric, refuse_verdict, write_interval, write_value
 from fairray.results import Results
 from fairray.statistics.intervals import Interval, mean_interval
 from fairray.words import write_count
 
 __all__ = ["AttackVerdict"]
+
+SURE = (
+    "Paired t-intervals of 95 % over the images that both methods fool, not adjusted for their number; they cover "
+    "other images, not other models."
+)
 
 
 @dataclass(frozen=True)
@@ -34,9 +39,9 @@ class AttackVerdict:
             return
         yield Items(
             [
-                (Strong(task), *join("", (": ", line)))
+                join("", (Strong(task), ": ", line, f"{detail}."))
                 for task, arms in find_attacked(results).items()
-                for line in self._judge(results, task, arms)
+                for line, detail in self._judge(results, task, arms)
             ]
         )
         yield Text(
@@ -44,31 +49,41 @@ class AttackVerdict:
             "images of each difference]."
         )
 
-    def _judge(self, results: Results, task: str, arms: Sequence[str]) -> Iterator[Line]:
-        """A line for each metric, or the one that says why there are none."""
+    def answer(self, results: Results) -> Answer | None:
+        tasks = find_attacked(results)
+        said = {task: [line for line, _ in self._judge(results, task, arms)] for task, arms in tasks.items()}
+        found = [(Strong(task), ": ", *join("; ", lines)) for task, lines in said.items()]
+        return Answer((*join(". ", found), "."), SURE) if found else None
+
+    def _judge(self, results: Results, task: str, arms: Sequence[str]) -> Iterator[tuple[Line, str]]:
+        """Of each metric what is found and by which numbers, or why there is no verdict."""
         rates = {arm: read_images(results, task, arm, "success").mean() for arm in arms}
-        able = {arm for arm, rate in rates.items() if rate >= self.success}
+        doubtful = results.doubtful(task, *arms)
+        able = {arm for arm, rate in rates.items() if rate >= self.success and arm not in doubtful}
         least = f"{express('success', self.success):g} % of the images"
         if self.ours not in rates:
-            yield f"no verdict, as nothing is stored of {self.ours}."
+            yield f"no verdict, as nothing is stored of {self.ours}", ""
+        elif self.ours in doubtful:
+            yield refuse_verdict([self.ours]), ""
         elif self.ours not in able:
             few = _describe_rates(results, task, {self.ours: rates[self.ours]})
-            yield Bad("it has not"), f", as {few}, and the methods compared fool at least {least}."
+            yield (Bad("it has not"), f", as {few}, and the methods compared fool at least {least}"), ""
         elif able == {self.ours}:
-            yield f"no verdict, as no method but {self.ours} fools at least {least}."
+            yield f"no verdict, as no other method that is a result fools at least {least}", ""
         else:
             yield from self._compare(results, task, [arm for arm in arms if arm in able - {self.ours}])
         if self.ours in able and (below := {arm: rate for arm, rate in rates.items() if arm not in able}):
-            yield f"left out, as they fool less than {least}: {_describe_rates(results, task, below)}."
+            which = f"as they fool less than {least} or are no results"
+            yield f"left out, {which}: {_describe_rates(results, task, below)}", ""
 
-    def _compare(self, results: Results, task: str, rivals: Sequence[str]) -> Iterator[Line]:
+    def _compare(self, results: Results, task: str, rivals: Sequence[str]) -> Iterator[tuple[Line, str]]:
         for metric in self.metrics:
             changes = {arm: change for arm in rivals if (change := self._pair(results, task, arm, metric))}
             if changes:
-                yield *self._describe(metric, changes), f": {'; '.join(_list_changes(metric, changes))}."
+                yield self._describe(metric, changes), f": {'; '.join(_list_changes(metric, changes))}"
             else:
                 why = "which was not measured of two methods on an image that both fool"
-                yield f"no verdict on {name_metric(metric)}, {why}."
+                yield f"no verdict on {name_metric(metric)}, {why}", ""
 
     def _pair(self, results: Results, task: str, rival: str, metric: str) -> Interval | None:
         """The mean difference on images that both methods fool, with every seed; None where there is no such image."""

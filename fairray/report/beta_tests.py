@@ -66,7 +66,10 @@ class BetaTests:
         tests = compare_betas(results)
         if not tests:
             return None
-        words = [(name_metric(test.measure), _judge_word(test), f"{test.arm} against {test.rival}") for test in tests]
+        words = [
+            (name_metric(test.measure), _judge_word(results, test), f"{test.arm} against {test.rival}")
+            for test in tests
+        ]
         starts = min(test.starts.n for test in tests)
         sure = f"t-tests over {starts} theta_0, adjusted for {write_count(len(tests), 'test')} (Holm, 5 %)."
         return Answer((*sum_up(words), "."), sure if starts > 1 else ONE_START)
@@ -107,13 +110,12 @@ def _judge(results: Results, test: BetaTest) -> Iterator[Line]:
         yield Strong(who), f": {what} {change}; {test.starts.reason}"
     else:
         over = f"over {test.starts.n} theta_0, p = {write_p(test.starts.p)}, {write_p(test.holm)} adjusted"
-        doubtful = results.doubtful(test.task, test.arm, test.rival)
-        word = refuse_verdict(doubtful) if doubtful else _word(test.measure, test.starts.mean, test.holm)
-        yield Strong(who), f": {what} {change} ({over}): ", word, "."
+        yield Strong(who), f": {what} {change} ({over}): ", _judge_word(results, test), "."
 
 
-def _judge_word(test: BetaTest) -> Part:
-    return _word(test.measure, test.starts.mean, test.holm)
+def _judge_word(results: Results, test: BetaTest) -> Part:
+    doubtful = results.doubtful(test.task, test.arm, test.rival)
+    return refuse_verdict(doubtful) if doubtful else _word(test.measure, test.starts.mean, test.holm)
 
 
 def _word(measure: str, change: float, p: float) -> Part:

@@ -10,8 +10,8 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fairray.betas import find_betas
-from fairray.report._blocks import Block, Frame, Items, Line, Picture, Strong, Text
+from fairray.betas import Betas, find_betas
+from fairray.report._blocks import Answer, Block, Frame, Items, Line, Picture, Strong, Text, join
 from fairray.report._drawing import note
 from fairray.report._words import write_interval, write_value
 from fairray.results import Results
@@ -40,8 +40,7 @@ class CovariateLine:
     def __call__(self, results: Results) -> Iterator[Block]:
         rows, lines = [], []
         for place, betas in enumerate(find_betas(results), 1):
-            groups = _groups(results, betas.task, betas.arm)
-            fits = {errors: fit_line(*_columns(groups), errors, [*groups.index]) for errors in ERRORS}
+            groups, fits = _fit(results, betas)
             name = f"{betas.task}, {betas.arm}"
             alt = f"{name}: accuracy of each group against its covariate, and the groups' shares of images"
             data = dataset(results.study.tasks[betas.task])
@@ -53,6 +52,20 @@ class CovariateLine:
             return
         yield Items(lines)
         yield _tabulate(rows)
+
+    def answer(self, results: Results) -> Answer | None:
+        said = [
+            _say(f"{betas.task}, {betas.arm}", _fit(results, betas)[1]["printed"], mean_interval(betas.values["beta"]))
+            for betas in find_betas(results)
+        ]
+        sure = "The F-test is of one model, the interval is over models on one test set."
+        return Answer(join(" ", said), sure) if said else None
+
+
+def _fit(results: Results, betas: Betas) -> tuple[pd.DataFrame, dict[Errors, Fit]]:
+    """The groups of a method's first model, and their line under each assumption of its errors."""
+    groups = _groups(results, betas.task, betas.arm)
+    return groups, {errors: fit_line(*_columns(groups), errors, [*groups.index]) for errors in ERRORS}
 
 
 def _groups(results: Results, task: str, arm: str) -> pd.DataFrame:

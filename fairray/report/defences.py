@@ -8,11 +8,11 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fairray.report._blocks import Block, Picture, Text
+from fairray.report._blocks import Answer, Block, Line, Picture, Strong, Text, join
 from fairray.report._figures import Look, add_legend_above, pick_looks
 from fairray.report._images import average_images, count_images, find_attacked, read_images
 from fairray.report._tables import Entry, lay_out, tabulate
-from fairray.report._words import express_interval
+from fairray.report._words import express_interval, write_interval
 from fairray.results import Results
 from fairray.statistics.intervals import Interval
 
@@ -30,10 +30,7 @@ class Defences:
     title: str = "Defences"
 
     def __call__(self, results: Results) -> Iterator[Block]:
-        arms = find_attacked(results)
-        entries = [entry for task, of in arms.items() for entry in _measure(results, task, of)]
-        tried = {entry.key["task"]: arms[entry.key["task"]] for entry in entries if entry.key["defence"] != NONE}
-        entries = [entry for entry in entries if entry.key["task"] in tried]
+        tried, entries = _measure_all(results)
         if not entries:
             yield Text("No defence was tried.")
             return
@@ -44,6 +41,32 @@ class Defences:
             "Percent of the test images that the model reads right without attack and defence, and misreads after "
             f'attack and defence ({count_images(results, tried)}). "{CLEAN}": after the defence alone.'
         )
+
+    def answer(self, results: Results) -> Answer | None:
+        tried, entries = _measure_all(results)
+        found = [line for task in tried for line in _find_least(task, entries)]
+        sure = (
+            f"Shares of images with Wilson's 95 % intervals ({count_images(results, tried)}); no defence was attacked."
+        )
+        return Answer((*join("; ", found), "."), sure) if found else None
+
+
+def _measure_all(results: Results) -> tuple[dict[str, list[str]], list[Entry]]:
+    """The methods of each task on which a defence was tried, and all that was measured there."""
+    arms = find_attacked(results)
+    entries = [entry for task, of in arms.items() for entry in _measure(results, task, of)]
+    tried = {entry.key["task"]: arms[entry.key["task"]] for entry in entries if entry.key["defence"] != NONE}
+    return tried, [entry for entry in entries if entry.key["task"] in tried]
+
+
+def _find_least(task: str, entries: Sequence[Entry]) -> Iterator[Line]:
+    """Of each method, what it reaches without a defence, and under the one that leaves least."""
+    for method in dict.fromkeys(entry.key["method"] for entry in entries if entry.key["task"] == task):
+        of = {e.key["defence"]: e.interval for e in entries if (e.key["task"], e.key["method"]) == (task, method)}
+        if method != CLEAN and NONE in of:
+            least = min(of, key=lambda defence: of[defence].mean)
+            said = f": fools {write_interval('success', of[NONE])} % undefended"
+            yield Strong(f"{task}, {method}"), f"{said}, {write_interval('success', of[least])} % after {least}"
 
 
 def _measure(results: Results, task: str, arms: Sequence[str]) -> Iterator[Entry]:

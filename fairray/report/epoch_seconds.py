@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from fairray.report._blocks import Block, Frame, Text
+from fairray.report._blocks import Answer, Block, Frame, Text
 from fairray.results import Results
 from fairray.statistics.intervals import Interval, mean_interval
 
@@ -19,18 +19,33 @@ class EpochSeconds:
     title: str = "Seconds of an epoch"
 
     def __call__(self, results: Results) -> Iterator[Block]:
-        found = {key: _measure(results, *key) for key in results.chosen}
-        rows = [
-            {"task": task, "method": arm, "seconds": mean_interval(seconds), "ratio": mean_interval(seconds / base)}
-            for (task, arm), seconds in found.items()
-            if len(seconds) and len(base := found.get((task, str(results.study.baseline)), seconds[:0]))
-        ]
+        rows = _compare(results)
         if not rows:
             yield Text("The baseline was not trained, so there is nothing to compare with.")
             return
         yield _tabulate(rows, str(results.study.baseline))
         if len(results.printed):
             yield Frame("printed", *_lay_out_printed(results.printed), "The paper's ratios (Table A.6), on a GPU.")
+
+    def answer(self, results: Results) -> Answer | None:
+        base = str(results.study.baseline)
+        rows = [f"{row['method']} {_write(row['ratio'])}" for row in _compare(results) if row["method"] != base]
+        found = f"Epochs take so many times as long as {base}'s: {', '.join(rows)}."
+        return (
+            Answer(found, "By 95 % t-intervals over seeds, of times on whatever machine computed them.")
+            if rows
+            else None
+        )
+
+
+def _compare(results: Results) -> list[dict]:
+    """A row for each method on a task, of those with a baseline."""
+    found = {key: _measure(results, *key) for key in results.chosen}
+    return [
+        {"task": task, "method": arm, "seconds": mean_interval(seconds), "ratio": mean_interval(seconds / base)}
+        for (task, arm), seconds in found.items()
+        if len(seconds) and len(base := found.get((task, str(results.study.baseline)), seconds[:0]))
+    ]
 
 
 def _measure(results: Results, task: str, arm: str) -> pd.Series:

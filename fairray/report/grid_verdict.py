@@ -1,13 +1,13 @@
 """Where the best cell of a search over two numbers lies (BaDe, Figure 5)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from fairray.data import Dataset
 from fairray.measures import find
-from fairray.report._blocks import Block, Items, Line, Strong, Text
+from fairray.report._blocks import Answer, Block, Items, Strong, Text, join
 from fairray.report._grid import Cell, Grid, Mark, find_best, find_marks, find_searches, read_grids
 from fairray.report._words import name_key, name_metric, name_with_unit, write_interval
 from fairray.results import Results, change_of, interval_of
@@ -34,7 +34,7 @@ class GridVerdict:
         return f"Best {name_metric(self.metric)} of the grid"
 
     def __call__(self, results: Results) -> Iterator[Block]:
-        yield Items([*self._judge(results)])
+        yield Items([(Strong(who), f": {'; '.join([*cells, *sure])}.") for who, cells, sure in self._judge(results)])
         yield Text(
             f"{name_with_unit(self.metric)} on the test set, mean over seeds [95 % t-interval]; differences are taken "
             "seed by seed. A cell that was lucky with its seeds is so on validation and on test data alike, which "
@@ -42,27 +42,34 @@ class GridVerdict:
             "compared one by one, without correction for their number."
         )
 
-    def _judge(self, results: Results) -> Iterator[Line]:
+    def answer(self, results: Results) -> Answer | None:
+        judged = [*self._judge(results)]
+        found, sure = (
+            (*join("; ", [(Strong(one[0]), f": {'; '.join(one[part])}") for one in judged]), ".") for part in (1, 2)
+        )
+        return Answer(found, sure) if judged else None
+
+    def _judge(self, results: Results) -> Iterator[tuple[str, Sequence[str], Sequence[str]]]:
+        """Of each search, the best and the nearest cell, and how sure it is that they differ."""
         marks = find_marks(results, self.mark)
         for task, arm in find_searches(results, self.x, self.y):
             if task in marks and results.has(task, arm, self.metric):
                 grids = read_grids(results, task, arm, self.x, self.y, self.metric)
-                yield Strong(f"{task}, {arm}"), f": {self._compare(*grids, marks[task])}."
+                yield f"{task}, {arm}", *self._compare(*grids, marks[task])
 
-    def _compare(self, val: Grid, test: Grid, mark: Mark) -> str:
+    def _compare(self, val: Grid, test: Grid, mark: Mark) -> tuple[Sequence[str], Sequence[str]]:
         metric = self.metric
         best, near = find_best(val, metric), _find_nearest(test, mark)
         at_best, at_near = (interval_of(metric, test[cell]) for cell in (best, near))
         apart = change_of(metric, test[best] - test[near])
-        texts = [
+        cells = [
             f"{name_metric(metric)} {write_interval(metric, at_best)} at {self._place(best)}, the best cell on "
             f"validation data{_describe_strength(best, mark)}",
             f"{write_interval(metric, at_near)} at {self._place(near)}, the cell nearest to the data's own "
             f"({mark[0]:.3g}, {mark[1]:.3g})",
-            f"the best minus the nearest {write_interval(metric, apart, '+')}",
-            *_describe_noise(val, test, best, near, metric),
         ]
-        return "; ".join(texts)
+        sure = [f"the best minus the nearest {write_interval(metric, apart, '+')}"]
+        return cells, [*sure, *_describe_noise(val, test, best, near, metric)]
 
     def _place(self, cell: Cell) -> str:
         return f"{name_key(self.x)} = {cell[0]:g}, {name_key(self.y)} = {cell[1]:g}"

@@ -8,7 +8,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fairray.report._blocks import Block, Picture, Text
+from fairray.report._blocks import Answer, Block, Picture, Text
 from fairray.report._figures import express_points, find_measured, pick_looks, tell_mean
 from fairray.report._words import name_metric, name_with_unit, write_interval
 from fairray.results import Results, change_of
@@ -17,6 +17,7 @@ from fairray.statistics.correlation import Correlation, correlation
 __all__ = ["Scatter"]
 
 EXTREMES = 5  # points that are named
+SURE = "Intervals of 95 % that take the tasks as independent, which those of one data set are not."
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,21 @@ class Scatter:
             yield Text("Nothing was measured.")
             return
         found = correlation(points["x"].tolist(), points["y"].tolist())
-        gap = write_interval(self.y, change_of(self.y, points["y"] - points["x"]), "+")
-        caption = (
-            f"Pearson's {_describe(found)}; Spearman's rank correlation {found.rank:.2f}. Mean over tasks of "
-            f"{name_metric(self.y)} minus {name_metric(self.x)}: {gap}. Intervals of 95 % that take the tasks as "
-            "independent, which those of one data set are not."
-        )
+        caption = f"{self._say(points, found)} {SURE}"
         yield Picture("scatter", self._draw(points, found), f"{self.title}, a point for each task", caption)
+
+    def answer(self, results: Results) -> Answer | None:
+        points = self._average(results)
+        if points.empty:
+            return None
+        return Answer(self._say(points, correlation(points["x"].tolist(), points["y"].tolist())), SURE)
+
+    def _say(self, points: pd.DataFrame, found: Correlation) -> str:
+        gap = write_interval(self.y, change_of(self.y, points["y"] - points["x"]), "+")
+        return (
+            f"Pearson's {_describe(found)}; Spearman's rank correlation {found.rank:.2f}. Mean over tasks of "
+            f"{name_metric(self.y)} minus {name_metric(self.x)}: {gap}."
+        )
 
     def _average(self, results: Results) -> pd.DataFrame:
         """A row per method on a task: its name and data set, means over seeds, half their intervals, and the note."""

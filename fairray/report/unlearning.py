@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from fairray.report._blocks import Block, Items, Line, Picture, Strong, Text
+from fairray.report._answers import sum_up
+from fairray.report._blocks import Answer, Block, Items, Line, Picture, Strong, Text
 from fairray.report._figures import pick_looks, tell_mean
-from fairray.report._words import express, write_interval
+from fairray.report._words import express, refuse_verdict, write_interval
 from fairray.results import Results, change_of
 from fairray.statistics.intervals import Interval
 
@@ -45,26 +46,28 @@ class Unlearning:
             f"loses more than {express(CLEAN, GUARD):g} points without the artefact, or predicts one class, is none."
         )
 
+    def answer(self, results: Results) -> Answer | None:
+        judged = [
+            (task, _word(results, task, arm, *_pair(results, task, arm)), arm)
+            for task, arm in results.chosen
+            if arm != results.study.baseline and _is_measured(results, task, arm)
+        ]
+        sure = "By 95 % t-intervals of differences seed by seed, which are not adjusted for their number."
+        return Answer((*sum_up(judged), "."), sure) if judged else None
+
     def _describe(self, results: Results, task: str) -> Iterator[Line]:
         base = str(results.study.baseline)
         gap = results.values(task, base, CLEAN) - results.values(task, base, ATTACKED)
         taken = write_interval(ATTACKED, change_of(ATTACKED, gap))
         yield Strong(f"{task}, {base}"), f": the artefact takes {taken} points of accuracy."
         for other, arm in results.chosen:
-            if other == task and arm != base and results.has(task, arm, ATTACKED):
+            if other == task and arm != base and _is_measured(results, task, arm):
                 yield Strong(f"{task}, {arm}"), f": {self._judge(results, task, arm)}."
 
     def _judge(self, results: Results, task: str, arm: str) -> str:
-        base = str(results.study.baseline)
-        won, lost = (
-            change_of(m, (results.values(task, arm, m) - results.values(task, base, m)).dropna())
-            for m in (ATTACKED, CLEAN)
-        )
-        said = f"{_word(won)} {write_interval(ATTACKED, won, '+')}, without it {write_interval(CLEAN, lost, '+')}"
-        if results.values(task, arm, "collapsed").any():
-            said += "; it collapsed to one class"
-        elif lost.mean < -GUARD:
-            said += "; it loses too much to be a correction"
+        base, (won, lost) = str(results.study.baseline), _pair(results, task, arm)
+        word = _word(results, task, arm, won, lost)
+        said = f"{word}: {write_interval(ATTACKED, won, '+')}, without it {write_interval(CLEAN, lost, '+')}"
         if results.has(task, arm, PROBE):
             probes = [write_interval(PROBE, results.interval(task, who, PROBE)) for who in (base, arm)]
             said += f"; the probe reads the artefact with {probes[1]} % AUROC ({probes[0]} before)"
@@ -74,12 +77,36 @@ class Unlearning:
         return said
 
 
-def _word(won: Interval) -> str:
+def _is_measured(results: Results, task: str, arm: str) -> bool:
+    """Whether it is known of a method, and of the uncorrected model, how they read images with the artefact."""
+    return all(
+        (task, one) in results.chosen and results.has(task, one, ATTACKED) for one in (arm, str(results.study.baseline))
+    )
+
+
+def _pair(results: Results, task: str, arm: str) -> tuple[Interval, Interval]:
+    """How accuracy differs from the uncorrected model's, with the artefact everywhere and without it."""
+    base = str(results.study.baseline)
+    with_it, without = (
+        change_of(metric, (results.values(task, arm, metric) - results.values(task, base, metric)).dropna())
+        for metric in (ATTACKED, CLEAN)
+    )
+    return with_it, without
+
+
+def _word(results: Results, task: str, arm: str, won: Interval, lost: Interval) -> str:
+    """What a correction is, in words that lead to the accuracy with the artefact."""
+    if results.values(task, arm, "collapsed").any():
+        return "collapsed to one class"
+    if doubtful := results.doubtful(task, arm, str(results.study.baseline)):
+        return refuse_verdict(doubtful)
     if won.n < 2:
-        return "one seed, no verdict:"
+        return "one seed, no verdict"
+    if lost.mean < -GUARD:
+        return "loses too much without it to be a correction"
     if not won.clear_of_zero:
-        return "not shown to win back anything:"
-    return "wins back" if won.mean > 0 else "loses more:"
+        return "not shown to win back anything"
+    return "wins back" if won.mean > 0 else "loses more"
 
 
 def _draw(results: Results, tasks: list[str]) -> Figure:

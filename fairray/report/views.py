@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
-from fairray.report._blocks import Block, Items, Line, Strong, Text
+from fairray.report._blocks import Answer, Block, Items, Line, Strong, Text, join
 from fairray.report._tables import explain_printed, lay_out, tabulate
 from fairray.report._views import measure_views, read_views
 from fairray.report._words import name_metric, name_with_unit, write_interval, write_printed
@@ -31,6 +31,12 @@ class Views:
         yield from explain_printed(results)
         yield Text("The largest effect of a trigger on the same examples, by paired differences over seeds:")
         yield Items(list(_describe_effects(results, self.metric)))
+
+    def answer(self, results: Results) -> Answer | None:
+        effects = [*_describe_effects(results, self.metric)]
+        found = f"The largest effect of a trigger on {name_metric(self.metric)}: "
+        sure = "By 95 % t-intervals of differences seed by seed; each is the largest of several."
+        return Answer((found, *join(" ", effects)), sure) if effects else None
 
 
 def _describe_effects(results: Results, metric: str) -> Iterator[Line]:
