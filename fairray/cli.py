@@ -23,7 +23,7 @@ from fairray.errors import BadInput, unknown
 from fairray.words import write_count
 
 if TYPE_CHECKING:
-    from fairray.results import Results
+    from fairray.contrast import Found
     from fairray.study import Study
     from fairray.trial import Trial
 
@@ -103,7 +103,8 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=command)
     comparing = commands.add_parser("compare", help="what two studies declare otherwise, and find beyond noise")
     for name in ("first", "second"):
-        comparing.add_argument(name, help='in quotes what follows run: "NAME --scale SCALE key=value"')
+        said = 'in quotes what follows run, "NAME --scale SCALE key=value", or the folder of a report'
+        comparing.add_argument(name, help=said)
     comparing.set_defaults(command=_compare)
     return parser
 
@@ -239,14 +240,17 @@ def _report(options: argparse.Namespace) -> int:
 def _compare(options: argparse.Namespace) -> int:
     from fairray.contrast import describe_contrasts
 
-    print(*describe_contrasts(_open_results(options.first), _open_results(options.second)), sep="\n")
+    print(*describe_contrasts(_find(options.first), _find(options.second)), sep="\n")
     return 0
 
 
-def _open_results(text: str) -> "Results":
-    """What is stored of a study, given as one text of what follows ``fairray run``."""
+def _find(text: str) -> "Found":
+    """What a report says, by its folder, or what is stored of a study, by one text of what follows ``fairray run``."""
+    from fairray.contrast import Found
     from fairray.launch.planning import open_results
 
+    if Path(text).is_dir():
+        return Found.read(Path(text))
     parser = argparse.ArgumentParser(prog="fairray compare", add_help=False)
     _add_study(parser, required=True)
     options, rest = parser.parse_known_args(shlex.split(text))
@@ -255,7 +259,7 @@ def _open_results(text: str) -> "Results":
     study.check()
     if (results := open_results(study)) is None:
         raise BadInput(f"study {text}", "nothing of it is stored yet", f"fairray run {text}")
-    return results
+    return Found.of(results)
 
 
 def _show_report(files: Sequence[Path], broken: Sequence[str], doubted: "Sequence[tuple[Trial, str]]") -> None:

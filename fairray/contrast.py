@@ -1,7 +1,9 @@
 """What differs between two studies: in what they declare, and in what they found, beyond noise."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -17,7 +19,46 @@ from fairray.statistics.intervals import Interval, has_spread
 from fairray.statistics.power import LEVEL
 from fairray.study import Study
 
-__all__ = ["Contrast", "contrast", "describe_contrasts", "list_changes"]
+__all__ = ["Contrast", "Found", "contrast", "describe_contrasts", "list_changes", "list_values"]
+
+DECLARED, CHOSEN = "declared.json", "chosen.csv"
+PLACE = ["task", "arm", "metric"]
+
+
+class Found(NamedTuple):
+    """What a study declares, and what its chosen trials measured on test data: task, arm, metric, seed, value.
+
+    A report's folder holds it as two files, so that results are compared whatever code they are of.
+    """
+
+    declared: Mapping[str, Any]
+    values: pd.DataFrame
+
+    @classmethod
+    def of(cls, results: Results) -> "Found":
+        declared = json.loads(json.dumps(_declare(results.study), default=str))  # as it is read from a file
+        return cls(declared, list_values(results))
+
+    @classmethod
+    def read(cls, folder: Path) -> "Found":
+        """What a report in this folder says. Raises BadInput where it has not the files."""
+        try:
+            return cls(json.loads((folder / DECLARED).read_text()), pd.read_csv(folder / CHOSEN))
+        except (OSError, ValueError) as error:
+            cure = "name a folder that `fairray report` has written, such as runs/reports/bade_benchmarks/small"
+            raise BadInput(str(folder), f"it is no report with {DECLARED} and {CHOSEN} ({error})", cure) from error
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """By name, what `read` reads."""
+        declared = json.dumps(self.declared, indent=2).encode()
+        return {DECLARED: declared, CHOSEN: self.values.to_csv(index=False).encode()}
+
+    @property
+    def by_seed(self) -> dict[tuple[str, str, str], pd.Series]:
+        """By task, arm and metric, the values by seed."""
+        groups = self.values.groupby(PLACE, sort=False)
+        return {key: rows.set_index("seed")["value"] for key, rows in groups}  # type: ignore[misc]
 
 
 class Contrast(NamedTuple):
@@ -46,24 +87,30 @@ class Contrast(NamedTuple):
         return "better" if self.change.mean * find(self.metric).sign > 0 else "worse"
 
 
-def list_changes(first: Study, second: Study) -> Iterator[tuple[str, Any, Any]]:
+def list_values(results: Results) -> pd.DataFrame:
+    """The values of the objectives, which are what is compared."""
+    rows = [
+        (task, arm, metric, seed, value)
+        for task, arm in results.chosen
+        for metric in results.study.objectives
+        if results.has(task, arm, metric)
+        for seed, value in results.values(task, arm, metric).dropna().items()
+    ]
+    return pd.DataFrame(rows, columns=[*PLACE, "seed", "value"])
+
+
+def list_changes(first: Found, second: Found) -> Iterator[tuple[str, Any, Any]]:
     """What both declare otherwise: a dotted key and both values, None where one has no such key."""
-    ours, theirs = (dict(_flatten(_declare(study))) for study in (first, second))
+    ours, theirs = (dict(_flatten(found.declared)) for found in (first, second))
     for key in dict.fromkeys([*ours, *theirs]):
         if ours.get(key) != theirs.get(key):
             yield key, ours.get(key), theirs.get(key)
 
 
-def contrast(first: Results, second: Results) -> list[Contrast]:
+def contrast(first: Found, second: Found) -> list[Contrast]:
     """All that both studies measured of their objectives. Raises BadInput where that is nothing."""
-    metrics = dict.fromkeys([*first.study.objectives, *second.study.objectives])
-    found = [
-        _compare(task, arm, metric, first.values(task, arm, metric).dropna(), second.values(task, arm, metric).dropna())
-        for task, arm in first.chosen
-        if (task, arm) in second.chosen
-        for metric in metrics
-        if first.has(task, arm, metric) and second.has(task, arm, metric)
-    ]
+    theirs = second.by_seed
+    found = [_compare(*key, ours, theirs[key]) for key, ours in first.by_seed.items() if key in theirs]
     if not found:
         problem = "they have no method on a task with an objective in common"
         raise BadInput("fairray compare", problem, "give both the same names of tasks and methods")
@@ -111,9 +158,9 @@ def _flatten(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any
             yield f"{path}{name}", value
 
 
-def describe_contrasts(first: Results, second: Results) -> Iterator[str]:
+def describe_contrasts(first: Found, second: Found) -> Iterator[str]:
     """Lines for a terminal: what the studies declare otherwise, and what they found."""
-    changes, found = [*list_changes(first.study, second.study)], contrast(first, second)
+    changes, found = [*list_changes(first, second)], contrast(first, second)
     yield "declared otherwise:" if changes else "nothing is declared otherwise"
     yield from (f"  {key}: {ours} | {theirs}" for key, ours, theirs in changes)
     yield f"found, the second minus the first [95 %]; p of t-tests, adjusted for {len(found)} (Holm):"

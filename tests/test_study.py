@@ -153,6 +153,14 @@ def test_two_studies_are_compared_in_what_they_declare_and_find(run, study, caps
     assert said.count("the same in every seed") == 2
     assert main(["compare", texts[0], f"{texts[0]} seeds=7"]) == 2
     assert "nothing of it is stored yet" in capsys.readouterr().err
+    assert main(["report", *shlex.split(texts[1])]) == 0
+    report = tmp_path / "reports" / "bade_benchmarks" / "smoke"
+    for first, second, expected in ((texts[1], report, "nothing is"), (report, texts[0], "training.lr: 0.1 | 0.001")):
+        assert main(["compare", str(first), str(second)]) == 0
+        assert expected in capsys.readouterr().out
+    (report / "chosen.csv").unlink()
+    assert main(["compare", texts[0], str(report)]) == 2
+    assert "it is no report with declared.json and chosen.csv" in capsys.readouterr().err
 
 
 def test_more_seeds_compute_only_the_new_ones(run):

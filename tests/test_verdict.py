@@ -16,7 +16,7 @@ from statsmodels.stats.weightstats import ttost_paired
 from test_report import ran
 
 from fairray import report
-from fairray.contrast import contrast
+from fairray.contrast import Found, contrast, list_values
 from fairray.errors import BadInput
 from fairray.judgement import find_margin, judge
 from fairray.resampling import widen, widen_change
@@ -237,13 +237,17 @@ def test_wide_intervals_cover_the_gap_of_other_seeds_and_examples(seeds, example
     assert 0.93 <= np.mean(covered) <= 0.97
 
 
+def found_of(*runs):
+    return Found({}, list_values(results_of(*runs, objectives=("odds",))))
+
+
 def test_two_studies_differ_beyond_noise_where_holm_s_p_says_so():
     """By the seeds that both have, else as two samples; what both measured alone is compared."""
     noise = np.array([-0.01, 0.02, 0.0, -0.01])
-    first = results_of(ran("t", "m", odds=[0.1, 0.2, 0.3, 0.4]), ran("t", "n", odds=[0.2, 0.3]), objectives=("odds",))
-    second = results_of(
+    first = found_of(ran("t", "m", odds=[0.1, 0.2, 0.3, 0.4]), ran("t", "n", odds=[0.2, 0.3]))
+    second = found_of(
         ran("t", "m", odds=[*(np.array([0.2, 0.3, 0.4, 0.5]) + noise)]), ran("t", "n", odds=[0.2, 0.3, 0.4]),
-        ran("t", "o", odds=[0.1, 0.1]), objectives=("odds",),
+        ran("t", "o", odds=[0.1, 0.1]),
     )  # fmt: skip
     m, n = contrast(first, second)
     assert (m.paired, m.word, m.change.mean) == (True, "worse", pytest.approx(0.1))
@@ -253,4 +257,4 @@ def test_two_studies_differ_beyond_noise_where_holm_s_p_says_so():
     assert n.change[1:3] == pytest.approx(welch.confidence_interval())
     assert [one.same for one in contrast(first, first)] == [True, True]
     with pytest.raises(BadInput, match="no method on a task"):
-        contrast(first, results_of(ran("u", "m", odds=[0.1, 0.2]), objectives=("odds",)))
+        contrast(first, found_of(ran("u", "m", odds=[0.1, 0.2])))

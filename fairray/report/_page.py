@@ -41,15 +41,17 @@ class Chapter:
     failure: str = ""
 
 
-def write(results: Results, sections: Sequence[Section], folder: Path) -> Report:
-    """report.html, which opens offline, then the sections' own files, and the records.
+def write(
+    results: Results, sections: Sequence[Section], folder: Path, more: Mapping[str, bytes] | None = None
+) -> Report:
+    """report.html, which opens offline, then the sections' own files, the records, and more files by name.
 
     A section that raises is shown with its traceback, and costs nothing else. Records are in records.csv; of single
     samples, of which there are many more, in samples.parquet.
     """
     opening = _make_chapter(Opening(tuple(sections)), results)
     chapters = [_make_chapter(section, results) for section in (*sections, Timeline(), Data(), Runs())]
-    files = {"report.html": b"", **_make_record_files(results.records)}
+    files = {"report.html": b"", **_make_record_files(results.records), **(more or {})}
     for chapter in chapters:
         chapter.files = _rename(chapter.files, files)
         files |= chapter.files

@@ -5,6 +5,7 @@ from dataclasses import is_dataclass
 from typing import Any
 
 from fairray import catalogue, members
+from fairray.contrast import Found
 from fairray.errors import BadInput, said_of
 from fairray.report import Section
 from fairray.report._page import Report, write
@@ -28,7 +29,7 @@ def comparison(x: str = "odds", y: str = "eacc") -> tuple[Section, ...]:
 def write_report(results: Results, sections: Sequence[Section]) -> Report:
     """Write the report of a study in its folder. sections: of the study, see `load_sections`."""
     study = results.study
-    return write(results, sections, study.launch.folder / "reports" / study.name / study.scale)
+    return write(results, sections, study.launch.folder / "reports" / study.name / study.scale, Found.of(results).files)
 
 
 def load_sections(study: Study) -> tuple[Section, ...]:
