@@ -27,7 +27,8 @@ class Point:
     def records(self):
         values = {"val": (self.x, 1 - self.x), "test": (1 - self.x, self.x)}
         rows = [(split, metric, v) for split, pair in values.items() for metric, v in zip(("eacc", "odds"), pair)]
-        return join([pd.DataFrame(rows, columns=["split", "metric", "value"])])
+        place = {"task": "t", "arm": "a", "trial": str(self.x), "uid": str(self.x), "seed": 0}
+        return join([pd.DataFrame(rows, columns=["split", "metric", "value"])]).assign(**place)
 
 
 @pytest.fixture
@@ -69,13 +70,30 @@ def test_a_point_of_which_a_seed_is_no_number_has_failed(told, monkeypatch):
         seeds = [whole(self), whole(self)]
         if self.x < 0.5:
             seeds[0]["value"] = float("nan")
-        return join(seeds)
+        return pd.concat(seeds, ignore_index=True)
 
     monkeypatch.setattr(Point, "records", broken)
     points, study = told("tpe", ODDS)
     assert {trial.params["x"]: trial.state.name for trial in study.trials} == {
         x: "FAIL" if x < 0.5 else "COMPLETE" for x in points
     }
+
+
+@pytest.mark.parametrize("name", ["tpe", "nsga2"])
+def test_a_point_that_is_no_result_is_never_the_best(told, monkeypatch, name):
+    """The half with the higher EAcc predicts one class."""
+    whole = Point.records
+
+    def collapsed(self):
+        rows = whole(self)
+        shares = {"predicted_share": 1.0 if self.x > 0.5 else 0.6, "label_share": 0.6}
+        more = [rows[rows["metric"] == "eacc"].assign(metric=name, value=value) for name, value in shares.items()]
+        return pd.concat([rows, *more], ignore_index=True)
+
+    monkeypatch.setattr(Point, "records", collapsed)
+    points, study = told(name, EACC)
+    assert max(points) > 0.5
+    assert [trial.params["x"] for trial in study.best_trials] == [max(x for x in points if x <= 0.5)]
 
 
 def test_a_point_that_fails_for_ever_hides_no_later_round():

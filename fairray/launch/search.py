@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Literal, Protocol
 
 import optuna
@@ -12,6 +13,7 @@ from optuna.trial import TrialState
 
 from fairray.measures import Measure
 from fairray.selection import best_trials, val_means
+from fairray.soundness import find_doubts, gravity
 from fairray.space import Grid, Range, points
 from fairray.store import Store
 from fairray.study import Arm, Search, Study
@@ -67,9 +69,14 @@ class OptunaSearch:
         return [trial for _, trial in self.open]
 
     def tell(self, store: Store) -> None:
-        """Score the last batch; a trial without result, or a seed without one of the objectives, has failed."""
+        """Score the last batch; a trial without result, or a seed without one of the objectives, has failed.
+
+        A point that is no result breaks a constraint, so that a sampler keeps away from it however good it looks.
+        """
         for asked, trial in self.open:
-            means = dict(val_means(results(trial, store))) if trial.stored(store) else {}
+            records = results(trial, store) if trial.stored(store) else None
+            means = {} if records is None else dict(val_means(records))
+            asked.set_constraint("no result", 0 if records is None else _weigh(records, self.objectives))
             if all(math.isfinite(means.get(measure.name, math.nan)) for measure in self.objectives):
                 self.study.tell(asked, [float(means[measure.name]) for measure in self.objectives])
             else:
@@ -126,6 +133,12 @@ def _distribution(choice: Grid | Range) -> BaseDistribution:
     if isinstance(choice.low, int) and isinstance(choice.high, int):  # its field is whole
         return IntDistribution(choice.low, choice.high, log=choice.log)
     return FloatDistribution(choice.low, choice.high, log=choice.log)
+
+
+def _weigh(records: pd.DataFrame, objectives: Sequence[Measure]) -> int:
+    """How grave it is what makes a trial no result; 0 where it is one."""
+    doubts = find_doubts(records, [measure.name for measure in objectives])
+    return gravity([*chain(*doubts.values())])
 
 
 def _tpe(search: Search) -> optuna.samplers.BaseSampler:
