@@ -19,6 +19,7 @@ from fairray import config, report
 from fairray.report._blocks import Facts, Trials, find_place
 from fairray.report._drawing import draw_svg, fit_to_page, note
 from fairray.report._opening import Opening
+from fairray.report._tables import lead_to_trials
 
 NAMES = """a <b>&"' ∞ @#"""
 
@@ -62,6 +63,20 @@ def test_a_number_leads_to_its_trial_and_is_read_as_itself():
     assert table.files["table.md"].decode().splitlines()[-1] == "| t | m | 2 | 20.00 [0.01, 99.86] |"
     listed = Trials([("t m None", "a name", "what is said")])
     assert f'id="{find_place("t m None")[1:]}"' in listed.html
+
+
+def test_names_of_methods_lead_to_their_trials_in_every_table():
+    """Those of the verdict here; what is no method on that task leads nowhere."""
+    runs = [ran("t", name, odds=[0.1, 0.3 + shift]) for name, shift in (("m", 0.02), ("n", 0.0))]
+    results = results_of(*runs, baseline="n")
+    (table,) = (block for block in report.Verdict(("odds",))(results) if isinstance(block, report.Frame))
+    html = lead_to_trials(table, results).html
+    for name in ("m", "n"):
+        assert f'<td><a href="{find_place(f"t {name} None")}">{name}</a></td>' in html
+    cells = pd.DataFrame({"task": ["t", "average"], "method": ["m", "m"]})
+    html = lead_to_trials(report.Frame("", cells, cells, ""), results).html
+    assert html.count("<a href") == 1
+    assert "<td>m</td>" in html
 
 
 def opened(results, *sections):

@@ -15,7 +15,9 @@ from fairray.errors import BadInput
 from fairray.members import checked
 from fairray.report import Section
 from fairray.report._appendix import Data, Runs
+from fairray.report._blocks import Frame
 from fairray.report._opening import Opening
+from fairray.report._tables import lead_to_trials
 from fairray.report.timeline import Timeline
 from fairray.results import Results
 from fairray.words import write_count
@@ -69,6 +71,7 @@ def _make_chapter(section: Section, results: Results) -> Chapter:
         section = checked(type(section), section)
         chapter.title = section.title
         for block in section(results):
+            block = lead_to_trials(block, results) if isinstance(block, Frame) else block
             files = _rename(block.files, chapter.files)
             chapter.html.append(block.html)
             chapter.files |= files

@@ -1,7 +1,7 @@
 """Measured values beside the printed ones, as a table."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -10,7 +10,7 @@ from fairray.report._words import describe_metric, express_interval, name_metric
 from fairray.results import Results
 from fairray.statistics.intervals import Interval
 
-__all__ = ["Entry", "explain_directions", "explain_printed", "lay_out", "tabulate"]
+__all__ = ["Entry", "explain_directions", "explain_printed", "lay_out", "lead_to_trials", "tabulate"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +43,22 @@ def lay_out(entries: Sequence[Entry], rows: Sequence[str], across: str) -> pd.Da
 def tabulate(name: str, cells: pd.DataFrame, entries: Iterable[Entry], caption: str) -> Frame:
     """The block of a table. cells: the entries as they were laid out. Its numbers are in the units of print, too."""
     return Frame(name, cells, pd.DataFrame([_list_numbers(entry) for entry in entries]), caption)
+
+
+def lead_to_trials(table: Frame, results: Results) -> Frame:
+    """The table, in which each method's name leads to the trial that was chosen of it on the row's task."""
+    if "task" not in table.cells:
+        return table
+    cells = table.cells.copy()
+    for column in cells.columns.intersection(["method", "against"]):
+        names = [_lead(results, *place) for place in zip(cells["task"], cells[column], strict=True)]
+        cells[column] = pd.Series(names, index=cells.index, dtype=object)  # as text a cell leads nowhere
+    return replace(table, cells=cells)
+
+
+def _lead(results: Results, task: str, arm: str) -> str:
+    trial = results.chosen.get((task, arm))
+    return Link(arm, find_place(trial.uid)) if trial else arm
 
 
 def explain_directions(entries: Iterable[Entry]) -> Iterator[Text]:
