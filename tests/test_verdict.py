@@ -73,6 +73,27 @@ def test_the_middle_half_and_the_profile_are_of_all_runs_and_seeds_are_drawn_tas
     assert high - low == pytest.approx(2 * 1.96 / 20, rel=0.1)
 
 
+def test_ranks_are_those_of_autorank():
+    """What autorank 1.3.0 gives for its README's example of six populations; its critical value is of a table."""
+    draw = np.random.RandomState(42)
+    scores = np.stack([draw.normal(mean, 0.3, 50).clip(0, 1) for mean in (0.2, 0.3, 0.5, 0.8, 0.85, 0.9)], axis=1)
+    found = rank(scores)
+    assert found.ranks == pytest.approx([5.4, 4.71, 3.95, 2.47, 2.29, 2.18])
+    assert found.p == pytest.approx(2.3412212612346733e-28)
+    assert found.critical == pytest.approx(1.0662484349869374, rel=1e-4)
+
+
+def test_the_middle_half_and_the_profile_are_those_of_rliable():
+    """What rliable 1.2.0 gives for ten runs of four tasks; its interval is of 20,000 draws, the profile's of 2,000."""
+    scores = np.random.RandomState(1).gamma(2.0, 1.0, (10, 4)).T
+    above = np.array([0.5, 1, 2, 4])
+    assert interquartile_mean(scores) == pytest.approx(1.6404796293125714)
+    assert profile(scores, above).tolist() == [0.95, 0.65, 0.4, 0.125]
+    assert resample(scores, interquartile_mean, draws=5000) == pytest.approx([1.249, 2.186], abs=0.05)
+    ends = [[0.875, 0.525, 0.25, 0.025], [1.0, 0.775, 0.55, 0.225]]
+    np.testing.assert_allclose(resample(scores, lambda one: profile(one, above)), ends, atol=0.026)  # of 40 runs
+
+
 def test_a_margin_is_the_study_s_as_printed_else_a_point_else_a_share():
     assert find_margin({"odds": 2.5}, "odds", 0.3) == 0.025
     assert find_margin({}, "odds", 0.3) == 0.01
@@ -162,6 +183,21 @@ def test_the_needed_seeds_decide_in_four_of_five_studies(judged):
         n = needed_seeds(spread, 0.01)
         assert (judged([0.01], n, 2000, spread=spread) == "worse").mean() == pytest.approx(0.8, abs=0.05)
         assert (judged([0.0], n, 2000, spread=spread) == "equivalent").mean() >= 0.78
+
+
+@pytest.mark.parametrize(("spread", "level"), [(0.008, 0.05), (0.02, 0.05), (0.02, 0.01), (0.04, 0.05)])
+def test_the_needed_seeds_are_those_of_simulated_studies_within_a_tenth(spread, level):
+    """20,000 studies that grow by a seed at a time, with a difference of the margin and with none."""
+    needed = needed_seeds(spread, 0.01, level)
+    seeds = np.arange(2, 1 + 2 * needed)
+    noise = np.random.default_rng(0).normal(0, spread, (20_000, len(seeds) + 1))
+    sums, squares = noise.cumsum(1)[:, 1:], (noise**2).cumsum(1)[:, 1:]
+    means = sums / seeds
+    errors = np.sqrt((squares / seeds - means**2) / (seeds - 1))
+    found = (np.abs(means + 0.01) > stats.t.ppf(1 - level / 2, seeds - 1) * errors).mean(0)
+    within = (0.01 - np.abs(means) > stats.t.ppf(1 - level, seeds - 1) * errors).mean(0)
+    simulated = seeds[np.argmax(np.minimum(found, within) >= 0.8)]
+    assert abs(needed - simulated) <= max(1, 0.1 * simulated)
 
 
 def stored_study(draws=3):
