@@ -21,21 +21,34 @@ LACKING = "A score needs a model for every task of the data set."
 class Matrix:
     """What models that were trained for each task tell of each task: one method on one family of tasks.
 
-    tasks: how many classes each has, by name. accuracy: fractions with axes (seed, preserved task, probed task).
-    seeds: which they are.
+    tasks: how many classes each has, by name. seeds: which they are. probes: a row for each, of what stage it is (uid),
+    which task it tells (probed), how often it is right (value), and of which cell it is, of all of `accuracy` in order.
     """
 
     family: str
     arm: str
     tasks: dict[str, int]
-    accuracy: np.ndarray
     seeds: list[int]
+    probes: pd.DataFrame
+
+    @cached_property
+    def accuracy(self) -> np.ndarray:
+        """Fractions with axes (seed, preserved task, probed task)."""
+        return self._average(self.probes["value"].to_numpy())
 
     @cached_property
     def scores(self) -> pd.Series:
         """The trust score of each seed."""
+        return pd.Series(self.score_by(self.probes["value"].to_numpy()), index=self.seeds)
+
+    def score_by(self, right: np.ndarray) -> np.ndarray:
+        """The trust score of each seed, where each of the probes is right so often."""
         classes = [*self.tasks.values()]
-        return pd.Series([trust_score(one, classes) for one in self.accuracy], index=self.seeds)
+        return np.array([trust_score(one, classes) for one in self._average(right)])
+
+    def _average(self, right: np.ndarray) -> np.ndarray:
+        cell, shape = self.probes["cell"].to_numpy(), (len(self.seeds), len(self.tasks), len(self.tasks))
+        return (np.bincount(cell, right) / np.bincount(cell)).reshape(shape)
 
     @cached_property
     def score(self) -> Interval:
@@ -56,12 +69,11 @@ def find_matrices(results: Results) -> Iterator[Matrix]:
     rows = rows[suppressed.isna() | (rows["view"] == suppressed) | (rows["view"] == rows["preserved"])]
     for (family, arm), part in rows.groupby(["family", "arm"], sort=False):
         tasks = _count_classes(results, str(family))
-        means = part.groupby(["seed", "preserved", "view"])["value"].mean()
         seeds = sorted(part["seed"].unique())
         cells = pd.MultiIndex.from_product([seeds, tasks, tasks])
-        if cells.isin(means.index).all():
-            accuracy = means[cells].to_numpy().reshape(len(seeds), len(tasks), len(tasks))
-            yield Matrix(str(family), str(arm), tasks, accuracy, seeds)
+        probes = part.assign(cell=cells.get_indexer(pd.MultiIndex.from_frame(part[["seed", "preserved", "view"]])))
+        if len(cells) == probes["cell"].nunique():
+            yield Matrix(str(family), str(arm), tasks, seeds, probes[["uid", "probed", "value", "cell"]])
 
 
 def _count_classes(results: Results, family: str) -> dict[str, int]:

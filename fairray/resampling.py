@@ -8,13 +8,14 @@ import torch
 
 from fairray import evaluation
 from fairray.evaluation import Evaluation, predictions
+from fairray.matrices import Matrix
 from fairray.measures import find
 from fairray.metrics import Predictions
 from fairray.results import Results
 from fairray.statistics.bootstrap import Counts, two_level
 from fairray.statistics.intervals import Interval
 
-__all__ = ["widen", "widen_change"]
+__all__ = ["widen", "widen_change", "widen_trust"]
 
 ENDLESS = (-np.inf, np.inf)
 
@@ -36,6 +37,16 @@ def widen_change(results: Results, task: str, arm: str, rival: str, metric: str,
     (ours, examples), (theirs, _) = pair[0], pair[1]
     low, high = find(metric).range
     return two_level(lambda counts: ours(counts) - theirs(counts), examples, ENDLESS, draws).cut(low - high, high - low)
+
+
+def widen_trust(results: Results, matrix: Matrix, draws: int = 200) -> Interval | None:
+    """A trust score, over its seeds and the test examples that all of its probes read; None where these differ."""
+    probes = zip(matrix.probes["uid"], matrix.probes["probed"], strict=True)
+    right = [results.read(uid).tensors[f"test/right/{task}"].numpy() for uid, task in probes]
+    if results.study.splits > 1 or len({*map(len, right)}) > 1:
+        return None
+    every = np.stack(right)
+    return two_level(lambda counts: matrix.score_by(every @ counts / counts.sum()), every.shape[1], (0, 1), draws)
 
 
 def _read(results: Results, task: str, arm: str, metric: str) -> tuple[Counts, int] | None:

@@ -1,8 +1,15 @@
 """The trust score: the paper's own checks, to their printed digits."""
 
-import numpy as np
-import pytest
+from types import SimpleNamespace
 
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from fairray.matrices import Matrix
+from fairray.resampling import widen_trust
+from fairray.stages import Artifact
 from fairray.statistics.trust import band, ideal, row_trust, trust_score
 
 CLASSES = {"shape": 5, "colour": 7, "size": 3, "location": 4, "background": 3}
@@ -76,3 +83,22 @@ BANDS = {1.0: "highly desirable", 0.9: "highly desirable", 0.899: "acceptable", 
 @pytest.mark.parametrize(("score", "name"), BANDS.items())
 def test_bands(score, name):
     assert band(score) == name
+
+
+def test_with_other_examples_a_score_is_as_sure_as_the_mean_of_its_examples():
+    """With two classes each and probes that tell more than chance, the score is a mean over examples; seeds agree."""
+    draw, shares = np.random.default_rng(0), {("a", "a"): 0.95, ("a", "b"): 0.7, ("b", "a"): 0.8, ("b", "b"): 0.9}
+    right = {key: (draw.random(4000) < share) for key, share in shares.items()}
+    rows = [(f"{own} {seed}", told, right[own, told].mean()) for seed in range(3) for own, told in right]
+    probes = pd.DataFrame(rows, columns=["uid", "probed", "value"]).assign(cell=range(12))
+    matrix = Matrix("family", "arm", {"a": 2, "b": 2}, [0, 1, 2], probes)
+    tensors = {f"test/right/{told} of {own}": torch.tensor(of) for (own, told), of in right.items()}
+
+    def read(uid):
+        return Artifact({name.split(" of ")[0]: of for name, of in tensors.items() if name.endswith(uid[0])})
+
+    wide = widen_trust(SimpleNamespace(study=SimpleNamespace(splits=1), read=read), matrix, draws=1000)
+    each = sum((1 if own == told else -1) * of.astype(float) for (own, told), of in right.items()) / 4
+    assert wide.mean == pytest.approx(0.75 + each.mean())
+    assert wide.mean == pytest.approx(matrix.scores[0])
+    assert wide.high - wide.low == pytest.approx(2 * 1.96 * each.std() / np.sqrt(4000), rel=0.1)

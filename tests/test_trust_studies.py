@@ -40,6 +40,9 @@ def test_the_score_is_that_of_the_records(suppression):
         ]
         assert table.loc[("At once", arm), "mean"] == pytest.approx(np.mean(scores))
     assert table.loc[("At once", "standard"), "printed"] == 0.7530
+    for line in (suppression / "trust.md").read_text().splitlines()[2:]:
+        score, wide = (cell.split(" [")[0] for cell in line.split(" | ") if "[" in cell)
+        assert score == wide
     assert set(table.index.get_level_values("tasks")) == {"At once"}  # of the pairs there are not all rows
     page = (suppression / "report.html").read_text()
     assert "At once, grl_random" in page

@@ -52,7 +52,8 @@ class Probe(Step):
     """What a model's features tell of every task of the data set.
 
     Records: accuracy of the model itself; probe_accuracy by task (in the column probed); leaked_accuracy, the mean of
-    the probes of the unwanted tasks; trust, the model's row of the trust score.
+    the probes of the unwanted tasks; trust, the model's row of the trust score. Leaves SPLIT/right/TASK, whether the
+    probe of a task reads each example right.
     """
 
     measures = (
@@ -83,14 +84,16 @@ class Probe(Step):
             generators=[generator(replica, f"probe of {task}") for task in dataset.tasks],
             numerics=setting.numerics,
         )
-        tables = []
+        tables: list[pd.DataFrame] = []
+        kept: dict[str, torch.Tensor] = {}
         for split in EVALUATED:
             predicted = before["model"].tensors[f"{split}/logits"].argmax(-1)
             accuracy = (predicted == dataset.split(split)["y"]).double().mean()
             right = probes.predict(examples[split].features) == examples[split].labels
             told = dict(zip(dataset.tasks, right.double().mean(1).tolist(), strict=True))
             tables += self._records(dataset, float(accuracy), told, split)
-        return Artifact({}, join(tables))
+            kept |= {f"{split}/right/{name}": each.to(torch.uint8) for name, each in zip(dataset.tasks, right)}
+        return Artifact(kept, join(tables))
 
     def _records(self, dataset: Dataset, accuracy: float, told: dict[str, float], split: str) -> list[pd.DataFrame]:
         classes, target = [len(task.classes) for task in dataset.tasks.values()], list(told).index(dataset.target)

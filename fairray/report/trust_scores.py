@@ -7,6 +7,7 @@ from fairray.matrices import LACKING, Matrix, find_matrices
 from fairray.report._blocks import Answer, Bad, Block, Good, Items, Line, Part, Strong, Text, join
 from fairray.report._tables import Entry, lay_out, tabulate
 from fairray.report._words import refuse_verdict, write_interval
+from fairray.resampling import widen_trust
 from fairray.results import Results
 from fairray.statistics.intervals import Interval, mean_interval
 from fairray.statistics.trust import band
@@ -29,7 +30,9 @@ class TrustScores:
             return
         entries = [_measure(results, matrix) for matrix in found.values()]
         cells = lay_out(entries, rows=("tasks", "method", "band"), across="metric")
-        yield tabulate("trust", cells, entries, "Mean over seeds [95 % t-interval].")
+        cells["with other examples"] = [_write_wide(results, matrix) for matrix in found.values()]
+        caption = "Mean over seeds [95 % t-interval]; and over seeds and the examples of a test split, drawn anew."
+        yield tabulate("trust", cells, entries, caption)
         yield Text(
             "1 is the ideal: a model tells its own task and nothing of the others. Highly desirable from .9, "
             "acceptable from .8, poor below."
@@ -54,6 +57,11 @@ def _measure(results: Results, matrix: Matrix) -> Entry:
         interval=matrix.score,
         printed=results.look_up_printed(task=matrix.family, arm=matrix.arm, metric="trust"),
     )
+
+
+def _write_wide(results: Results, matrix: Matrix) -> str:
+    wide = widen_trust(results, matrix)
+    return write_interval("trust", wide) if wide else ""
 
 
 def _compare(results: Results, found: Mapping[tuple[str, str], Matrix], baseline: str) -> Iterator[Line]:
