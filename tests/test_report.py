@@ -369,6 +369,14 @@ def test_the_best_cell_is_chosen_on_validation_data_and_judged_on_test_data():
     assert sure.startswith("t, m: the best minus the nearest -19.95")
 
 
+def test_a_grid_of_cells_that_are_no_results_has_no_verdict():
+    rate = {"predicted_share": [1.0, 1.0], "label_share": [0.5, 0.5]}
+    runs = [ran("t", "m", dict(zip(GRID.values(), cell)), odds=[0.1, 0.2], **rate) for cell in ((0.0, 0.0), (1.0, 1.0))]
+    results = results_of(*runs, datasets=lambda: {"t": None})
+    _, sure = answer_of(report.GridVerdict(**GRID, metric="odds", mark=mark), results)
+    assert sure.startswith("t, m: no verdict, as m is no result; the best minus the nearest")
+
+
 def test_a_cell_that_is_best_by_luck_is_not_when_chosen_on_other_seeds():
     """Each seed has its own lucky cell, which the other seed's choice never is: the gain of the choice is none."""
     lucky = {(0.0, 0.0): [0.18, 0.42], (1.0, 0.0): [0.4, 0.17]}

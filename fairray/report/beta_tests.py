@@ -67,8 +67,7 @@ class BetaTests:
         if not tests:
             return None
         words = [
-            (name_metric(test.measure), _judge_word(results, test), f"{test.arm} against {test.rival}")
-            for test in tests
+            (name_metric(test.measure), _sum_up(results, test), f"{test.arm} against {test.rival}") for test in tests
         ]
         starts = min(test.starts.n for test in tests)
         sure = f"t-tests over {starts} theta_0, adjusted for {write_count(len(tests), 'test')} (Holm, 5 %)."
@@ -111,6 +110,11 @@ def _judge(results: Results, test: BetaTest) -> Iterator[Line]:
     else:
         over = f"over {test.starts.n} theta_0, p = {write_p(test.starts.p)}, {write_p(test.holm)} adjusted"
         yield Strong(who), f": {what} {change} ({over}): ", _judge_word(results, test), "."
+
+
+def _sum_up(results: Results, test: BetaTest) -> Part:
+    """The word alone: why there is none stands with what is left out."""
+    return "no verdict" if results.doubtful(test.task, test.arm, test.rival) else _judge_word(results, test)
 
 
 def _judge_word(results: Results, test: BetaTest) -> Part:

@@ -9,7 +9,7 @@ from fairray.data import Dataset
 from fairray.measures import find
 from fairray.report._blocks import Answer, Block, Items, Strong, Text, join
 from fairray.report._grid import Cell, Grid, Mark, find_best, find_marks, find_searches, read_grids
-from fairray.report._words import name_key, name_metric, name_with_unit, write_interval
+from fairray.report._words import name_key, name_metric, name_with_unit, refuse_verdict, write_interval
 from fairray.results import Results, change_of, interval_of
 from fairray.statistics.intervals import mean_interval
 
@@ -55,7 +55,9 @@ class GridVerdict:
         for task, arm in find_searches(results, self.x, self.y):
             if task in marks and results.has(task, arm, self.metric):
                 grids = read_grids(results, task, arm, self.x, self.y, self.metric)
-                yield f"{task}, {arm}", *self._compare(*grids, marks[task])
+                cells, sure = self._compare(*grids, marks[task])
+                refused = [refuse_verdict(doubtful)] if (doubtful := results.doubtful(task, arm)) else []
+                yield f"{task}, {arm}", cells, [*refused, *sure]
 
     def _compare(self, val: Grid, test: Grid, mark: Mark) -> tuple[Sequence[str], Sequence[str]]:
         metric = self.metric

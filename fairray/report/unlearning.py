@@ -48,7 +48,7 @@ class Unlearning:
 
     def answer(self, results: Results) -> Answer | None:
         judged = [
-            (task, _word(results, task, arm, *_pair(results, task, arm)), arm)
+            (task, _word(results, task, arm, *_pair(results, task, arm)).partition(", as ")[0], arm)
             for task, arm in results.chosen
             if arm != results.study.baseline and _is_measured(results, task, arm)
         ]
