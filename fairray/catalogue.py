@@ -3,7 +3,7 @@ their docstrings; no member is imported to be listed, as that would take seconds
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from importlib.machinery import PathFinder
 from importlib.metadata import EntryPoint, entry_points
@@ -44,9 +44,10 @@ def writes(family: str, field: str) -> bool:
     return any(line.search(path.read_text()) for path in (PACKAGE / family).glob("*.py"))
 
 
-def installed(family: str) -> Iterable[EntryPoint]:
+@cache
+def installed(family: str) -> tuple[EntryPoint, ...]:
     """The members of other packages; an entry point names a module."""
-    return _entry_points().select(group=f"fairray.{family}")
+    return tuple(_entry_points().select(group=f"fairray.{family}"))
 
 
 def describe(family: str) -> dict[str, str]:

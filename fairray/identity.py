@@ -16,7 +16,7 @@ from fairray.errors import BadInput
 
 __all__ = [
     "INERT", "SCHEME", "USER_FILE", "closure", "content", "describe", "digest", "field_values", "fingerprint",
-    "modules",
+    "modules", "name",
 ]  # fmt: skip
 
 SCHEME = 2  # how uids are made; results of another scheme cannot be told from their uids
@@ -30,7 +30,12 @@ INERT = frozenset(
 
 def digest(value: Any) -> str:
     """The name of a value: a hash of all that decides what it does."""
-    return hashlib.sha256(json.dumps(describe(value), sort_keys=True).encode()).hexdigest()[:20]
+    return name(describe(value))
+
+
+def name(described: Any) -> str:
+    """The name of what is described already."""
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:20]
 
 
 def describe(value: Any) -> Any:

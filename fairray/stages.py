@@ -95,6 +95,45 @@ class Setting:
     numerics: Numerics
     stages: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
+    def train(self, stage: "Stage") -> Training:
+        """How a stage trains here."""
+        return self._told(stage)[1]
+
+    def describe(self, stage: "Stage") -> dict[str, Any]:
+        """All that a result of the stage depends on here, besides the stages before it and the seed, as JSON."""
+        return self._told(stage)[2]
+
+    @cached_property
+    def _known(self) -> dict[int, tuple["Stage", Training, dict[str, Any]]]:
+        """By its id each stage that was asked about, as thousands of seeds and points ask of the same few."""
+        return {}
+
+    def _told(self, stage: "Stage") -> tuple["Stage", Training, dict[str, Any]]:
+        if id(stage) not in self._known:
+            training = self._train(stage)
+            self._known[id(stage)] = stage, training, self._describe(stage, training)
+        return self._known[id(stage)]
+
+    def _train(self, stage: "Stage") -> Training:
+        own = {**stage.own, **self.stages.get(stage.name, {})}
+        return checked(Training, {**vars(self.training), **own}) if own else self.training
+
+    def _describe(self, stage: "Stage", training: Training) -> dict[str, Any]:
+        own = {
+            "stage": f"{type(stage).__module__}.{type(stage).__name__}",
+            "hyperparameters": stage.hyperparameters,
+            "network": self.network,
+            "training": training,
+            "numerics": self.numerics,
+        }
+        modules = {__name__, type(stage).__module__, *identity.modules(own)}
+        return {
+            "scheme": identity.SCHEME,
+            **identity.describe(own),
+            "dataset": self.dataset.fingerprint,
+            "code": identity.fingerprint(modules),
+        }
+
 
 @dataclass(frozen=True)
 class Artifact:
@@ -252,36 +291,20 @@ class Replica:
     def parents(self) -> dict[str, "Replica"]:
         return {name: self._before(parent) for name, parent in self.stage.parents.items()}
 
-    @cached_property
+    @property
     def training(self) -> Training:
         """The study's, with what the stage has of its own, with what the study sets for this stage."""
-        own = {**self.stage.own, **self.setting.stages.get(self.stage.name, {})}
-        return checked(Training, {**vars(self.setting.training), **own}) if own else self.setting.training
+        return self.setting.train(self.stage)
 
     @cached_property
     def key(self) -> dict[str, Any]:
         """Everything the result depends on, as JSON."""
-        stage, setting = self.stage, self.setting
-        own = {
-            "stage": f"{type(stage).__module__}.{type(stage).__name__}",
-            "hyperparameters": stage.hyperparameters,
-            "network": setting.network,
-            "training": self.training,
-            "numerics": setting.numerics,
-        }
-        modules = {__name__, type(stage).__module__, *identity.modules(own)}
-        return {
-            "scheme": identity.SCHEME,
-            **identity.describe(own),
-            "before": {name: parent.uid for name, parent in self.parents.items()},
-            "dataset": setting.dataset.fingerprint,
-            "seed": self.seed,
-            "code": identity.fingerprint(modules),
-        }
+        before = {name: parent.uid for name, parent in self.parents.items()}
+        return {**self.setting.describe(self.stage), "before": before, "seed": self.seed}
 
     @cached_property
     def uid(self) -> str:
-        return identity.digest(self.key)
+        return identity.name(self.key)
 
     @cached_property
     def depth(self) -> int:

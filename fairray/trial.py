@@ -107,7 +107,8 @@ class Trial:
         if len(self.data.groups) < 2:
             return self.replicas
         models = [replica for replica in stages(self.replicas).values() if isinstance(replica.stage, TrainStage)]
-        found = [Replica(self._evaluation(model.stage), model.setting, model.seed) for model in models]
+        measured = {key: self._evaluation(stage) for key, stage in {id(m.stage): m.stage for m in models}.items()}
+        found = [Replica(measured[id(model.stage)], model.setting, model.seed) for model in models]
         return [*{replica.uid: replica for replica in [*self.replicas, *found]}.values()]
 
     @cached_property
