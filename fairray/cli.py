@@ -1,4 +1,4 @@
-"""The command line: list, plan, run, submit, status, report, compare, doctor.
+"""The command line: list, plan, run, submit, status, report, compare, verify, doctor.
 
 It parses and prints; what it needs is imported late.
 """
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import argcomplete
 
 from fairray import catalogue
-from fairray.errors import BadInput, unknown
+from fairray.errors import BadInput, Fatal, unknown
 from fairray.words import write_count
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _run_command(arguments: Sequence[str] | None) -> int:
         return options.command(options)
     except BadInput as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return 1 if isinstance(error, Fatal) else 2
     except KeyboardInterrupt:
         print("\nstopped; what was finished is stored, and running again goes on from there", file=sys.stderr)
         return 130
@@ -106,6 +106,10 @@ def _parser() -> argparse.ArgumentParser:
         said = 'in quotes what follows run, "NAME --scale SCALE key=value", or the folder of a report'
         comparing.add_argument(name, help=said)
     comparing.set_defaults(command=_compare)
+    verifying = commands.add_parser("verify", help="whether all that is stored is what was written")
+    verifying.add_argument("store", nargs="?", default="runs/store", help="a folder or a URL (default: runs/store)")
+    verifying.add_argument("--remove", action="store_true", help="what is damaged, so that it is computed again")
+    verifying.set_defaults(command=_verify)
     return parser
 
 
@@ -260,6 +264,22 @@ def _find(text: str) -> "Found":
     if (results := open_results(study)) is None:
         raise BadInput(f"study {text}", "nothing of it is stored yet", f"fairray run {text}")
     return Found.of(results)
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from fairray.store import Store
+
+    store, damaged = Store(options.store), 0
+    entries = store.entries()
+    if not entries:
+        raise BadInput(store.url, "there is no result in it", "give the folder or the URL of a store")
+    for error in store.find_damaged(entries):
+        print(f"damaged: {error}" if not options.remove else f"removed: {error.where}: {error.problem}")
+        if options.remove:
+            store.remove(error.uid)
+        damaged += 1
+    print(f"{write_count(len(entries), 'result')}, {damaged} damaged")
+    return 1 if damaged and not options.remove else 0
 
 
 def _show_report(files: Sequence[Path], broken: Sequence[str], doubted: "Sequence[tuple[Trial, str]]") -> None:

@@ -159,7 +159,8 @@ class Trial:
         return {**own, **built, "training": training, "numerics": asdict(self.numerics)}
 
     def stored(self, store: Store) -> bool:
-        return all(store.has(replica.uid) for replica in self.ends)
+        """Whether all of its stages are there, the earlier ones too: `results` has records of each."""
+        return all(store.has(replica.uid) for replica in stages(self.ends).values())
 
 
 def dataset(member: Any) -> Dataset:
@@ -185,16 +186,13 @@ def checked_training(values: Mapping[str, Any] | Training) -> dict[str, Any]:
     return whole
 
 
-def stages(replicas: Iterable[Replica], wanted: Callable[[Replica], bool] = lambda replica: True) -> dict[str, Replica]:
-    """These replicas and all that come before them, by uid, earliest first.
-
-    wanted: leaves a replica out, and with it what comes before it.
-    """
+def stages(replicas: Iterable[Replica]) -> dict[str, Replica]:
+    """These replicas and all that come before them, by uid, earliest first."""
     found: dict[str, Replica] = {}
     ahead = list(replicas)
     while ahead:
         replica = ahead.pop()
-        if replica.uid not in found and wanted(replica):
+        if replica.uid not in found:
             found[replica.uid] = replica
             ahead += replica.parents.values()
     return dict(sorted(found.items(), key=lambda item: item[1].depth))
@@ -247,9 +245,9 @@ def execute(
 
 def _needed(ends: Sequence[Replica], store: Store, only: Collection[str] | None) -> dict[str, Replica]:
     """What is not stored of all that leads to these, or only those that are named."""
-    if only is None:
-        return stages(ends, wanted=lambda replica: not _agreed(store.has(replica.uid)))
     found = stages(ends)
+    if only is None:
+        return {uid: replica for uid, replica in found.items() if not _agreed(store.has(uid))}
     if strange := [uid for uid in only if uid not in found]:
         problem = f"{len(strange)} of {len(only)} stages are not what they were when the study began ({strange[0]})"
         raise BadInput("the code or the data", problem, "run again; what is stored is not computed again")

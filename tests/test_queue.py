@@ -255,9 +255,19 @@ def test_what_another_driver_computes_is_waited_for_without_a_slot(monkeypatch):
 
 
 def test_what_is_stored_is_shown_and_not_computed():
-    queue = make(Trial([chain("m", 3)]), Trial([Stage("other")]), store=Store("m 2"))
+    queue = make(Trial([chain("m", 3)]), Trial([Stage("other")]), store=Store("m 0", "m 1", "m 2"))
     assert [job.uids for job in drain(queue)] == [["other"]]
     assert queue.listener.lines == [("stored", "m 2")]
+
+
+def test_what_was_lost_in_the_middle_is_computed_again_and_nothing_after_it():
+    queue = make(Trial([chain("m", 3)]), store=Store("m 0", "m 2"))
+    (job,) = drain(queue)
+    assert job.uids == ["m 1"]
+    assert not queue.listener.lines
+    finish(queue, job)
+    assert queue.over
+    assert queue.listener.lines == [("done", "m 2")]
 
 
 @pytest.mark.parametrize("seed", range(30))

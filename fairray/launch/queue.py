@@ -72,7 +72,7 @@ class _Node:
 
 @dataclass
 class _Open:
-    """A trial that has not ended: who asked for it, and which of its ends are missing."""
+    """A trial that has not ended: who asked for it, and which of its stages are missing."""
 
     trial: Trial
     asker: int
@@ -96,7 +96,7 @@ class Queue:
         self._nodes: dict[str, _Node] = {}
         self._ready: dict[tuple[str, ...], deque[str]] = defaultdict(deque)
         self._stored: set[str] = set()
-        self._open: dict[str, list[_Open]] = defaultdict(list)  # by the ends that they miss
+        self._open: dict[str, list[_Open]] = defaultdict(list)  # by the stages that they miss
         self._left = [0] * len(asking)  # trials of the last batch that have not ended
         self._searching = dict.fromkeys(range(len(asking)))
         self._needs: dict[str, int] = {}
@@ -187,9 +187,8 @@ class Queue:
                     self._add(number, trial)
 
     def _add(self, number: int, trial: Trial) -> None:
-        missing = stages(trial.ends, wanted=lambda replica: not self._has(replica.uid))
-        ends = {replica.uid for replica in trial.ends} & missing.keys()
-        if not ends:
+        missing = {uid: replica for uid, replica in stages(trial.ends).items() if not self._has(uid)}
+        if not missing:
             self.trials_stored.add(trial.uid)
             self.listener.stored(trial)
             return
@@ -199,10 +198,10 @@ class Queue:
         for replica in new:
             self._insert(replica, trial, missing)
         self._left[number] += 1
-        opened = _Open(trial, number, ends)
-        for uid in ends:
+        opened = _Open(trial, number, {*missing})
+        for uid in missing:
             self._open[uid].append(opened)
-        for uid in ends & self.errors.keys():
+        for uid in missing.keys() & self.errors.keys():
             self._close_failed(uid)
 
     def _insert(self, replica: Replica, trial: Trial, missing: dict[str, Replica]) -> None:
@@ -242,7 +241,7 @@ class Queue:
                     if not waiting.before:
                         self._ready[waiting.group].append(after)
             for opened in self._open.pop(node.replica.uid, []):
-                failed = not opened.missing  # by another of its ends
+                failed = not opened.missing  # by another of its stages
                 opened.missing.discard(node.replica.uid)
                 if not failed and not opened.missing:
                     self._left[opened.asker] -= 1
@@ -260,7 +259,7 @@ class Queue:
 
     def _close_failed(self, uid: str) -> None:
         for opened in self._open.pop(uid, []):
-            if opened.missing:  # else another of its ends has failed
+            if opened.missing:  # else another of its stages has failed
                 opened.missing.clear()
                 self._left[opened.asker] -= 1
                 self.listener.failed(opened.trial, self.errors[uid])

@@ -91,6 +91,7 @@ def run(study: Study, mirror: "tracking.Mirror | None" = None) -> Outcome:
     said = f"{study.name}, scale {study.scale}, {write_count(study.seeds, 'seed')}: {have}"
     print(f"{said}{':' if queue.over else ','} {counted}", file=sys.stderr, flush=True)
     if not queue.over:
+        store.check_writable()
         try:
             _execute(study, store, queue, progress)
         finally:

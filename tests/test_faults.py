@@ -1,0 +1,183 @@
+"""What goes wrong around a study is noticed, said once with its cure, and costs nothing that was finished."""
+
+import errno
+import os
+import re
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+import torch
+from silent import Silent
+
+from fairray import config
+from fairray.cli import main
+from fairray.errors import Fatal
+from fairray.identity import digest
+from fairray.launch import study as launch_study
+from fairray.stages import Artifact
+from fairray.store import Damaged, Store
+
+ARTIFACT = Artifact({"w": torch.arange(3.0)}, pd.DataFrame({"metric": ["odds"], "value": [0.5]}))
+SPEC = {"key": {"seed": 3}, "made": {"seconds": 1.25}}
+UID = digest(SPEC["key"])
+PARTS = ("artifact.safetensors", "records.parquet", "spec.json")
+TOY = ["tasks={Adult: {name: toy, size: 256}}", "methods=[standard, reweighing]", "seeds=1", "network.depth=1"]
+
+
+def flip(path):
+    """Change one bit: of the number in a spec, so that it still can be parsed."""
+    content = bytearray(path.read_bytes())
+    content[content.find(b"1.25") if path.suffix == ".json" else len(content) // 2] ^= 2
+    path.write_bytes(content)
+
+
+DAMAGES = {
+    "flipped": flip,
+    "truncated": lambda path: os.truncate(path, path.stat().st_size // 2),
+    "emptied": lambda path: os.truncate(path, 0),
+    "lost": Path.unlink,
+}
+
+
+@pytest.fixture
+def place(store):
+    """The folder of an entry."""
+    store.write(UID, ARTIFACT, SPEC)
+    return Path(store.root, UID[:2], UID)
+
+
+@pytest.fixture
+def study(tmp_path):
+    local = ["launch=local", "launch.threads=1", "launch.tracking=none", f"launch.output={tmp_path}"]
+    return config.load("bade_benchmarks", "smoke", [*TOY, *local])
+
+
+@pytest.mark.parametrize("name", PARTS)
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_part_is_named_with_its_uid_and_cure_and_can_be_mended(damage, name, store, place, capsys):
+    assert main(["verify", store.root]) == 0
+    DAMAGES[damage](place / name)
+    with pytest.raises(Damaged) as error:
+        store.read(UID)
+    assert (error.value.uid, error.value.where) == (UID, str(place / name))
+    assert error.value.cure.startswith(f"fairray verify {store.root} --remove")
+    assert main(["verify", store.root]) == 1
+    assert f"damaged: {place / name}" in capsys.readouterr().out
+    assert main(["verify", store.root, "--remove"]) == 0
+    assert not place.exists()
+    store.write(UID, ARTIFACT, SPEC)
+    assert main(["verify", store.root]) == 0
+    assert "1 result, 0 damaged" in capsys.readouterr().out
+
+
+def test_an_entry_under_another_s_name_is_damaged(store, place):
+    place.rename(place.with_name(UID[::-1]))
+    assert [error.uid for error in store.find_damaged(store.entries())] == [UID[::-1]]
+
+
+def test_a_store_of_earlier_versions_is_read_and_verified_without_checksums(store, place):
+    spec = place / "spec.json"
+    spec.write_text(re.sub(r',\s*"checksums": {.*?}', "", spec.read_text(), flags=re.DOTALL))
+    assert "checksums" not in spec.read_text()
+    store.check(UID)
+    DAMAGES["truncated"](place / "records.parquet")
+    with pytest.raises(Damaged, match="cannot be read"):
+        store.check(UID)
+
+
+def test_there_is_nothing_to_verify(tmp_path, capsys):
+    assert main(["verify", str(tmp_path)]) == 2
+    assert "there is no result in it" in capsys.readouterr().err
+
+
+def test_what_lost_its_spec_is_written_anew(store, place):
+    """Else its stage would be computed again for ever."""
+    (place / "spec.json").unlink()
+    store.write(UID, ARTIFACT, SPEC)
+    assert store.spec(UID) == SPEC
+    assert not [*Path(store.root, "tmp").iterdir()]
+
+
+def fill(monkeypatch, number, after=0):
+    """From the write after so many on, a part of an entry meets this error."""
+    write, left = Path.write_bytes, [after]
+
+    def refuse(path, content):
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(number, os.strerror(number))
+        return write(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+
+
+def test_a_full_disk_leaves_no_half_entry(store, monkeypatch):
+    with monkeypatch.context() as full:
+        fill(full, errno.ENOSPC, after=1)
+        with pytest.raises(Fatal, match="No space left"):
+            store.write(UID, ARTIFACT, SPEC)
+    assert not store.has(UID)
+    assert not [*Path(store.root, "tmp").iterdir()]
+    store.write(UID, ARTIFACT, SPEC)
+    assert store.has(UID)
+
+
+def test_a_study_stops_at_a_full_disk_and_goes_on_from_there(study, monkeypatch, capsys):
+    """After two stages of four: no third one is computed for nothing, and no finished one again."""
+    store = Store(study.launch.store_root)
+    with monkeypatch.context() as full:
+        fill(full, errno.ENOSPC, after=2 * len(PARTS))
+        with pytest.raises(Fatal, match="cannot be written: No space left"):
+            launch_study.run(study)
+    kept = {uid: store.spec(uid) for uid in store.entries()}
+    assert len(kept) == 2
+    assert "FAILED" not in capsys.readouterr().err
+    launch_study.run(study, Silent())
+    assert {uid: store.spec(uid) for uid in kept} == kept
+    assert len(store.entries()) == 4
+
+
+def test_a_root_that_cannot_be_written_is_said_before_anything_is_computed(study, monkeypatch):
+    def refuse(fs, path, content):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr("fsspec.implementations.local.LocalFileSystem.pipe_file", refuse)
+    monkeypatch.setattr(launch_study, "_execute", None)
+    with pytest.raises(Fatal, match="Read-only file system"):
+        launch_study.run(study)
+
+
+def test_the_command_says_a_fatal_error_once(monkeypatch, capsys):
+    def full(options):
+        raise Fatal("/store", "it cannot be written", "make room")
+
+    monkeypatch.setattr("fairray.cli._doctor", full)
+    assert main(["doctor"]) == 1
+    assert capsys.readouterr().err == "error: /store: it cannot be written\n  cure: make room\n"
+
+
+def test_jobs_end_at_a_fatal_error():
+    """Ray's workers tell the driver, which hands out nothing more."""
+    from fairray.launch.cluster import Jobs, Searcher
+
+    queue = SimpleNamespace(over=False, take=None, end=lambda job, error: None)
+    jobs = Jobs(queue, {}, None, None)
+    jobs.running["one"] = None
+    jobs.on_trial_complete("one", {"error": "full", "fatal": ("/store", "it cannot be written", "make room")})
+    assert jobs.suggest("two") == Searcher.FINISHED
+    assert jobs.fatal.where == "/store"
+
+
+@pytest.mark.parametrize("seconds", [-3600, 3600])
+def test_a_claim_far_from_now_either_way_is_taken_over(seconds, store):
+    """A clock that was set back left it in the future."""
+    path = Path(store.root, "claims", "a")
+    path.parent.mkdir(parents=True)
+    path.touch()
+    os.utime(path, (time.time() + seconds,) * 2)
+    assert store.claimed() == []
+    with store.claim(["a"]) as ours:
+        assert ours == {"a"}
