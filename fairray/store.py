@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import threading
 import time
 import uuid
@@ -21,6 +20,7 @@ from fsspec.implementations.local import LocalFileSystem
 from safetensors.torch import load, save
 
 from fairray.errors import BadInput, Fatal
+from fairray.files import holder, is_gone, write_whole
 from fairray.identity import SCHEME, digest
 from fairray.stages import Artifact
 
@@ -86,7 +86,7 @@ class Store:
         with self._writing():
             if self.scheme is None:
                 self.fs.makedirs(self.root, exist_ok=True)
-                self.fs.pipe_file(f"{self.root}/scheme", str(SCHEME).encode())
+                self._put("scheme", str(SCHEME).encode())
                 self.scheme = SCHEME
             if self.local:
                 self._rename_in(uid, parts)
@@ -131,9 +131,9 @@ class Store:
     def claim(self, uids: Iterable[str]) -> Iterator[set[str]]:
         """Those of `uids` that nobody else is computing; they are ours until the block ends.
 
-        A claim whose holder has not touched it for a minute is taken over, and so is one from more than a minute ahead,
-        which a clock that was set back has left. In a bucket there are no claims: two workers may then compute the same
-        thing, and both write the same result.
+        A claim whose holder is a process of this machine that has ended is taken over, and so is one that nobody has
+        touched for a minute, or that is from more than a minute ahead, which a clock that was set back has left. In a
+        bucket there are no claims: two workers may then compute the same thing, and both write the same result.
         """
         wanted = set(uids)
         if not self.local:
@@ -158,7 +158,7 @@ class Store:
         folder = Path(self.root, "claims")
         if not self.local or not folder.is_dir():
             return []
-        return sorted(path.name for path in folder.iterdir() if _age(path) < STALE_S)
+        return sorted(path.name for path in folder.iterdir() if not (path.name.startswith(".") or _is_free(path)))
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -168,6 +168,13 @@ class Store:
             cure = "make room, let it be written, or set launch.store; what is stored is not computed again"
             raise Fatal(self.url, f"it cannot be written: {error.strerror or error}", cure) from error
 
+    def _put(self, name: str, content: bytes) -> None:
+        """Write a file of the root that others may read at any moment."""
+        if self.local:
+            write_whole(Path(self.root, name), content)
+        else:
+            self.fs.pipe_file(f"{self.root}/{name}", content)
+
     def _list(self, folder: str) -> list[str]:
         """The names in a folder."""
         if not self.fs.exists(folder):
@@ -176,8 +183,12 @@ class Store:
 
     def _scheme(self) -> int | None:
         """How the uids of its results are made; None where there are none. The first scheme did not say."""
-        if self.fs.exists(f"{self.root}/scheme"):
-            return int(self.fs.cat_file(f"{self.root}/scheme"))
+        place = f"{self.root}/scheme"
+        if self.fs.exists(place):
+            said = self.fs.cat_file(place)
+            if not said.isdigit():
+                raise BadInput(place, f"got {said[:20]!r}, expected a number", f"write {SCHEME} into it")
+            return int(said)
         return 1 if any(re.fullmatch("[0-9a-f]{2}", name) for name in self._list(self.root)) else None
 
     def _folder(self, uid: str) -> str:
@@ -226,27 +237,29 @@ class Store:
 
 def _take(path: Path) -> bool:
     path.parent.mkdir(parents=True, exist_ok=True)
-    if _age(path) > STALE_S:
+    if _is_free(path):
         grave = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-        try:
+        with suppress(FileNotFoundError):
             path.rename(grave)  # only one taker succeeds
-            grave.unlink()
-        except FileNotFoundError:
-            pass
+            if _is_free(grave):
+                grave.unlink()
+            else:  # another one took it over just before
+                grave.rename(path)
     try:
         with path.open("x") as file:
-            file.write(f"{socket.gethostname()} {os.getpid()}\n")
+            file.write(holder())
     except FileExistsError:
         return False
     return True
 
 
-def _age(path: Path) -> float:
-    """How far a claim is from now, either way."""
+def _is_free(path: Path) -> bool:
+    """Whether nobody holds a claim any more."""
     try:
-        return abs(time.time() - path.stat().st_mtime)
+        apart = abs(time.time() - path.stat().st_mtime)  # a clock may have been set back
+        return apart > STALE_S or is_gone(path.read_text())
     except FileNotFoundError:
-        return 0.0
+        return False
 
 
 def _touch(paths: list[Path], done: threading.Event) -> None:

@@ -3,6 +3,8 @@
 import errno
 import os
 import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +16,8 @@ from silent import Silent
 
 from fairray import config
 from fairray.cli import main
-from fairray.errors import Fatal
+from fairray.errors import BadInput, Fatal
+from fairray.files import holder, is_gone, write_whole
 from fairray.identity import digest
 from fairray.launch import study as launch_study
 from fairray.stages import Artifact
@@ -106,7 +109,7 @@ def fill(monkeypatch, number, after=0):
     write, left = Path.write_bytes, [after]
 
     def refuse(path, content):
-        left[0] -= 1
+        left[0] -= path.name in PARTS
         if left[0] < 0:
             raise OSError(number, os.strerror(number))
         return write(path, content)
@@ -169,6 +172,39 @@ def test_jobs_end_at_a_fatal_error():
     jobs.on_trial_complete("one", {"error": "full", "fatal": ("/store", "it cannot be written", "make room")})
     assert jobs.suggest("two") == Searcher.FINISHED
     assert jobs.fatal.where == "/store"
+
+
+def test_a_claim_of_a_process_that_has_ended_is_taken_over_at_once(store):
+    program = "import os, sys\nfrom fairray.store import Store\nwith Store(sys.argv[1]).claim('a'): os._exit(0)"
+    subprocess.run([sys.executable, "-c", program, store.root], check=True)
+    assert Path(store.root, "claims", "a").is_file()
+    assert store.claimed() == []
+    with store.claim(["a"]) as ours:
+        assert ours == {"a"}
+        assert store.claimed() == ["a"]
+
+
+def test_only_what_is_known_to_have_ended_is_gone():
+    machine = holder().rsplit(" ", 1)[0]
+    assert not is_gone(holder())
+    assert is_gone(f"{machine} {2**22 + 1}")  # more than Linux has
+    assert not is_gone(f"another {2**22 + 1}")
+    assert not is_gone("")
+
+
+def test_a_scheme_that_cannot_be_read(store, place):
+    Path(store.root, "scheme").write_text("")
+    with pytest.raises(BadInput, match="scheme: got b'', expected a number"):
+        Store(store.root)
+
+
+def test_nobody_reads_a_part_of_a_file(tmp_path, monkeypatch):
+    write_whole(tmp_path / "a", b"old")
+    with monkeypatch.context() as full:
+        full.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
+        with pytest.raises(OSError, match="full"):
+            write_whole(tmp_path / "a", b"new")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
 
 
 @pytest.mark.parametrize("seconds", [-3600, 3600])

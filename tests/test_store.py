@@ -67,7 +67,7 @@ def test_a_dead_holders_claim_is_taken_over(store):
     path = Path(store.root, "claims", "a")
     path.parent.mkdir(parents=True)
     path.touch()
-    with store.claim(["a"]) as ours:
+    with store.claim(["a"]) as ours:  # nothing says who holds it
         assert not ours
     old = time.time() - store_module.STALE_S - 1
     os.utime(path, (old, old))

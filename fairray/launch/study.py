@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -23,6 +24,7 @@ from fairray.words import write_count
 
 if TYPE_CHECKING:
     from fairray.launch import tracking
+    from fairray.report import Section
 
 __all__ = ["Outcome", "run", "run_study"]
 
@@ -46,7 +48,7 @@ def run_study(study: Study) -> Outcome:
 
     Raises BadInput before anything runs.
     """
-    from fairray.report import load_sections, write_report  # plotting takes its time to import
+    from fairray.report import load_sections  # plotting takes its time to import
 
     study.check()
     sections = load_sections(study)
@@ -55,15 +57,29 @@ def run_study(study: Study) -> Outcome:
     for task, note in study.notes():
         print(f"note: {task}: {note}", file=sys.stderr)
     mirror = _mirror(study)
+    try:
+        return _run(study, sections, mirror)
+    except BaseException:
+        if mirror is not None:
+            mirror.stop("KILLED")
+        raise
+
+
+def _run(study: Study, sections: Sequence["Section"], mirror: "tracking.Mirror | None") -> Outcome:
+    from fairray.report import write_report
+
     outcome = run(study, mirror)
     found = open_results(study)
     if found is None:
+        if mirror is not None:
+            mirror.stop("FAILED")
         return outcome
     if mirror is not None:
         found = replace(found, runs=mirror.find_runs(found.trials))
     files, broken = write_report(found, sections)
     if mirror is not None:
         mirror.finish(summarize(found), files, _list_by_arm(found))
+        mirror.stop("FAILED")  # the methods without a result
     return replace(outcome, files=files, broken=broken, doubted=found.doubted)
 
 
