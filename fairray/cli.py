@@ -171,7 +171,7 @@ def _plan(options: argparse.Namespace) -> int:
     from fairray.launch.planning import open_pilot, plan
 
     study = _load(options)
-    planned, foreseen = plan(study), [*foresee(study, open_pilot(study))]
+    planned, foreseen = plan(study, why=True), [*foresee(study, open_pilot(study))]
     if options.json:
         print(json.dumps({**asdict(planned), "foreseen": [one._asdict() for one in foreseen]}, indent=1))
         return 0
@@ -181,6 +181,8 @@ def _plan(options: argparse.Namespace) -> int:
     for arm in planned.arms:
         print(f"  {arm.task:<12} {arm.method:<16} {arm.points:>3} points {arm.runs:>4} runs "
               f"{arm.stages - arm.stored:>4} of {arm.stages} stages to compute, a job has {arm.job}")  # fmt: skip
+    for stale in planned.stale:
+        print(f"changed since it was stored: {stale}")
     print(*describe_foresight(foreseen), sep="\n")
     return 0
 

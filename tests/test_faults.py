@@ -22,6 +22,7 @@ from fairray.identity import digest
 from fairray.launch import study as launch_study
 from fairray.stages import Artifact
 from fairray.store import Damaged, Store
+from fairray.trial import execute
 
 ARTIFACT = Artifact({"w": torch.arange(3.0)}, pd.DataFrame({"metric": ["odds"], "value": [0.5]}))
 SPEC = {"key": {"seed": 3}, "made": {"seconds": 1.25}}
@@ -205,6 +206,13 @@ def test_nobody_reads_a_part_of_a_file(tmp_path, monkeypatch):
         with pytest.raises(OSError, match="full"):
             write_whole(tmp_path / "a", b"new")
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
+
+
+def test_code_or_data_that_changed_meanwhile_end_the_study(trial, store):
+    """A worker finds no stage of the driver's uid: whatever it computed would be another's."""
+    with pytest.raises(Fatal, match="1 of 1 stages are not what they were when the study began"):
+        execute([trial(seeds=[0])], store, only=["a uid of other code"])
+    assert not store.entries()
 
 
 @pytest.mark.parametrize("seconds", [-3600, 3600])

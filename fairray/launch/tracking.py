@@ -33,6 +33,7 @@ from fairray.records import DETAILS
 from fairray.results import interval_of
 from fairray.soundness import describe_doubts, find_doubts
 from fairray.study import Study
+from fairray.trees import flatten
 from fairray.trial import Trial
 
 __all__ = ["Mirror", "clean_name", "connect"]
@@ -250,17 +251,8 @@ def _list_parameters(trial: Trial) -> list[Param]:
     """Everything that a trial was run with, by dotted names."""
     parts = ("task", "dataset", "method", "network", "training", "numerics")
     plain = trial.plain
-    values = _flatten({part: plain[part] for part in parts})
+    values = flatten({part: plain[part] for part in parts})
     return [Param(name, str(value)[:6000]) for name, value in values]
-
-
-def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
-    """Every value of nested mappings under its dotted name."""
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flatten(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _list_curves(records: pd.DataFrame) -> Iterable[Metric]:
