@@ -8,9 +8,12 @@ import inspect
 import json
 import os
 import shlex
+import signal
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -36,11 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     0: done; 1: something failed; 2: the input cannot be used, and nothing was started; 130: interrupted; 141: nobody
-    reads any more what it prints (fairray list | head -1).
+    reads any more what it prints (fairray list | head -1); 143: told to end (SIGTERM), as schedulers do.
     """
     try:
         try:
-            return _run_command(arguments)
+            with _terminable() as told:
+                code = _run_command(arguments)
+            return 143 if told and code == 130 else code
         finally:
             sys.stdout.flush()
     except BrokenPipeError:
@@ -69,6 +74,26 @@ def _run_command(arguments: Sequence[str] | None) -> int:
     except KeyboardInterrupt:
         print("\nstopped; what was finished is stored, and running again goes on from there", file=sys.stderr)
         return 130
+
+
+@contextmanager
+def _terminable() -> Iterator[list[int]]:
+    """SIGTERM is meanwhile what Ctrl-C is, and is noted; only a program's first thread can see to that."""
+    told: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield told
+        return
+
+    def end(number: int, frame: object) -> None:
+        if not told:  # once is enough: what follows is for ending in order
+            told.append(number)
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield told
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -3,6 +3,8 @@
 import errno
 import os
 import re
+import signal
+import socket
 import subprocess
 import sys
 import time
@@ -19,9 +21,11 @@ from fairray.cli import main
 from fairray.errors import BadInput, Fatal
 from fairray.files import holder, is_gone, write_whole
 from fairray.identity import digest
+from fairray.launch import local
 from fairray.launch import study as launch_study
 from fairray.stages import Artifact
 from fairray.store import Damaged, Store
+from fairray.study import Launch
 from fairray.trial import execute
 
 ARTIFACT = Artifact({"w": torch.arange(3.0)}, pd.DataFrame({"metric": ["odds"], "value": [0.5]}))
@@ -213,6 +217,56 @@ def test_code_or_data_that_changed_meanwhile_end_the_study(trial, store):
     with pytest.raises(Fatal, match="1 of 1 stages are not what they were when the study began"):
         execute([trial(seeds=[0])], store, only=["a uid of other code"])
     assert not store.entries()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_a_run_in_order(number, code, tmp_path, monkeypatch, capsys):
+    """Schedulers send SIGTERM; claims are given back, and the signal means again what it meant."""
+    before = signal.getsignal(signal.SIGTERM)
+
+    def send(trials, store, *rest):
+        with store.claim(["a"]):
+            os.kill(os.getpid(), number)
+            time.sleep(10)
+
+    monkeypatch.setattr(local, "execute", send)
+    arguments = [*TOY, "launch=local", "launch.tracking=none", f"launch.output={tmp_path}"]
+    assert main(["run", "bade_benchmarks", "--scale", "smoke", *arguments]) == code
+    assert "stopped; what was finished is stored" in capsys.readouterr().err
+    assert not [*(tmp_path / "store" / "claims").iterdir()]
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_what_tune_was_interrupted_in_is_no_finished_study(study, store, monkeypatch):
+    """Tune takes Ctrl-C for itself, and returns as if all were well."""
+    from fairray.launch import cluster
+
+    monkeypatch.setattr(cluster, "check_reach", lambda *_: None)
+    monkeypatch.setattr(cluster.tune, "Tuner", lambda *_, **__: SimpleNamespace(fit=lambda: None))
+    queue = SimpleNamespace(over=False, slots=1)
+    with pytest.raises(KeyboardInterrupt):
+        cluster.run(study, store, queue, None)
+    queue.over = True
+    cluster.run(study, store, queue, None)
+
+
+def test_an_address_that_no_cluster_answers_is_one_error_in_seconds(monkeypatch):
+    from fairray.launch import connect
+
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    monkeypatch.setattr(connect.ray, "init", None)
+    monkeypatch.setattr(connect.ray, "is_initialized", lambda: False)
+    for place in (address, f"ray://{address}"):
+        with pytest.raises(BadInput, match=f"Ray cluster at {place}: it does not answer"):
+            connect.connect(Launch(address=place))
+
+
+def test_the_output_folder_is_expanded(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert Launch(output="~/x").store_root == str(tmp_path / "x" / "store")
+    assert Launch(store="~/y").store_root == str(tmp_path / "y")
+    assert Launch(store="s3://bucket/~").store_root == "s3://bucket/~"
 
 
 @pytest.mark.parametrize("seconds", [-3600, 3600])
