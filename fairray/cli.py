@@ -224,10 +224,10 @@ def _status(options: argparse.Namespace) -> int:
             print(f"{time.strftime('%H:%M:%S')} {trials}, {stages}, {running} running", flush=True)
         return 0
     for arm in plan(study).arms:
-        ongoing = f", {arm.running} running" if arm.running else ""
-        print(
-            f"  {arm.task:<12} {arm.method:<16} {arm.stored / arm.stages:>4.0%} of {arm.stages} stages stored{ongoing}"
-        )
+        said = [f"{arm.stored / arm.stages:>4.0%} of {arm.stages} stages stored"]
+        said += [f"{arm.running} running"] if arm.running else []
+        said += [f"{count} failed ({kind})" for kind, count in arm.failed.items()]
+        print(f"  {arm.task:<12} {arm.method:<16} {', '.join(said)}")
     return 0
 
 

@@ -160,6 +160,18 @@ class Store:
             return []
         return sorted(path.name for path in folder.iterdir() if not (path.name.startswith(".") or _is_free(path)))
 
+    def note_failure(self, uid: str, kind: str, text: str) -> None:
+        """Write down why a stage failed last; what is stored later counts, whatever stands here."""
+        with self._writing():
+            self.fs.makedirs(f"{self.root}/failures", exist_ok=True)
+            self._put(f"failures/{uid}.json", json.dumps({"kind": kind, "text": text}).encode())
+
+    def failures(self) -> dict[str, dict[str, str]]:
+        """By uid, the kind and the text of each stage's last failure."""
+        folder = f"{self.root}/failures"
+        uids = [name.removesuffix(".json") for name in self._list(folder) if name.endswith(".json")]
+        return {uid: json.loads(self.fs.cat_file(f"{folder}/{uid}.json")) for uid in uids}
+
     @contextmanager
     def _writing(self) -> Iterator[None]:
         try:

@@ -189,6 +189,8 @@ MUTANTS = [
         ("cli.py", "return 143 if told and code == 130 else code", "return code", "test_faults.py"),
         ("launch/cluster.py", "if not queue.over:  # Tune", "if False:  # Tune", "test_faults.py"),
         ("launch/connect.py", "    _check_answers(address)\n    handler", "    handler", "test_faults.py"),
+        ("launch/planning.py", "store.failures().items() if uid not in have}", "store.failures().items()}", "test_faults.py"),
+        ("launch/failures.py", "\"memory\" if full else \"bug\"", "\"bug\"", "test_faults.py"),
         ("store.py", "sums[name] != _sum(content)", "False", "test_faults.py"),
         ("store.py", "self._compare(uid, SPEC, sums, _plain(spec))", "pass", "test_faults.py"),
         ("store.py", "digest(spec[\"key\"]) != uid", "False", "test_faults.py"),

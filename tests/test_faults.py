@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -174,7 +175,9 @@ def test_jobs_end_at_a_fatal_error():
     queue = SimpleNamespace(over=False, take=None, end=lambda job, error: None)
     jobs = Jobs(queue, {}, None, None)
     jobs.running["one"] = None
-    jobs.on_trial_complete("one", {"error": "full", "fatal": ("/store", "it cannot be written", "make room")})
+    jobs.on_trial_complete(
+        "one", {"error": "full", "kind": "input", "fatal": ("/store", "it cannot be written", "make room")}
+    )
     assert jobs.suggest("two") == Searcher.FINISHED
     assert jobs.fatal.where == "/store"
 
@@ -267,6 +270,64 @@ def test_the_output_folder_is_expanded(monkeypatch, tmp_path):
     assert Launch(output="~/x").store_root == str(tmp_path / "x" / "store")
     assert Launch(store="~/y").store_root == str(tmp_path / "y")
     assert Launch(store="s3://bucket/~").store_root == "s3://bucket/~"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "headline"),
+    [
+        (BadInput("method.strength", "got 7", "mend it"), "input", "method.strength: got 7; cure: mend it"),
+        (MemoryError(), "memory", "MemoryError"),
+        (RuntimeError("CUDA out of memory. Tried to"), "memory", "RuntimeError: CUDA out of memory. Tried to"),
+        (ValueError("what is this"), "bug", "ValueError: what is this"),
+    ],
+)
+def test_failures_have_kinds(error, kind, headline, study, tmp_path, monkeypatch, capsys):
+    """Which are printed, and kept where `fairray status` finds them, until the stage is stored."""
+
+    def fail(trials, *rest):
+        if trials[0].arm == "reweighing":
+            raise error
+        execute(trials, *rest)
+
+    arguments = [*TOY, "launch=local", "launch.tracking=none", f"launch.output={tmp_path}"]
+    status = ["status", "bade_benchmarks", "--scale", "smoke", *arguments]
+    with monkeypatch.context() as patch:
+        patch.setattr(local, "execute", fail)
+        assert len(launch_study.run(study, Silent()).failures) == 1
+    assert f"FAILED ({kind}) Adult reweighing: {headline}" in capsys.readouterr().err
+    assert main(status) == 0
+    whole, broken = capsys.readouterr().out.splitlines()
+    assert whole.endswith("100% of 2 stages stored")
+    assert broken.endswith(f"0% of 2 stages stored, 1 failed ({kind})")
+    launch_study.run(study, Silent())
+    assert main(status) == 0
+    assert "failed" not in capsys.readouterr().out
+
+
+def test_what_memory_does_not_hold_together_is_tried_by_itself(study, monkeypatch):
+    def fail(trials, store, engine, progress, only):
+        if len(only) > 2:  # one model and what it is worth
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        execute(trials, store, engine, progress, only)
+
+    monkeypatch.setattr(local, "execute", fail)
+    outcome = launch_study.run(replace(study, seeds=2), Silent())
+    assert (outcome.computed, outcome.failures) == (2, [])
+
+
+def test_jobs_say_how_they_died():
+    from fairray.launch.cluster import Jobs
+
+    told = []
+    jobs = Jobs(SimpleNamespace(end=lambda job, error: told.append(error)), {}, None, None)
+    for trial, result, error in (
+        ("a", None, True),
+        ("b", {"share": 1.0, "error": "Traceback", "kind": "memory"}, False),
+        ("c", {"share": 1.0}, False),
+    ):
+        jobs.running[trial] = None
+        jobs.on_trial_complete(trial, result, error)
+    assert [failure and failure.kind for failure in told] == ["died", "memory", None]
 
 
 @pytest.mark.parametrize("seconds", [-3600, 3600])

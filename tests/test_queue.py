@@ -67,7 +67,7 @@ class Told:
     """A listener that writes down."""
 
     def __init__(self):
-        self.lines, self.stages = [], 0
+        self.lines, self.stages, self.lost_stages = [], 0, []
 
     def expect(self, trial, stages):
         self.stages += stages
@@ -80,6 +80,9 @@ class Told:
 
     def failed(self, trial, error):
         self.lines.append(("failed", trial.uid))
+
+    def lost(self, uid, error):
+        self.lost_stages.append(uid)
 
     def ended(self, job, stages):
         self.stages -= stages
@@ -206,6 +209,7 @@ def test_a_failure_costs_what_needs_it_and_nothing_else():
     for job in drain(queue):
         finish(queue, job)
     assert queue.listener.lines == [("failed", "a b"), ("done", "c")]
+    assert queue.listener.lost_stages == ["shared"]
     assert queue.over
 
 
@@ -315,6 +319,7 @@ def searched(monkeypatch):
     """
     monkeypatch.setattr(search, "val_means", lambda trial: {"odds": abs(trial.point["x"] - 0.3)})
     monkeypatch.setattr(search, "results", lambda trial, store: trial)
+    monkeypatch.setattr(search, "_weigh", lambda records, objectives: 0)
     metrics()  # declares odds
 
     def run(slots, seed):

@@ -4,7 +4,6 @@ import os
 import shutil
 import tempfile
 import time
-import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -25,6 +24,7 @@ from ray.tune.search import Searcher
 
 from fairray.errors import BadInput, Fatal
 from fairray.launch.connect import check_reach, connect
+from fairray.launch.failures import Failure, tell
 from fairray.launch.progress import Progress, label
 from fairray.launch.queue import Job, Queue
 from fairray.launch.resources import Chosen, Resources
@@ -36,6 +36,7 @@ from fairray.trial import Trial, execute, results
 __all__ = ["fit", "run", "slots"]
 
 REPORT_S = 5.0
+DIED = "its process died twice; is there enough memory?"
 
 
 def slots(launch: Launch, needs: Iterable[Resources]) -> int:
@@ -146,11 +147,12 @@ class Jobs(Searcher):
             self.progress.at(self.running[trial_id], result["message"], result["share"])
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        died = "its process died twice; is there enough memory?" if error else None
-        said = result or {}
+        failure, said = Failure(DIED, "died") if error else None, result or {}
         if "fatal" in said:
             self.fatal = Fatal(*said["fatal"])
-        self.queue.end(self.running.pop(trial_id), said.get("error", died))
+        if "error" in said:
+            failure = Failure(said["error"], said["kind"])
+        self.queue.end(self.running.pop(trial_id), failure)
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # Tune writes its searcher down to resume it; studies are resumed from the store instead
@@ -171,9 +173,11 @@ def _trial(config: dict[str, Any]) -> None:
         else:
             _execute(trials, store, config, tune.report)
     except Fatal as error:
-        tune.report({"share": 1.0, "error": str(error), "fatal": (error.where, error.problem, error.cure)})
-    except Exception:
-        tune.report({"share": 1.0, "error": traceback.format_exc()})
+        said = {"error": str(error), "kind": "input", "fatal": (error.where, error.problem, error.cure)}
+        tune.report({"share": 1.0, **said})
+    except Exception as error:
+        failure = tell(error)
+        tune.report({"share": 1.0, "error": str(failure), "kind": failure.kind})
     else:
         tune.report({"share": 1.0, **_scores(trials, store, config["objectives"])})
 

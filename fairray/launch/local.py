@@ -1,12 +1,12 @@
 """In this process, without Ray: for debugging. The records are the same."""
 
 import time
-import traceback
 from functools import partial
 
 import torch
 
 from fairray.errors import Fatal
+from fairray.launch.failures import tell
 from fairray.launch.progress import Progress
 from fairray.launch.queue import LOOK_S, Queue
 from fairray.store import Store
@@ -29,7 +29,7 @@ def run(study: Study, store: Store, queue: Queue, progress: Progress) -> None:
             execute(job.trials, store, study.launch.engine, partial(progress.at, job), job.uids)
         except Fatal:
             raise
-        except Exception:
-            queue.end(job, traceback.format_exc())
+        except Exception as error:
+            queue.end(job, tell(error))
         else:
             queue.end(job)

@@ -21,7 +21,10 @@ __all__ = ["ArmPlan", "Plan", "list_asked", "open_pilot", "open_results", "plan"
 
 @dataclass(frozen=True)
 class ArmPlan:
-    """One method on one task: its points, its runs (points x seeds), the stages behind them; what a job is given."""
+    """One method on one task: its points, its runs (points x seeds), the stages behind them; what a job is given.
+
+    failed: of the stages that are not stored, how many failed when they were last run, by kind.
+    """
 
     task: str
     method: str
@@ -31,6 +34,7 @@ class ArmPlan:
     stored: int
     running: int
     job: str
+    failed: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,7 @@ def plan(study: Study, why: bool = False) -> Plan:
     unique = {trial.uid: trial for trial in asked}
     wanted = Counter(uid for trial in unique.values() for uid in stages(trial.ends))
     have, claimed = {uid for uid in wanted if store.has(uid)}, set(store.claimed())
+    failures = {uid: failure for uid, failure in store.failures().items() if uid not in have}
     arms, chosen = [], Chosen(study)
     for task, arm in dict.fromkeys((trial.task, trial.arm) for trial in asked):
         trials = [trial for trial in asked if (trial.task, trial.arm) == (task, arm)]
@@ -93,6 +98,7 @@ def plan(study: Study, why: bool = False) -> Plan:
                 len(needed & have),
                 len(needed & claimed),
                 str(chosen.of(trials[0])),
+                dict(Counter(failures[uid]["kind"] for uid in sorted(needed & failures.keys()))),
             )
         )
     shared = sum(count > 1 for count in wanted.values())

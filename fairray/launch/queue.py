@@ -13,6 +13,7 @@ from functools import cached_property
 from math import ceil
 from typing import Protocol
 
+from fairray.launch.failures import Failure
 from fairray.launch.search import Asker
 from fairray.stages import Replica
 from fairray.store import Store
@@ -41,12 +42,13 @@ class Job:
 
 
 class Listener(Protocol):
-    """Is told what happens to trials."""
+    """Is told what happens to trials, and which stages failed by themselves."""
 
     def expect(self, trial: Trial, stages: int) -> None: ...
     def stored(self, trial: Trial) -> None: ...
     def done(self, trial: Trial) -> None: ...
-    def failed(self, trial: Trial, error: str) -> None: ...
+    def failed(self, trial: Trial, error: Failure) -> None: ...
+    def lost(self, uid: str, error: Failure) -> None: ...
     def ended(self, job: Job, stages: int) -> None: ...
 
 
@@ -91,7 +93,7 @@ class Queue:
         self.asked: list[dict[str, Trial]] = [{} for _ in asking]
         self.trials_stored: set[str] = set()
         self.running = 0
-        self.errors: dict[str, str] = {}
+        self.errors: dict[str, Failure] = {}
         self.held: list[str] = []  # others are computing them
         self._nodes: dict[str, _Node] = {}
         self._ready: dict[tuple[str, ...], deque[str]] = defaultdict(deque)
@@ -128,7 +130,7 @@ class Queue:
         self.running += 1
         return _job([self._nodes[uid] for uid in self._grow(heads)])
 
-    def end(self, job: Job, error: str | None = None) -> None:
+    def end(self, job: Job, error: Failure | None = None) -> None:
         """A job has ended. With an error, what it did not store is tried again, each by itself; what was by itself has
         failed, and with it all that needs it."""
         self.running -= 1
@@ -138,6 +140,7 @@ class Queue:
         if error is None:  # another driver's worker is computing them
             self.held += [uid for uid in begun if not self._nodes[uid].before]
         elif len(begun) == 1:
+            self.listener.lost(begun[0], error)
             self._fail(begun[0], error)
         else:
             for node in (self._nodes[uid] for uid in begun):
@@ -247,7 +250,7 @@ class Queue:
                     self._left[opened.asker] -= 1
                     self.listener.done(opened.trial)
 
-    def _fail(self, uid: str, error: str) -> None:
+    def _fail(self, uid: str, error: Failure) -> None:
         """A stage has failed, and all that need it."""
         node = self._nodes.pop(uid, None)
         if node is None:

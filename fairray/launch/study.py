@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fairray.launch import local
+from fairray.launch.failures import Failure
 from fairray.launch.planning import open_results
 from fairray.launch.progress import Progress
 from fairray.launch.queue import Queue
@@ -37,7 +38,7 @@ class Outcome:
     trials: int
     computed: int
     seconds: float
-    failures: list[tuple[Trial, str]]
+    failures: list[tuple[Trial, Failure]]
     files: list[Path] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
     doubted: list[tuple[Trial, str]] = field(default_factory=list)
@@ -99,7 +100,11 @@ def run(study: Study, mirror: "tracking.Mirror | None" = None) -> Outcome:
         doubt = describe_doubts(chain(*find_doubts(records, study.objectives).values()))
         return "  ".join(said + ([f"no result: {doubt}"] if doubt else []))
 
-    progress = Progress(describe, show) if mirror is None else Progress(describe, show, mirror.progress)
+    def note(uid: str, failure: Failure) -> None:
+        store.note_failure(uid, failure.kind, failure)
+
+    log = (lambda counts: None) if mirror is None else mirror.progress
+    progress = Progress(describe, show, log, note)
     queue = Queue(askers(study), store, lambda: _slots(study), study.launch.pack, progress)
     total, stored = len({trial.uid for trial in queue.trials}), len(queue.trials_stored)
     have = "everything is stored" if queue.over else f"{stored} of {write_count(total, 'trial')} are stored"

@@ -27,6 +27,7 @@ from mlflow.exceptions import MlflowException
 
 from fairray.errors import BadInput
 from fairray.files import holder, is_gone
+from fairray.launch.failures import Failure
 from fairray.launch.progress import label
 from fairray.provenance import provenance
 from fairray.records import DETAILS
@@ -112,10 +113,11 @@ class Mirror:
         self.client.set_terminated(run)
 
     @_optional
-    def fail(self, trial: Trial, error: str) -> None:
-        """Log a trial that failed, with why, as a failed run; it is shown anew when it succeeds."""
+    def fail(self, trial: Trial, error: Failure) -> None:
+        """Log a trial that failed, with its kind and why, as a failed run; it is shown anew when it succeeds."""
         run = self._trial(trial)
-        self.client.log_batch(run, params=_list_parameters(trial), tags=[RunTag("fairray.error", error[-5000:])])
+        tags = [RunTag("fairray.error", error[-5000:]), RunTag("fairray.kind", error.kind)]
+        self.client.log_batch(run, params=_list_parameters(trial), tags=tags)
         self.client.set_terminated(run, status="FAILED")
         del self.shown[self._key(trial)]
 
