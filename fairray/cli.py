@@ -1,4 +1,4 @@
-"""The command line: list, plan, run, submit, status, report, compare, doctor.
+"""The command line: list, plan, run, submit, status, report, compare, verify, doctor.
 
 It parses and prints; what it needs is imported late.
 """
@@ -8,9 +8,12 @@ import inspect
 import json
 import os
 import shlex
+import signal
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +22,7 @@ from typing import TYPE_CHECKING
 import argcomplete
 
 from fairray import catalogue
-from fairray.errors import BadInput, unknown
+from fairray.errors import BadInput, Fatal, unknown
 from fairray.words import write_count
 
 if TYPE_CHECKING:
@@ -36,11 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     0: done; 1: something failed; 2: the input cannot be used, and nothing was started; 130: interrupted; 141: nobody
-    reads any more what it prints (fairray list | head -1).
+    reads any more what it prints (fairray list | head -1); 143: told to end (SIGTERM), as schedulers do.
     """
     try:
         try:
-            return _run_command(arguments)
+            with _terminable() as told:
+                code = _run_command(arguments)
+            return 143 if told and code == 130 else code
         finally:
             sys.stdout.flush()
     except BrokenPipeError:
@@ -65,10 +70,30 @@ def _run_command(arguments: Sequence[str] | None) -> int:
         return options.command(options)
     except BadInput as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return 1 if isinstance(error, Fatal) else 2
     except KeyboardInterrupt:
         print("\nstopped; what was finished is stored, and running again goes on from there", file=sys.stderr)
         return 130
+
+
+@contextmanager
+def _terminable() -> Iterator[list[int]]:
+    """SIGTERM is meanwhile what Ctrl-C is, and is noted; only a program's first thread can see to that."""
+    told: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield told
+        return
+
+    def end(number: int, frame: object) -> None:
+        if not told:  # once is enough: what follows is for ending in order
+            told.append(number)
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield told
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -106,6 +131,10 @@ def _parser() -> argparse.ArgumentParser:
         said = 'in quotes what follows run, "NAME --scale SCALE key=value", or the folder of a report'
         comparing.add_argument(name, help=said)
     comparing.set_defaults(command=_compare)
+    verifying = commands.add_parser("verify", help="whether all that is stored is what was written")
+    verifying.add_argument("store", nargs="?", default="runs/store", help="a folder or a URL (default: runs/store)")
+    verifying.add_argument("--remove", action="store_true", help="what is damaged, so that it is computed again")
+    verifying.set_defaults(command=_verify)
     return parser
 
 
@@ -167,7 +196,7 @@ def _plan(options: argparse.Namespace) -> int:
     from fairray.launch.planning import open_pilot, plan
 
     study = _load(options)
-    planned, foreseen = plan(study), [*foresee(study, open_pilot(study))]
+    planned, foreseen = plan(study, why=True), [*foresee(study, open_pilot(study))]
     if options.json:
         print(json.dumps({**asdict(planned), "foreseen": [one._asdict() for one in foreseen]}, indent=1))
         return 0
@@ -177,6 +206,8 @@ def _plan(options: argparse.Namespace) -> int:
     for arm in planned.arms:
         print(f"  {arm.task:<12} {arm.method:<16} {arm.points:>3} points {arm.runs:>4} runs "
               f"{arm.stages - arm.stored:>4} of {arm.stages} stages to compute, a job has {arm.job}")  # fmt: skip
+    for stale in planned.stale:
+        print(f"changed since it was stored: {stale}")
     print(*describe_foresight(foreseen), sep="\n")
     return 0
 
@@ -193,10 +224,10 @@ def _status(options: argparse.Namespace) -> int:
             print(f"{time.strftime('%H:%M:%S')} {trials}, {stages}, {running} running", flush=True)
         return 0
     for arm in plan(study).arms:
-        ongoing = f", {arm.running} running" if arm.running else ""
-        print(
-            f"  {arm.task:<12} {arm.method:<16} {arm.stored / arm.stages:>4.0%} of {arm.stages} stages stored{ongoing}"
-        )
+        said = [f"{arm.stored / arm.stages:>4.0%} of {arm.stages} stages stored"]
+        said += [f"{arm.running} running"] if arm.running else []
+        said += [f"{count} failed ({kind})" for kind, count in arm.failed.items()]
+        print(f"  {arm.task:<12} {arm.method:<16} {', '.join(said)}")
     return 0
 
 
@@ -260,6 +291,22 @@ def _find(text: str) -> "Found":
     if (results := open_results(study)) is None:
         raise BadInput(f"study {text}", "nothing of it is stored yet", f"fairray run {text}")
     return Found.of(results)
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from fairray.store import Store
+
+    store, damaged = Store(options.store), 0
+    entries = store.entries()
+    if not entries:
+        raise BadInput(store.url, "there is no result in it", "give the folder or the URL of a store")
+    for error in store.find_damaged(entries):
+        print(f"damaged: {error}" if not options.remove else f"removed: {error.where}: {error.problem}")
+        if options.remove:
+            store.remove(error.uid)
+        damaged += 1
+    print(f"{write_count(len(entries), 'result')}, {damaged} damaged")
+    return 1 if damaged and not options.remove else 0
 
 
 def _show_report(files: Sequence[Path], broken: Sequence[str], doubted: "Sequence[tuple[Trial, str]]") -> None:

@@ -18,6 +18,7 @@ from fairray.statistics.comparison import UNDEFINED, against, holm
 from fairray.statistics.intervals import Interval, has_spread
 from fairray.statistics.power import LEVEL
 from fairray.study import Study
+from fairray.trees import list_differences
 
 __all__ = ["Contrast", "Found", "contrast", "describe_contrasts", "list_changes", "list_values"]
 
@@ -101,10 +102,7 @@ def list_values(results: Results) -> pd.DataFrame:
 
 def list_changes(first: Found, second: Found) -> Iterator[tuple[str, Any, Any]]:
     """What both declare otherwise: a dotted key and both values, None where one has no such key."""
-    ours, theirs = (dict(_flatten(found.declared)) for found in (first, second))
-    for key in dict.fromkeys([*ours, *theirs]):
-        if ours.get(key) != theirs.get(key):
-            yield key, ours.get(key), theirs.get(key)
+    yield from list_differences(first.declared, second.declared)
 
 
 def contrast(first: Found, second: Found) -> list[Contrast]:
@@ -148,14 +146,6 @@ def _declare(study: Study) -> dict[str, Any]:
         "selection": asdict(study.selection),
         **{key: getattr(study, key) for key in ("seeds", "splits", "confirm", "objectives", "baseline", "margins")},
     }
-
-
-def _flatten(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from _flatten(value, f"{path}{name}.")
-        else:
-            yield f"{path}{name}", value
 
 
 def describe_contrasts(first: Found, second: Found) -> Iterator[str]:

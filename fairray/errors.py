@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 from fairray.words import list_some
 
-__all__ = ["BadInput", "placed", "said_of", "unknown"]
+__all__ = ["BadInput", "Fatal", "placed", "said_of", "unknown"]
 
 COMPARED = 1000  # names that are looked through for a near one, which takes its time
 
@@ -32,6 +32,10 @@ class BadInput(Exception):
 
     def __str__(self) -> str:
         return f"{self.where}: {self.problem}\n  cure: {self.cure}"
+
+
+class Fatal(BadInput):
+    """What every other job would meet as well, such as a full disk: a study stops at it."""
 
 
 @contextmanager

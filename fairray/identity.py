@@ -16,7 +16,7 @@ from fairray.errors import BadInput
 
 __all__ = [
     "INERT", "SCHEME", "USER_FILE", "closure", "content", "describe", "digest", "field_values", "fingerprint",
-    "modules", "name",
+    "meanings", "modules", "name", "source",
 ]  # fmt: skip
 
 SCHEME = 2  # how uids are made; results of another scheme cannot be told from their uids
@@ -106,6 +106,22 @@ def fingerprint(names: Iterable[str]) -> str:
     return _fingerprint(frozenset(names))
 
 
+def meanings(names: Iterable[str]) -> dict[str, str]:
+    """The hash of each module that `fingerprint` counts."""
+    return dict(_meanings(frozenset(names)))
+
+
+@cache
+def _meanings(names: frozenset[str]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, _meaning(_source(name))[:12]) for name in sorted(closure(names)))
+
+
+@cache
+def source(path: Path) -> bytes:
+    """The text of a module as it was when it was first asked for: what runs, and what its uids are made of."""
+    return path.read_bytes()
+
+
 @cache
 def _fingerprint(names: frozenset[str]) -> str:
     digest = hashlib.sha256()
@@ -145,7 +161,7 @@ def _source(module: str) -> Path:
 def _imports(module: str) -> tuple[str, ...]:
     """What a module names in its import statements: modules, and names in them."""
     path, found = _source(module), []
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    for node in ast.walk(ast.parse(source(path))):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -178,7 +194,7 @@ def _is_module(name: str) -> bool:
 
 @cache
 def _meaning(path: Path) -> str:
-    return hashlib.sha256("".join(_dump(ast.parse(path.read_bytes()))).encode()).hexdigest()
+    return hashlib.sha256("".join(_dump(ast.parse(source(path)))).encode()).hexdigest()
 
 
 def _dump(node: Any) -> Iterator[str]:

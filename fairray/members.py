@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache
 from importlib import import_module
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
@@ -158,13 +159,14 @@ def file(path: Path) -> ModuleType:
         _check_same(sys.modules[name], path)
         return sys.modules[name]
     # a package, so that `from .helper import f` finds what lies beside it
-    spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=[str(path.parent)])
+    folder, loader = str(path.parent), _Exact(name, str(path))
+    spec = importlib.util.spec_from_file_location(name, path, loader=loader, submodule_search_locations=[folder])
     assert spec
     assert spec.loader
     fresh = importlib.util.module_from_spec(spec)
     sys.modules[name] = fresh
     try:
-        with _first_on_path(path.parent):
+        with _finding(folder):
             spec.loader.exec_module(fresh)
             for beside in identity.closure([name]) - {name}:
                 own = path.parent / f"{beside.split('.')[-1]}.py"
@@ -182,13 +184,38 @@ def _check_same(loaded: ModuleType, path: Path) -> None:
         raise BadInput(str(path), f"{loaded.__file__} has the same name", "rename one of the two files")
 
 
+class _Exact(SourceFileLoader):
+    """Runs the very text that uids are made of: no later one, and no compiled one of the same second and length."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(identity.source(Path(self.path)), self.path)
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """Finds the modules that lie in a folder, and what is in its packages."""
+
+    folder: str
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        parent = sys.modules.get(name.rpartition(".")[0])
+        if parent is not None and not isinstance(parent.__loader__, _Exact):
+            return None
+        spec = PathFinder.find_spec(name, [self.folder] if parent is None else path)
+        if spec is not None and type(spec.loader) is SourceFileLoader:
+            spec.loader = _Exact(name, spec.loader.path)
+        return spec
+
+
 @contextmanager
-def _first_on_path(folder: Path) -> Iterator[None]:
-    sys.path.insert(0, str(folder))
+def _finding(folder: str) -> Iterator[None]:
+    """What lies in a folder is found before what is installed."""
+    finder = _Beside(folder)
+    sys.meta_path.insert(sys.meta_path.index(PathFinder), finder)
     try:
         yield
     finally:
-        sys.path.remove(str(folder))
+        sys.meta_path.remove(finder)
 
 
 def _check_family(family: str, value: Any) -> None:

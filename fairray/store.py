@@ -4,37 +4,50 @@ import json
 import os
 import re
 import shutil
-import socket
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import fsspec
 import pandas as pd
 from fsspec.implementations.local import LocalFileSystem
 from safetensors.torch import load, save
 
-from fairray.errors import BadInput
-from fairray.identity import SCHEME
+from fairray.errors import BadInput, Fatal
+from fairray.files import holder, is_gone, write_whole
+from fairray.identity import SCHEME, digest
 from fairray.stages import Artifact
 
-__all__ = ["Store"]
+__all__ = ["Damaged", "Store"]
 
 HEARTBEAT_S = 5.0
 STALE_S = 60.0
+ARTIFACT, RECORDS, SPEC = "artifact.safetensors", "records.parquet", "spec.json"
+
+T = TypeVar("T")
+
+
+class Damaged(BadInput):
+    """A stored result that is not what was written; uid says which."""
+
+    def __init__(self, uid: str, where: str, problem: str, root: str):
+        super().__init__(where, problem, f"fairray verify {root} --remove; then it is computed again")
+        self.uid = uid
 
 
 class Store:
     """`<root>/<uid[:2]>/<uid>/` with artifact.safetensors, records.parquet and, last, spec.json.
 
     root: a folder, or a URL that fsspec knows (s3://, gs://). An entry is there when its spec.json is,
-    so a killed run leaves nothing half-done that could be taken for a result. `<root>/scheme` says how uids are made;
-    BadInput where they are made otherwise, since none of those results would be found.
+    so a killed run leaves nothing half-done that could be taken for a result. spec.json has a checksum of each part,
+    which is compared when the part is read: Damaged where it differs. `<root>/scheme` says how uids are made; BadInput
+    where they are made otherwise, since none of those results would be found.
     """
 
     def __init__(self, root: str):
@@ -48,51 +61,87 @@ class Store:
             raise BadInput(self.url, problem, "move it away, or set launch.store to another place")
 
     def has(self, uid: str) -> bool:
-        return self.fs.exists(f"{self._folder(uid)}/spec.json")
+        return self.fs.exists(f"{self._folder(uid)}/{SPEC}")
 
     def read(self, uid: str) -> Artifact:
-        return Artifact(load(self._bytes(uid, "artifact.safetensors")), self.records(uid))
+        sums = self._open(uid)[1]
+        return Artifact(self._part(uid, ARTIFACT, sums, load), self._part(uid, RECORDS, sums, _table))
 
     def records(self, uid: str) -> pd.DataFrame:
-        return pd.read_parquet(BytesIO(self._bytes(uid, "records.parquet")))
+        return self._part(uid, RECORDS, self._open(uid)[1], _table)
 
     def spec(self, uid: str) -> dict[str, Any]:
         """What the entry is, and how it came to be."""
-        return json.loads(self._bytes(uid, "spec.json"))
+        return self._open(uid)[0]
 
     def write(self, uid: str, artifact: Artifact, spec: dict[str, Any]) -> None:
         """Keep a result; a second copy of the same result is dropped."""
-        if self.scheme is None:
-            self.fs.makedirs(self.root, exist_ok=True)
-            self.fs.pipe_file(f"{self.root}/scheme", str(SCHEME).encode())
-            self.scheme = SCHEME
         table = BytesIO()
         artifact.records.to_parquet(table)
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in artifact.tensors.items()}
-        parts = {
-            "artifact.safetensors": save(tensors),
-            "records.parquet": table.getvalue(),
-            "spec.json": json.dumps(spec, indent=1, default=str).encode(),
-        }
-        if self.local:
-            self._rename_in(uid, parts)
-        else:  # a bucket has no rename, but each object appears whole, and spec.json comes last
-            for name, content in parts.items():
-                self.fs.pipe_file(f"{self._folder(uid)}/{name}", content)
+        parts = {ARTIFACT: save(tensors), RECORDS: table.getvalue()}
+        spec = json.loads(json.dumps(spec, default=str))
+        sums = {SPEC: _sum(_plain(spec)), **{name: _sum(content) for name, content in parts.items()}}
+        parts[SPEC] = json.dumps({**spec, "checksums": sums}, indent=1).encode()
+        with self._writing():
+            if self.scheme is None:
+                self.fs.makedirs(self.root, exist_ok=True)
+                self._put("scheme", str(SCHEME).encode())
+                self.scheme = SCHEME
+            if self.local:
+                self._rename_in(uid, parts)
+            else:  # a bucket has no rename, but each object appears whole, and spec.json comes last
+                for name, content in parts.items():
+                    self.fs.pipe_file(f"{self._folder(uid)}/{name}", content)
+
+    def check_writable(self) -> None:
+        """Raise Fatal where nothing can be written."""
+        probe = f"{self.root}/.probe-{uuid.uuid4().hex}"
+        with self._writing():
+            self.fs.makedirs(self.root, exist_ok=True)
+            self.fs.pipe_file(probe, b"fairray")
+            self.fs.rm_file(probe)
+
+    def entries(self) -> list[str]:
+        """The uids of all that lies here, whole or not."""
+        folders = (name for name in self._list(self.root) if re.fullmatch("[0-9a-f]{2}", name))
+        return [uid for folder in folders for uid in self._list(f"{self.root}/{folder}")]
+
+    def find_damaged(self, uids: Iterable[str]) -> Iterator[Damaged]:
+        """Why entries are not what was written, of those that are not."""
+        for uid in uids:
+            try:
+                self.check(uid)
+            except Damaged as error:
+                yield error
+
+    def check(self, uid: str) -> None:
+        """Raise Damaged where an entry is not what was written, or lies under another's uid."""
+        spec, _ = self._open(uid)
+        if "key" in spec and digest(spec["key"]) != uid:
+            raise Damaged(uid, f"{self._folder(uid)}/{SPEC}", "it is the spec of another entry", self.url)
+        self.read(uid)
+
+    def remove(self, uid: str) -> None:
+        """Forget an entry; its stage is computed again."""
+        with self._writing():
+            self.fs.rm(self._folder(uid), recursive=True)
 
     @contextmanager
     def claim(self, uids: Iterable[str]) -> Iterator[set[str]]:
         """Those of `uids` that nobody else is computing; they are ours until the block ends.
 
-        A claim whose holder has not touched it for a minute is taken over. In a bucket there are no
-        claims: two workers may then compute the same thing, and both write the same result.
+        A claim whose holder is a process of this machine that has ended is taken over, and so is one that nobody has
+        touched for a minute, or that is from more than a minute ahead, which a clock that was set back has left. In a
+        bucket there are no claims: two workers may then compute the same thing, and both write the same result.
         """
         wanted = set(uids)
         if not self.local:
             yield wanted
             return
         paths = {uid: Path(self.root, "claims", uid) for uid in wanted}
-        ours = {uid for uid, path in paths.items() if _take(path)}
+        with self._writing():
+            ours = {uid for uid, path in paths.items() if _take(path)}
         done = threading.Event()
         beat = threading.Thread(target=_touch, args=([paths[uid] for uid in ours], done), daemon=True)
         beat.start()
@@ -109,65 +158,137 @@ class Store:
         folder = Path(self.root, "claims")
         if not self.local or not folder.is_dir():
             return []
-        return sorted(path.name for path in folder.iterdir() if _age(path) < STALE_S)
+        return sorted(path.name for path in folder.iterdir() if not (path.name.startswith(".") or _is_free(path)))
+
+    def note_failure(self, uid: str, kind: str, text: str) -> None:
+        """Write down why a stage failed last; what is stored later counts, whatever stands here."""
+        with self._writing():
+            self.fs.makedirs(f"{self.root}/failures", exist_ok=True)
+            self._put(f"failures/{uid}.json", json.dumps({"kind": kind, "text": text}).encode())
+
+    def failures(self) -> dict[str, dict[str, str]]:
+        """By uid, the kind and the text of each stage's last failure."""
+        folder = f"{self.root}/failures"
+        uids = [name.removesuffix(".json") for name in self._list(folder) if name.endswith(".json")]
+        return {uid: json.loads(self.fs.cat_file(f"{folder}/{uid}.json")) for uid in uids}
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            cure = "make room, let it be written, or set launch.store; what is stored is not computed again"
+            raise Fatal(self.url, f"it cannot be written: {error.strerror or error}", cure) from error
+
+    def _put(self, name: str, content: bytes) -> None:
+        """Write a file of the root that others may read at any moment."""
+        if self.local:
+            write_whole(Path(self.root, name), content)
+        else:
+            self.fs.pipe_file(f"{self.root}/{name}", content)
+
+    def _list(self, folder: str) -> list[str]:
+        """The names in a folder."""
+        if not self.fs.exists(folder):
+            return []
+        return sorted(path.rstrip("/").rsplit("/", 1)[-1] for path in self.fs.ls(folder, detail=False))
 
     def _scheme(self) -> int | None:
         """How the uids of its results are made; None where there are none. The first scheme did not say."""
-        if self.fs.exists(f"{self.root}/scheme"):
-            return int(self.fs.cat_file(f"{self.root}/scheme"))
-        if not self.fs.exists(self.root):
-            return None
-        held = (path.rsplit("/", 1)[-1] for path in self.fs.ls(self.root, detail=False))
-        return 1 if any(re.fullmatch("[0-9a-f]{2}", name) for name in held) else None
+        place = f"{self.root}/scheme"
+        if self.fs.exists(place):
+            said = self.fs.cat_file(place)
+            if not said.isdigit():
+                raise BadInput(place, f"got {said[:20]!r}, expected a number", f"write {SCHEME} into it")
+            return int(said)
+        return 1 if any(re.fullmatch("[0-9a-f]{2}", name) for name in self._list(self.root)) else None
 
     def _folder(self, uid: str) -> str:
         return f"{self.root}/{uid[:2]}/{uid}"
 
-    def _bytes(self, uid: str, name: str) -> bytes:
+    def _open(self, uid: str) -> tuple[dict[str, Any], dict[str, str]]:
+        """What an entry is, and the checksums of its parts; entries of earlier versions have none."""
+        spec = self._part(uid, SPEC, {}, lambda content: dict(json.loads(content)))
+        sums = spec.pop("checksums", {})
+        self._compare(uid, SPEC, sums, _plain(spec))
+        return spec, sums
+
+    def _part(self, uid: str, name: str, sums: dict[str, str], parse: Callable[[bytes], T]) -> T:
+        place = f"{self._folder(uid)}/{name}"
         try:
-            return self.fs.cat_file(f"{self._folder(uid)}/{name}")
-        except FileNotFoundError as error:
-            raise BadInput(
-                self._folder(uid), f"there is no {name}", "delete the folder; it is computed again"
-            ) from error
+            content = self.fs.cat_file(place)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise Damaged(uid, place, "there is no such file", self.url) from error
+        self._compare(uid, name, sums, content)
+        try:
+            return parse(content)
+        except Exception as error:  # each library has its own for what it cannot parse
+            raise Damaged(uid, place, f"it cannot be read: {error}", self.url) from error
+
+    def _compare(self, uid: str, name: str, sums: dict[str, str], content: bytes) -> None:
+        if name in sums and sums[name] != _sum(content):
+            raise Damaged(uid, f"{self._folder(uid)}/{name}", "it is not what was written", self.url)
 
     def _rename_in(self, uid: str, parts: dict[str, bytes]) -> None:
         final, temporary = Path(self._folder(uid)), Path(self.root, "tmp", uuid.uuid4().hex)
-        temporary.mkdir(parents=True)
-        for name, content in parts.items():
-            (temporary / name).write_bytes(content)
-        final.parent.mkdir(parents=True, exist_ok=True)
         try:
+            temporary.mkdir(parents=True)
+            for name, content in parts.items():
+                (temporary / name).write_bytes(content)
+            final.parent.mkdir(parents=True, exist_ok=True)
+            if final.exists() and not self.has(uid):  # what is left of an entry whose spec.json was lost
+                final.rename(temporary / "old")
+                shutil.rmtree(temporary / "old")
             temporary.rename(final)
-        except OSError:  # somebody else was faster; equal names are equal results
-            shutil.rmtree(temporary)
+        except OSError:
+            if not self.has(uid):  # else somebody was faster; equal names are equal results
+                raise
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _take(path: Path) -> bool:
     path.parent.mkdir(parents=True, exist_ok=True)
-    if _age(path) > STALE_S:
+    if _is_free(path):
         grave = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-        try:
+        with suppress(FileNotFoundError):
             path.rename(grave)  # only one taker succeeds
-            grave.unlink()
-        except FileNotFoundError:
-            pass
+            if _is_free(grave):
+                grave.unlink()
+            else:  # another one took it over just before
+                grave.rename(path)
     try:
         with path.open("x") as file:
-            file.write(f"{socket.gethostname()} {os.getpid()}\n")
+            file.write(holder())
     except FileExistsError:
         return False
     return True
 
 
-def _age(path: Path) -> float:
+def _is_free(path: Path) -> bool:
+    """Whether nobody holds a claim any more."""
     try:
-        return time.time() - path.stat().st_mtime
+        apart = abs(time.time() - path.stat().st_mtime)  # a clock may have been set back
+        return apart > STALE_S or is_gone(path.read_text())
     except FileNotFoundError:
-        return 0.0
+        return False
 
 
 def _touch(paths: list[Path], done: threading.Event) -> None:
     while not done.wait(HEARTBEAT_S):
         for path in paths:
-            path.touch()
+            with suppress(OSError):  # a full disk shows when results are written
+                path.touch()
+
+
+def _table(content: bytes) -> pd.DataFrame:
+    return pd.read_parquet(BytesIO(content))
+
+
+def _plain(spec: dict[str, Any]) -> bytes:
+    return json.dumps(spec, sort_keys=True).encode()
+
+
+def _sum(content: bytes) -> str:
+    """A checksum that sees accidents, at little beside what reading takes."""
+    return f"{zlib.crc32(content):08x}"

@@ -70,11 +70,11 @@ class Launch:
 
     @property
     def folder(self) -> Path:
-        return Path(self.output).resolve()
+        return Path(self.output).expanduser().resolve()
 
     @property
     def store_root(self) -> str:
-        return self.store or str(self.folder / "store")
+        return os.path.expanduser(self.store) if self.store else str(self.folder / "store")
 
     @property
     def has_gpus(self) -> bool:

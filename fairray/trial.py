@@ -17,10 +17,11 @@ import torch.distributed as dist
 
 from fairray import members
 from fairray.data import Dataset
-from fairray.errors import BadInput, placed, said_of, unknown
+from fairray.errors import BadInput, Fatal, placed, said_of, unknown
 from fairray.evaluation import Evaluation, metrics
 from fairray.identity import digest
 from fairray.stages import Artifact, Numerics, Progress, Replica, Setting, Stage, Training
+from fairray.staleness import hash_code
 from fairray.store import Store
 from fairray.training.distributed import active
 from fairray.training.fit import EngineName, check_training
@@ -160,7 +161,8 @@ class Trial:
         return {**own, **built, "training": training, "numerics": asdict(self.numerics)}
 
     def stored(self, store: Store) -> bool:
-        return all(store.has(replica.uid) for replica in self.ends)
+        """Whether all of its stages are there, the earlier ones too: `results` has records of each."""
+        return all(store.has(replica.uid) for replica in stages(self.ends).values())
 
 
 def dataset(member: Any) -> Dataset:
@@ -186,16 +188,13 @@ def checked_training(values: Mapping[str, Any] | Training) -> dict[str, Any]:
     return whole
 
 
-def stages(replicas: Iterable[Replica], wanted: Callable[[Replica], bool] = lambda replica: True) -> dict[str, Replica]:
-    """These replicas and all that come before them, by uid, earliest first.
-
-    wanted: leaves a replica out, and with it what comes before it.
-    """
+def stages(replicas: Iterable[Replica]) -> dict[str, Replica]:
+    """These replicas and all that come before them, by uid, earliest first."""
     found: dict[str, Replica] = {}
     ahead = list(replicas)
     while ahead:
         replica = ahead.pop()
-        if replica.uid not in found and wanted(replica):
+        if replica.uid not in found:
             found[replica.uid] = replica
             ahead += replica.parents.values()
     return dict(sorted(found.items(), key=lambda item: item[1].depth))
@@ -225,7 +224,7 @@ def execute(
     only: these stages, by uid, whose earlier ones are stored or among them; those that somebody else is computing are
         left out. Without it, it waits for them.
     Inside a torch.distributed group all processes call this alike. Raises BadInput where a trial does not fit its data,
-    or has no such stage: then the code or the data are no longer what they were where the uids come from.
+    and Fatal where it has no such stage: the code or the data are no longer what they were where the uids come from.
     """
     torch.backends.cudnn.allow_tf32 = False  # ten bits are no float32: finite differences drown in them
     for trial in trials:
@@ -248,12 +247,12 @@ def execute(
 
 def _needed(ends: Sequence[Replica], store: Store, only: Collection[str] | None) -> dict[str, Replica]:
     """What is not stored of all that leads to these, or only those that are named."""
-    if only is None:
-        return stages(ends, wanted=lambda replica: not _agreed(store.has(replica.uid)))
     found = stages(ends)
+    if only is None:
+        return {uid: replica for uid, replica in found.items() if not _agreed(store.has(uid))}
     if strange := [uid for uid in only if uid not in found]:
         problem = f"{len(strange)} of {len(only)} stages are not what they were when the study began ({strange[0]})"
-        raise BadInput("the code or the data", problem, "run again; what is stored is not computed again")
+        raise Fatal("the code or the data", problem, "run again; what is stored is not computed again")
     return {uid: replica for uid, replica in found.items() if uid in {*only}}
 
 
@@ -313,10 +312,11 @@ def _agreed(answer: bool) -> bool:
 
 
 def _spec(replica: Replica, seconds: float) -> Spec:
-    """What the entry is, and how it came to be; only the first is in the uid."""
+    """What the entry is, and how it came to be; only the key is in the uid."""
     return {
         "uid": replica.uid,
         "key": replica.key,
+        "files": hash_code(replica),
         "made": {
             "seconds": round(seconds, 4),
             "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -260,3 +261,39 @@ def test_a_trigger_s_code_is_in_the_uid_of_each_stage_that_holds_it(trial):
         assert held
         for replica in held:
             assert "fairray.triggers.badnet" in identity.modules(replica.stage.hyperparameters)
+
+
+# What `fairray run` does with a file of a user's: loads it, then makes uids; in between, perhaps, it is edited.
+LOADS = """
+import sys
+from pathlib import Path
+from fairray import identity, members
+module = members.file(Path(sys.argv[1]))
+for path in map(Path, sys.argv[2:]):
+    path.write_text(path.read_text().replace("1", "2"))
+print(module.VALUE, identity.fingerprint([module.__name__]))
+"""
+
+
+@pytest.mark.parametrize("edited", ["mine.py", "helper.py", "pack/inner.py"])
+def test_what_runs_is_what_is_hashed(edited, tmp_path):
+    """Though a file was edited since it was loaded, or in the second in which it was compiled, to the same length."""
+    (tmp_path / "pack").mkdir()
+    (tmp_path / "pack" / "__init__.py").write_text("")
+    (tmp_path / "pack" / "inner.py").write_text("INNER = 1\n")
+    (tmp_path / "helper.py").write_text("HELP = 1\n")
+    (tmp_path / "mine.py").write_text(
+        "from pack import inner\nfrom .helper import HELP\nVALUE = 1, HELP, inner.INNER\n"
+    )
+    path, start = tmp_path / edited, (tmp_path / edited).stat()
+
+    def load(*edits):
+        program = [sys.executable, "-c", LOADS, str(tmp_path / "mine.py"), *map(str, edits)]
+        return subprocess.run(program, check=True, capture_output=True, text=True).stdout
+
+    first, meanwhile = load(), load(path)
+    os.utime(path, ns=(start.st_atime_ns, start.st_mtime_ns))
+    later = load()
+    assert meanwhile == first
+    assert later.count("2,") + later.count("2)") == 1
+    assert later.split()[-1] != first.split()[-1]

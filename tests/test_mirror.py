@@ -150,6 +150,7 @@ def test_a_failed_trial_is_a_failed_run(tmp_path, monkeypatch):
     trials = [one for one in client.search_runs(experiments) if "fairray.trial" in one.data.tags]
     assert [one.info.status for one in trials] == ["FAILED"]
     assert "this one breaks" in trials[0].data.tags["fairray.error"]
+    assert trials[0].data.tags["fairray.kind"] == "bug"
     monkeypatch.setattr(local, "execute", compute)
     run(study, Mirror(study, study.launch.tracking_uri))
     trials = [one for one in client.search_runs(experiments) if "fairray.trial" in one.data.tags]

@@ -67,7 +67,7 @@ class Told:
     """A listener that writes down."""
 
     def __init__(self):
-        self.lines, self.stages = [], 0
+        self.lines, self.stages, self.lost_stages = [], 0, []
 
     def expect(self, trial, stages):
         self.stages += stages
@@ -80,6 +80,9 @@ class Told:
 
     def failed(self, trial, error):
         self.lines.append(("failed", trial.uid))
+
+    def lost(self, uid, error):
+        self.lost_stages.append(uid)
 
     def ended(self, job, stages):
         self.stages -= stages
@@ -206,6 +209,7 @@ def test_a_failure_costs_what_needs_it_and_nothing_else():
     for job in drain(queue):
         finish(queue, job)
     assert queue.listener.lines == [("failed", "a b"), ("done", "c")]
+    assert queue.listener.lost_stages == ["shared"]
     assert queue.over
 
 
@@ -255,9 +259,19 @@ def test_what_another_driver_computes_is_waited_for_without_a_slot(monkeypatch):
 
 
 def test_what_is_stored_is_shown_and_not_computed():
-    queue = make(Trial([chain("m", 3)]), Trial([Stage("other")]), store=Store("m 2"))
+    queue = make(Trial([chain("m", 3)]), Trial([Stage("other")]), store=Store("m 0", "m 1", "m 2"))
     assert [job.uids for job in drain(queue)] == [["other"]]
     assert queue.listener.lines == [("stored", "m 2")]
+
+
+def test_what_was_lost_in_the_middle_is_computed_again_and_nothing_after_it():
+    queue = make(Trial([chain("m", 3)]), store=Store("m 0", "m 2"))
+    (job,) = drain(queue)
+    assert job.uids == ["m 1"]
+    assert not queue.listener.lines
+    finish(queue, job)
+    assert queue.over
+    assert queue.listener.lines == [("done", "m 2")]
 
 
 @pytest.mark.parametrize("seed", range(30))

@@ -52,7 +52,7 @@ def test_a_killed_write_leaves_no_result(store, monkeypatch):
 def test_a_damaged_entry_says_what_to_do(store):
     store.write(UID, ARTIFACT, {})
     Path(store.root, "ab", UID, "records.parquet").unlink()
-    with pytest.raises(BadInput, match="delete the folder"):
+    with pytest.raises(BadInput, match="fairray verify"):
         store.records(UID)
 
 
@@ -67,7 +67,7 @@ def test_a_dead_holders_claim_is_taken_over(store):
     path = Path(store.root, "claims", "a")
     path.parent.mkdir(parents=True)
     path.touch()
-    with store.claim(["a"]) as ours:
+    with store.claim(["a"]) as ours:  # nothing says who holds it
         assert not ours
     old = time.time() - store_module.STALE_S - 1
     os.utime(path, (old, old))
@@ -75,15 +75,18 @@ def test_a_dead_holders_claim_is_taken_over(store):
         assert ours == {"a"}
 
 
-def test_a_stored_stage_needs_nothing_before_it(trial, store):
-    """A lost evaluation is made again from the student; the lost teacher is not missed."""
+def test_what_is_lost_is_computed_again_and_nothing_else(trial, store):
+    """The last stage, and one in the middle, whose records are results as well."""
     made = trial("bade", seeds=[0])
     execute([made], store)
     evaluation, student, teacher = (replica.uid for replica in reversed(stages(made.replicas).values()))
+    kept = store.spec(student)
     for uid in (evaluation, teacher):
         shutil.rmtree(Path(store.root, uid[:2], uid))
+        assert not made.stored(store)
     execute([made], store)
-    assert [store.has(uid) for uid in (evaluation, student, teacher)] == [True, True, False]
+    assert made.stored(store)
+    assert store.spec(student) == kept
 
 
 def _work(root, name, barrier):

@@ -4,7 +4,6 @@ import os
 import shutil
 import tempfile
 import time
-import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -23,8 +22,9 @@ from ray.train.torch import TorchTrainer
 from ray.tune.integration.ray_train import TuneReportCallback
 from ray.tune.search import Searcher
 
-from fairray.errors import BadInput
+from fairray.errors import BadInput, Fatal
 from fairray.launch.connect import check_reach, connect
+from fairray.launch.failures import Failure, tell
 from fairray.launch.progress import Progress, label
 from fairray.launch.queue import Job, Queue
 from fairray.launch.resources import Chosen, Resources
@@ -36,6 +36,7 @@ from fairray.trial import Trial, execute, results
 __all__ = ["fit", "run", "slots"]
 
 REPORT_S = 5.0
+DIED = "its process died twice; is there enough memory?"
 
 
 def slots(launch: Launch, needs: Iterable[Resources]) -> int:
@@ -70,7 +71,10 @@ def _count(each: Resources, node: Mapping[str, float]) -> int:
 
 
 def run(study: Study, store: Store, queue: Queue, progress: Progress) -> None:
-    """Run every job on the cluster, each as a trial of Tune's. One whose process dies is tried once more, elsewhere."""
+    """Run every job on the cluster, each as a trial of Tune's. One whose process dies is tried once more, elsewhere.
+
+    Raises Fatal at what all jobs would meet, and KeyboardInterrupt where a signal ended it.
+    """
     launch = study.launch
     check_reach(study, store)
     folder = Path(tempfile.mkdtemp(prefix="tune-", dir=_made(launch.folder)))
@@ -81,10 +85,11 @@ def run(study: Study, store: Store, queue: Queue, progress: Progress) -> None:
         "folder": str(folder),
         "objectives": study.objectives,
     }
+    jobs = Jobs(queue, common, progress, Chosen(study))
     tuner = tune.Tuner(
         tune.with_resources(_trial, _reserve),
         tune_config=tune.TuneConfig(
-            search_alg=Jobs(queue, common, progress, Chosen(study)),
+            search_alg=jobs,
             num_samples=-1,
             reuse_actors=True,
             max_concurrent_trials=queue.slots,
@@ -104,6 +109,10 @@ def run(study: Study, store: Store, queue: Queue, progress: Progress) -> None:
         tuner.fit()
     finally:
         shutil.rmtree(folder, ignore_errors=True)  # Tune's own state; the results are in the store
+    if jobs.fatal:
+        raise jobs.fatal
+    if not queue.over:  # Tune takes the signal for itself, and ends as if all were well
+        raise KeyboardInterrupt
 
 
 def _reserve(config: dict[str, Any]) -> tune.PlacementGroupFactory:
@@ -120,11 +129,12 @@ class Jobs(Searcher):
         super().__init__(metric="share", mode="max")
         self.queue, self.common, self.progress, self.chosen = queue, common, progress, chosen
         self.running: dict[str, Job] = {}
+        self.fatal: Fatal | None = None
 
     def suggest(self, trial_id: str) -> Any:
-        job = self.queue.take()
+        job = None if self.fatal else self.queue.take()
         if job is None:
-            return Searcher.FINISHED if self.queue.over else None
+            return Searcher.FINISHED if self.queue.over or self.fatal else None
         self.running[trial_id] = job
         self.progress.begun(job)
         first = job.trials[0]
@@ -137,8 +147,12 @@ class Jobs(Searcher):
             self.progress.at(self.running[trial_id], result["message"], result["share"])
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        died = "its process died twice; is there enough memory?" if error else None
-        self.queue.end(self.running.pop(trial_id), (result or {}).get("error", died))
+        failure, said = Failure(DIED, "died") if error else None, result or {}
+        if "fatal" in said:
+            self.fatal = Fatal(*said["fatal"])
+        if "error" in said:
+            failure = Failure(said["error"], said["kind"])
+        self.queue.end(self.running.pop(trial_id), failure)
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # Tune writes its searcher down to resume it; studies are resumed from the store instead
@@ -158,8 +172,12 @@ def _trial(config: dict[str, Any]) -> None:
             _with_workers(config)
         else:
             _execute(trials, store, config, tune.report)
-    except Exception:
-        tune.report({"share": 1.0, "error": traceback.format_exc()})
+    except Fatal as error:
+        said = {"error": str(error), "kind": "input", "fatal": (error.where, error.problem, error.cure)}
+        tune.report({"share": 1.0, **said})
+    except Exception as error:
+        failure = tell(error)
+        tune.report({"share": 1.0, "error": str(failure), "kind": failure.kind})
     else:
         tune.report({"share": 1.0, **_scores(trials, store, config["objectives"])})
 

@@ -3,11 +3,15 @@
 import json
 import logging
 import os
+import signal
+import socket
 import sys
+import threading
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -17,7 +21,9 @@ from fairray.identity import field_values
 from fairray.store import Store
 from fairray.study import Launch, Study
 
-__all__ = ["SHARE", "check_reach", "connect", "list_data"]
+__all__ = ["ANSWER_S", "SHARE", "check_reach", "connect", "list_data"]
+
+ANSWER_S = 5.0  # until an address counts as nobody's
 
 QUIET = {
     "OMP_NUM_THREADS": "1",
@@ -37,6 +43,8 @@ def connect(launch: Launch) -> None:
     if _job().get("working_dir") and "://" not in launch.store_root and launch.folder.is_relative_to(Path.cwd()):
         print(f"{launch.folder} goes when Ray deletes this job's files; launch.output=FOLDER keeps it", file=sys.stderr)
     address = launch.address or os.environ.get("RAY_ADDRESS") or "local"
+    _check_answers(address)
+    handler = signal.getsignal(signal.SIGTERM)
     given = _job().get("env_vars") or {}  # Ray refuses a variable that the job and its driver give
     ray.init(
         address=address,
@@ -45,6 +53,19 @@ def connect(launch: Launch) -> None:
         logging_level=logging.ERROR,
         runtime_env={"env_vars": {name: value for name, value in QUIET.items() if name not in given}},
     )
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handler)  # Ray's own ends in a dump of its stack, and leaves claims
+
+
+def _check_answers(address: str) -> None:
+    """Raise BadInput where an address has a port, and nobody is there: Ray would ask for minutes."""
+    place = urlsplit(address if "://" in address else f"//{address}")
+    try:
+        if place.port is not None:
+            socket.create_connection((place.hostname or "", place.port), timeout=ANSWER_S).close()
+    except (OSError, ValueError) as error:
+        cure = "start it (`ray start --head`), mend launch.address or RAY_ADDRESS, or leave both out to compute here"
+        raise BadInput(f"Ray cluster at {address}", f"it does not answer: {error}", cure) from error
 
 
 def check_reach(study: Study, store: Store) -> None:

@@ -66,10 +66,7 @@ def _attempt(name: str, check: Callable[[], str], cure: str) -> Check:
 
 def _store(launch: Launch) -> str:
     store = Store(launch.store_root)
-    probe = f"{store.root}/.probe"
-    store.fs.makedirs(store.root, exist_ok=True)
-    store.fs.pipe_file(probe, b"")
-    store.fs.rm_file(probe)
+    store.check_writable()
     return f"{store.url} can be written"
 
 

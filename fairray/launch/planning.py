@@ -2,8 +2,8 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
 import pandas as pd
@@ -11,6 +11,7 @@ import pandas as pd
 from fairray.launch.resources import Chosen
 from fairray.launch.search import Asker, askers
 from fairray.results import Results
+from fairray.staleness import Stale, explain
 from fairray.store import Store
 from fairray.study import Study
 from fairray.trial import Trial, results, stages
@@ -20,7 +21,10 @@ __all__ = ["ArmPlan", "Plan", "list_asked", "open_pilot", "open_results", "plan"
 
 @dataclass(frozen=True)
 class ArmPlan:
-    """One method on one task: its points, its runs (points x seeds), the stages behind them; what a job is given."""
+    """One method on one task: its points, its runs (points x seeds), the stages behind them; what a job is given.
+
+    failed: of the stages that are not stored, how many failed when they were last run, by kind.
+    """
 
     task: str
     method: str
@@ -30,11 +34,13 @@ class ArmPlan:
     stored: int
     running: int
     job: str
+    failed: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Trials and stages, how many of them are stored, and how many stages several trials share."""
+    """Trials and stages, how many of them are stored, how many stages several trials share, and what is stored as it
+    was before something changed."""
 
     trials: int
     trials_stored: int
@@ -42,6 +48,7 @@ class Plan:
     stages_stored: int
     shared: int
     arms: list[ArmPlan]
+    stale: list[Stale] = field(default_factory=list)
 
 
 def list_asked(study: Study, store: Store) -> list[Trial]:
@@ -64,14 +71,18 @@ def _list_batches(asker: Asker, store: Store) -> list[Trial]:
     return [*known.values()]
 
 
-def plan(study: Study) -> Plan:
-    """What a run would compute, what is stored, and what is shared. Raises BadInput as `Study.check` does."""
+def plan(study: Study, why: bool = False) -> Plan:
+    """What a run would compute, what is stored, and what is shared. Raises BadInput as `Study.check` does.
+
+    why: say what has changed, too, for which all that lies in the store is looked at; in a bucket that is left out.
+    """
     study.check()
     store = Store(study.launch.store_root)
     asked = list_asked(study, store)
     unique = {trial.uid: trial for trial in asked}
     wanted = Counter(uid for trial in unique.values() for uid in stages(trial.ends))
     have, claimed = {uid for uid in wanted if store.has(uid)}, set(store.claimed())
+    failures = {uid: failure for uid, failure in store.failures().items() if uid not in have}
     arms, chosen = [], Chosen(study)
     for task, arm in dict.fromkeys((trial.task, trial.arm) for trial in asked):
         trials = [trial for trial in asked if (trial.task, trial.arm) == (task, arm)]
@@ -87,11 +98,18 @@ def plan(study: Study) -> Plan:
                 len(needed & have),
                 len(needed & claimed),
                 str(chosen.of(trials[0])),
+                dict(Counter(failures[uid]["kind"] for uid in sorted(needed & failures.keys()))),
             )
         )
     shared = sum(count > 1 for count in wanted.values())
     stored = sum(trial.stored(store) for trial in unique.values())
-    return Plan(len(unique), stored, len(wanted), len(have), shared, arms)
+    stale = _explain(unique.values(), store, wanted.keys(), have) if why and store.local else []
+    return Plan(len(unique), stored, len(wanted), len(have), shared, arms, stale)
+
+
+def _explain(trials: Iterable[Trial], store: Store, wanted: Collection[str], have: Collection[str]) -> list[Stale]:
+    needed = stages(replica for trial in trials for replica in trial.ends)
+    return explain((replica for uid, replica in needed.items() if uid not in have), store, wanted)
 
 
 def open_pilot(study: Study) -> Results | None:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from fairray.launch.failures import Failure
 from fairray.launch.queue import Job
 from fairray.trial import Trial
 
@@ -17,7 +18,8 @@ class Progress:
     """Counts trials and stages as they end, and says so.
 
     describe: says what a trial found. show: shows elsewhere one that has a result. log: is given the counts every
-    quarter of a minute. slots: how many jobs can run at once, where that is known.
+    quarter of a minute. note: writes down which stage failed, and why. slots: how many jobs can run at once, where that
+    is known.
     """
 
     def __init__(
@@ -25,14 +27,15 @@ class Progress:
         describe: Callable[[Trial], str],
         show: Callable[[Trial], None] = lambda trial: None,
         log: Callable[[Mapping[str, float]], None] = lambda counts: None,
+        note: Callable[[str, Failure], None] = lambda uid, failure: None,
     ):
-        self.describe, self.show, self.log = describe, show, log
+        self.describe, self.show, self.log, self.note = describe, show, log, note
         self.trials: set[str] = set()  # two methods can have one in common
         self.ended_trials: set[str] = set()
         self.stages = self.behind = 0
         self.start = self.told = self.logged = time.monotonic()
         self.shares: dict[str, float] = {}  # of the jobs that run, in stages
-        self.failures: list[tuple[Trial, str]] = []
+        self.failures: list[tuple[Trial, Failure]] = []
         self.slots = 1
         self.thread = ThreadPoolExecutor(1)
         self.said: list[Future[None]] = []
@@ -67,10 +70,14 @@ class Progress:
         self.show(trial)
         return f"done {label([trial])}  {self.describe(trial)}".rstrip()
 
-    def failed(self, trial: Trial, error: str) -> None:
+    def failed(self, trial: Trial, error: Failure) -> None:
         self.ended_trials.add(trial.uid)
         self.failures.append((trial, error))
-        self._say(f"FAILED {label([trial])}: {error.strip().splitlines()[-1]}")
+        self._say(f"FAILED ({error.kind}) {label([trial])}: {error.headline}")
+
+    def lost(self, uid: str, error: Failure) -> None:
+        """A stage has failed by itself."""
+        self.note(uid, error)
 
     def close(self) -> None:
         """Wait until all is said, and log the last counts."""

@@ -13,6 +13,7 @@ from functools import cached_property
 from math import ceil
 from typing import Protocol
 
+from fairray.launch.failures import Failure
 from fairray.launch.search import Asker
 from fairray.stages import Replica
 from fairray.store import Store
@@ -41,12 +42,13 @@ class Job:
 
 
 class Listener(Protocol):
-    """Is told what happens to trials."""
+    """Is told what happens to trials, and which stages failed by themselves."""
 
     def expect(self, trial: Trial, stages: int) -> None: ...
     def stored(self, trial: Trial) -> None: ...
     def done(self, trial: Trial) -> None: ...
-    def failed(self, trial: Trial, error: str) -> None: ...
+    def failed(self, trial: Trial, error: Failure) -> None: ...
+    def lost(self, uid: str, error: Failure) -> None: ...
     def ended(self, job: Job, stages: int) -> None: ...
 
 
@@ -72,7 +74,7 @@ class _Node:
 
 @dataclass
 class _Open:
-    """A trial that has not ended: who asked for it, and which of its ends are missing."""
+    """A trial that has not ended: who asked for it, and which of its stages are missing."""
 
     trial: Trial
     asker: int
@@ -91,12 +93,12 @@ class Queue:
         self.asked: list[dict[str, Trial]] = [{} for _ in asking]
         self.trials_stored: set[str] = set()
         self.running = 0
-        self.errors: dict[str, str] = {}
+        self.errors: dict[str, Failure] = {}
         self.held: list[str] = []  # others are computing them
         self._nodes: dict[str, _Node] = {}
         self._ready: dict[tuple[str, ...], deque[str]] = defaultdict(deque)
         self._stored: set[str] = set()
-        self._open: dict[str, list[_Open]] = defaultdict(list)  # by the ends that they miss
+        self._open: dict[str, list[_Open]] = defaultdict(list)  # by the stages that they miss
         self._left = [0] * len(asking)  # trials of the last batch that have not ended
         self._searching = dict.fromkeys(range(len(asking)))
         self._needs: dict[str, int] = {}
@@ -128,7 +130,7 @@ class Queue:
         self.running += 1
         return _job([self._nodes[uid] for uid in self._grow(heads)])
 
-    def end(self, job: Job, error: str | None = None) -> None:
+    def end(self, job: Job, error: Failure | None = None) -> None:
         """A job has ended. With an error, what it did not store is tried again, each by itself; what was by itself has
         failed, and with it all that needs it."""
         self.running -= 1
@@ -138,6 +140,7 @@ class Queue:
         if error is None:  # another driver's worker is computing them
             self.held += [uid for uid in begun if not self._nodes[uid].before]
         elif len(begun) == 1:
+            self.listener.lost(begun[0], error)
             self._fail(begun[0], error)
         else:
             for node in (self._nodes[uid] for uid in begun):
@@ -187,9 +190,8 @@ class Queue:
                     self._add(number, trial)
 
     def _add(self, number: int, trial: Trial) -> None:
-        missing = stages(trial.ends, wanted=lambda replica: not self._has(replica.uid))
-        ends = {replica.uid for replica in trial.ends} & missing.keys()
-        if not ends:
+        missing = {uid: replica for uid, replica in stages(trial.ends).items() if not self._has(uid)}
+        if not missing:
             self.trials_stored.add(trial.uid)
             self.listener.stored(trial)
             return
@@ -199,10 +201,10 @@ class Queue:
         for replica in new:
             self._insert(replica, trial, missing)
         self._left[number] += 1
-        opened = _Open(trial, number, ends)
-        for uid in ends:
+        opened = _Open(trial, number, {*missing})
+        for uid in missing:
             self._open[uid].append(opened)
-        for uid in ends & self.errors.keys():
+        for uid in missing.keys() & self.errors.keys():
             self._close_failed(uid)
 
     def _insert(self, replica: Replica, trial: Trial, missing: dict[str, Replica]) -> None:
@@ -242,13 +244,13 @@ class Queue:
                     if not waiting.before:
                         self._ready[waiting.group].append(after)
             for opened in self._open.pop(node.replica.uid, []):
-                failed = not opened.missing  # by another of its ends
+                failed = not opened.missing  # by another of its stages
                 opened.missing.discard(node.replica.uid)
                 if not failed and not opened.missing:
                     self._left[opened.asker] -= 1
                     self.listener.done(opened.trial)
 
-    def _fail(self, uid: str, error: str) -> None:
+    def _fail(self, uid: str, error: Failure) -> None:
         """A stage has failed, and all that need it."""
         node = self._nodes.pop(uid, None)
         if node is None:
@@ -260,7 +262,7 @@ class Queue:
 
     def _close_failed(self, uid: str) -> None:
         for opened in self._open.pop(uid, []):
-            if opened.missing:  # else another of its ends has failed
+            if opened.missing:  # else another of its stages has failed
                 opened.missing.clear()
                 self._left[opened.asker] -= 1
                 self.listener.failed(opened.trial, self.errors[uid])

@@ -2,12 +2,14 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fairray.launch import local
+from fairray.launch.failures import Failure
 from fairray.launch.planning import open_results
 from fairray.launch.progress import Progress
 from fairray.launch.queue import Queue
@@ -23,6 +25,7 @@ from fairray.words import write_count
 
 if TYPE_CHECKING:
     from fairray.launch import tracking
+    from fairray.report import Section
 
 __all__ = ["Outcome", "run", "run_study"]
 
@@ -35,7 +38,7 @@ class Outcome:
     trials: int
     computed: int
     seconds: float
-    failures: list[tuple[Trial, str]]
+    failures: list[tuple[Trial, Failure]]
     files: list[Path] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
     doubted: list[tuple[Trial, str]] = field(default_factory=list)
@@ -46,7 +49,7 @@ def run_study(study: Study) -> Outcome:
 
     Raises BadInput before anything runs.
     """
-    from fairray.report import load_sections, write_report  # plotting takes its time to import
+    from fairray.report import load_sections  # plotting takes its time to import
 
     study.check()
     sections = load_sections(study)
@@ -55,15 +58,29 @@ def run_study(study: Study) -> Outcome:
     for task, note in study.notes():
         print(f"note: {task}: {note}", file=sys.stderr)
     mirror = _mirror(study)
+    try:
+        return _run(study, sections, mirror)
+    except BaseException:
+        if mirror is not None:
+            mirror.stop("KILLED")
+        raise
+
+
+def _run(study: Study, sections: Sequence["Section"], mirror: "tracking.Mirror | None") -> Outcome:
+    from fairray.report import write_report
+
     outcome = run(study, mirror)
     found = open_results(study)
     if found is None:
+        if mirror is not None:
+            mirror.stop("FAILED")
         return outcome
     if mirror is not None:
         found = replace(found, runs=mirror.find_runs(found.trials))
     files, broken = write_report(found, sections)
     if mirror is not None:
         mirror.finish(summarize(found), files, _list_by_arm(found))
+        mirror.stop("FAILED")  # the methods without a result
     return replace(outcome, files=files, broken=broken, doubted=found.doubted)
 
 
@@ -83,7 +100,11 @@ def run(study: Study, mirror: "tracking.Mirror | None" = None) -> Outcome:
         doubt = describe_doubts(chain(*find_doubts(records, study.objectives).values()))
         return "  ".join(said + ([f"no result: {doubt}"] if doubt else []))
 
-    progress = Progress(describe, show) if mirror is None else Progress(describe, show, mirror.progress)
+    def note(uid: str, failure: Failure) -> None:
+        store.note_failure(uid, failure.kind, failure)
+
+    log = (lambda counts: None) if mirror is None else mirror.progress
+    progress = Progress(describe, show, log, note)
     queue = Queue(askers(study), store, lambda: _slots(study), study.launch.pack, progress)
     total, stored = len({trial.uid for trial in queue.trials}), len(queue.trials_stored)
     have = "everything is stored" if queue.over else f"{stored} of {write_count(total, 'trial')} are stored"
@@ -91,6 +112,7 @@ def run(study: Study, mirror: "tracking.Mirror | None" = None) -> Outcome:
     said = f"{study.name}, scale {study.scale}, {write_count(study.seeds, 'seed')}: {have}"
     print(f"{said}{':' if queue.over else ','} {counted}", file=sys.stderr, flush=True)
     if not queue.over:
+        store.check_writable()
         try:
             _execute(study, store, queue, progress)
         finally:

@@ -19,7 +19,7 @@ from ray.job_submission import JobStatus, JobSubmissionClient
 from ray.util.state import list_nodes
 
 from fairray.errors import BadInput
-from fairray.launch.connect import list_data
+from fairray.launch.connect import ANSWER_S, list_data
 from fairray.launch.planning import open_results
 from fairray.launch.preflight import Node, Upload, check_fits, check_launch, measure_upload
 from fairray.launch.resources import Chosen
@@ -29,7 +29,6 @@ from fairray.study import Study
 __all__ = ["list_places", "make_command", "submit"]
 
 ADDRESS = "http://127.0.0.1:8265"
-ANSWER_S = 5.0
 TOKEN = (
     "set RAY_AUTH_MODE=token here, and the cluster's token in RAY_AUTH_TOKEN, in the file RAY_AUTH_TOKEN_PATH or in "
     "~/.ray/auth_token (`ray get-auth-token --generate` makes one; every node of the cluster needs the same)"

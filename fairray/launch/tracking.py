@@ -26,29 +26,39 @@ from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 
 from fairray.errors import BadInput
+from fairray.files import holder, is_gone
+from fairray.launch.failures import Failure
 from fairray.launch.progress import label
 from fairray.provenance import provenance
 from fairray.records import DETAILS
 from fairray.results import interval_of
 from fairray.soundness import describe_doubts, find_doubts
 from fairray.study import Study
+from fairray.trees import flatten
 from fairray.trial import Trial
 
 __all__ = ["Mirror", "clean_name", "connect"]
 
 BATCH = 1000  # the most metrics MLflow takes at once
-DOUBT = "fairray.doubt"
+DOUBT, DRIVER, PARENT = "fairray.doubt", "fairray.driver", "mlflow.parentRunId"
+KEYS = ("fairray.trial", "fairray.arm", "fairray.study")  # the tags that say what a run shows
+REFUSED = "INVALID_PARAMETER_VALUE"
 
 
 def _optional(write: Callable[..., None]) -> Callable[..., None]:
-    """A tracking server that goes away in the middle must not cost the computation."""
+    """A tracking server that goes away in the middle must not cost the computation: it is not asked again."""
 
     @wraps(write)
-    def attempt(*arguments: Any) -> None:
+    def attempt(mirror: "Mirror", *arguments: Any) -> None:
+        if mirror.away:
+            return
         try:
-            write(*arguments)
-        except MlflowException as error:
-            print(f"not shown in MLflow, run again to fill it in: {error}", file=sys.stderr)
+            with mirror.lock:
+                write(mirror, *arguments)
+        except (MlflowException, OSError) as error:
+            mirror.away = getattr(error, "error_code", None) != REFUSED
+            what = "nothing more is shown" if mirror.away else "this is not shown"
+            print(f"{what} in MLflow, run again to fill it in: {error}", file=sys.stderr)
 
     return attempt
 
@@ -60,33 +70,40 @@ class Mirror:
     """
 
     def __init__(self, study: Study, uri: str):
-        self.study, self.uri = study, uri
+        self.study, self.uri, self.away = study, uri, False
+        self.shown: dict[str, Run] = {}  # by what they show
+        self.begun: dict[str, None] = {}  # the runs that this driver has to end
         try:
             with connect(uri) as self.client:
+                self.lock = _lock(uri)
                 self.experiment = self._experiment(uri)
-        except MlflowException as error:
-            cure = "start it, or set launch.tracking to a URI that answers"
+                self._look_around()
+        except (MlflowException, OSError) as error:
+            cure = "start it, or set launch.tracking to a URI that answers, or to none"
             raise BadInput(f"MLflow at {uri} (launch.tracking)", f"it does not answer: {error}", cure) from error
-        self.shown = {
-            run.data.tags[key]: run.info.run_id
-            for run in self._runs()
-            for key in ("fairray.trial", "fairray.arm", "fairray.study")
-            if key in run.data.tags and (key != "fairray.trial" or run.info.status == "FINISHED")
-        }
+
+    def _look_around(self) -> None:
+        """Find what is shown already, end what others have left, and begin."""
+        for run in self._search():
+            self._remember(run)
+            if run.info.status == "RUNNING" and self._is_left(run):
+                self.client.set_terminated(run.info.run_id, status="KILLED")
         self.common = {
             **provenance(),
-            "seeds": str(study.seeds),
-            "scale": study.scale,
-            "mlflow.source.name": f"fairray run {study.name}",
+            DRIVER: holder(),
+            "seeds": str(self.study.seeds),
+            "scale": self.study.scale,
+            "mlflow.source.name": f"fairray run {self.study.name}",
             "mlflow.source.git.commit": provenance()["git_sha"],
         }
-        self.parent = self._run("fairray.study", study.uid, f"{study.name} {study.scale}", None)
+        self.parent = self._run("fairray.study", self.study.uid, f"{self.study.name} {self.study.scale}", None)
 
     @_optional
     def show(self, trial: Trial, records: pd.DataFrame) -> None:
         """Log a trial, unless it is shown already: parameters, curves, what `_finals` says of each metric, and in the
         tag fairray.doubt why it is no result, if it is none."""
-        if self._key(trial) in self.shown:
+        if self._find("fairray.trial", self._key(trial)):
+            self._trial(trial)
             return
         doubt = describe_doubts(chain(*find_doubts(records, self.study.objectives).values()))
         run, params = self._trial(trial, doubt), _list_parameters(trial)
@@ -96,12 +113,20 @@ class Mirror:
         self.client.set_terminated(run)
 
     @_optional
-    def fail(self, trial: Trial, error: str) -> None:
-        """Log a trial that failed, with why, as a failed run; it is shown anew when it succeeds."""
+    def fail(self, trial: Trial, error: Failure) -> None:
+        """Log a trial that failed, with its kind and why, as a failed run; it is shown anew when it succeeds."""
         run = self._trial(trial)
-        self.client.log_batch(run, params=_list_parameters(trial), tags=[RunTag("fairray.error", error[-5000:])])
+        tags = [RunTag("fairray.error", error[-5000:]), RunTag("fairray.kind", error.kind)]
+        self.client.log_batch(run, params=_list_parameters(trial), tags=tags)
         self.client.set_terminated(run, status="FAILED")
         del self.shown[self._key(trial)]
+
+    @_optional
+    def stop(self, status: str) -> None:
+        """End the runs that have begun and not ended, as KILLED or FAILED."""
+        for run in self.begun:
+            self.client.set_terminated(run, status=status)
+        self.begun.clear()
 
     @_optional
     def progress(self, counts: Mapping[str, float]) -> None:
@@ -124,16 +149,16 @@ class Mirror:
             if arm in doubts:
                 self.client.set_tag(run, DOUBT, doubts[arm][:5000])
             self.client.log_batch(run, metrics=[Metric(names[k], v, _now(), 0) for k, v in metrics.items()])
-            self.client.set_terminated(run)
+            self._end(run)
         for file in files:
             self.client.log_artifact(self.parent, str(file), artifact_path="report")
-        self.client.set_terminated(self.parent)
+        self._end(self.parent)
 
     def find_runs(self, trials: Iterable[Trial]) -> dict[tuple[str, str, str], str]:
         """The runs that show these trials, by task, arm and uid: pages of a server, or ids in a database."""
         page = f"{self.uri.rstrip('/')}/#/experiments/{self.experiment}/runs/" if self.uri.startswith("http") else ""
         shown = ((trial, self.shown.get(self._key(trial))) for trial in trials)
-        return {(trial.task, trial.arm, trial.uid): page + run for trial, run in shown if run}
+        return {(trial.task, trial.arm, trial.uid): page + run.info.run_id for trial, run in shown if run}
 
     def _key(self, trial: Trial) -> str:
         return f"{self.study.uid} {trial.task} {trial.arm} {trial.uid}"
@@ -148,26 +173,61 @@ class Mirror:
     def _experiment(self, uri: str) -> str:
         found = self.client.get_experiment_by_name(self.study.name)
         if found is not None:
+            if found.lifecycle_stage == "deleted":
+                self.client.restore_experiment(found.experiment_id)
             return found.experiment_id
         # without a server the artefacts lie beside the database, not wherever the user happens to stand
         place = (self.study.launch.folder / "mlartifacts").as_uri() if uri.startswith("sqlite:///") else None
         kind = {"mlflow.experimentKind": "custom_model_development"}  # so that the UI opens on runs, not on chats
         return self.client.create_experiment(self.study.name, artifact_location=place, tags=kind)
 
-    def _runs(self) -> Iterable[Run]:
+    def _search(self, which: str = "") -> Iterable[Run]:
         token = None
         while True:
-            page = self.client.search_runs([self.experiment], max_results=5000, page_token=token)
+            page = self.client.search_runs([self.experiment], which, max_results=5000, page_token=token)
             yield from page
             token = page.token
             if not token:
                 return
 
     def _run(self, tag: str, value: str, name: str, parent: str | None, more: Mapping[str, str] = {}) -> str:
+        """The run that shows something, below its parent; a new one where there is none that is not deleted."""
+        found = self._find(tag, value)
+        if found is None:
+            tags = {**self.common, tag: value, **more, **({PARENT: parent} if parent else {})}
+            found = self.shown[value] = self.client.create_run(self.experiment, run_name=name, tags=tags)
+        elif parent and found.data.tags.get(PARENT) != parent:
+            self.client.set_tag(found.info.run_id, PARENT, parent)
+        if tag != "fairray.trial" and found.info.run_id not in self.begun:
+            self._begin(found)
+        return found.info.run_id
+
+    def _find(self, tag: str, value: str) -> Run | None:
+        """The run that shows something, which another driver may have made since we looked."""
+        quote = '"' if "'" in value else "'"
         if value not in self.shown:
-            tags = {**self.common, tag: value, **more, **({"mlflow.parentRunId": parent} if parent else {})}
-            self.shown[value] = self.client.create_run(self.experiment, run_name=name, tags=tags).info.run_id
-        return self.shown[value]
+            for run in self._search(f"tags.`{tag}` = {quote}{value}{quote}"):
+                self._remember(run)
+        return self.shown.get(value)
+
+    def _remember(self, run: Run) -> None:
+        for key in KEYS:
+            if key in run.data.tags and (key != "fairray.trial" or run.info.status == "FINISHED"):
+                self.shown[run.data.tags[key]] = run
+
+    def _is_left(self, run: Run) -> bool:
+        """Whether whoever had to end a run cannot: a trial's is begun and ended at one go."""
+        return "fairray.trial" in run.data.tags or is_gone(run.data.tags.get(DRIVER, ""))
+
+    def _begin(self, run: Run) -> None:
+        """This driver goes on with a run, and will end it."""
+        self.begun[run.info.run_id] = None
+        self.client.set_tag(run.info.run_id, DRIVER, holder())
+        self.client.update_run(run.info.run_id, status="RUNNING")
+
+    def _end(self, run: str) -> None:
+        self.client.set_terminated(run)
+        self.begun.pop(run, None)
 
 
 @contextmanager
@@ -193,17 +253,8 @@ def _list_parameters(trial: Trial) -> list[Param]:
     """Everything that a trial was run with, by dotted names."""
     parts = ("task", "dataset", "method", "network", "training", "numerics")
     plain = trial.plain
-    values = _flatten({part: plain[part] for part in parts})
+    values = flatten({part: plain[part] for part in parts})
     return [Param(name, str(value)[:6000]) for name, value in values]
-
-
-def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
-    """Every value of nested mappings under its dotted name."""
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flatten(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _list_curves(records: pd.DataFrame) -> Iterable[Metric]:

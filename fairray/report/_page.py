@@ -12,6 +12,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from fairray.errors import BadInput
+from fairray.files import write_whole
 from fairray.members import checked
 from fairray.report import Section
 from fairray.report._appendix import Data, Runs
@@ -60,7 +61,7 @@ def write(
     files["report.html"] = _render(results, opening, chapters).encode()
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
-        (folder / name).write_bytes(content)
+        write_whole(folder / name, content)
     return Report([folder / name for name in files], [each.failure for each in (opening, *chapters) if each.failure])
 
 

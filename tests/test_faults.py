@@ -1,0 +1,342 @@
+"""What goes wrong around a study is noticed, said once with its cure, and costs nothing that was finished."""
+
+import errno
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+import torch
+from silent import Silent
+
+from fairray import config
+from fairray.cli import main
+from fairray.errors import BadInput, Fatal
+from fairray.files import holder, is_gone, write_whole
+from fairray.identity import digest
+from fairray.launch import local
+from fairray.launch import study as launch_study
+from fairray.stages import Artifact
+from fairray.store import Damaged, Store
+from fairray.study import Launch
+from fairray.trial import execute
+
+ARTIFACT = Artifact({"w": torch.arange(3.0)}, pd.DataFrame({"metric": ["odds"], "value": [0.5]}))
+SPEC = {"key": {"seed": 3}, "made": {"seconds": 1.25}}
+UID = digest(SPEC["key"])
+PARTS = ("artifact.safetensors", "records.parquet", "spec.json")
+TOY = ["tasks={Adult: {name: toy, size: 256}}", "methods=[standard, reweighing]", "seeds=1", "network.depth=1"]
+
+
+def flip(path):
+    """Change one bit: of the number in a spec, so that it still can be parsed."""
+    content = bytearray(path.read_bytes())
+    content[content.find(b"1.25") if path.suffix == ".json" else len(content) // 2] ^= 2
+    path.write_bytes(content)
+
+
+DAMAGES = {
+    "flipped": flip,
+    "truncated": lambda path: os.truncate(path, path.stat().st_size // 2),
+    "emptied": lambda path: os.truncate(path, 0),
+    "lost": Path.unlink,
+}
+
+
+@pytest.fixture
+def place(store):
+    """The folder of an entry."""
+    store.write(UID, ARTIFACT, SPEC)
+    return Path(store.root, UID[:2], UID)
+
+
+@pytest.fixture
+def study(tmp_path):
+    local = ["launch=local", "launch.threads=1", "launch.tracking=none", f"launch.output={tmp_path}"]
+    return config.load("bade_benchmarks", "smoke", [*TOY, *local])
+
+
+@pytest.mark.parametrize("name", PARTS)
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_part_is_named_with_its_uid_and_cure_and_can_be_mended(damage, name, store, place, capsys):
+    assert main(["verify", store.root]) == 0
+    DAMAGES[damage](place / name)
+    with pytest.raises(Damaged) as error:
+        store.read(UID)
+    assert (error.value.uid, error.value.where) == (UID, str(place / name))
+    assert error.value.cure.startswith(f"fairray verify {store.root} --remove")
+    assert main(["verify", store.root]) == 1
+    assert f"damaged: {place / name}" in capsys.readouterr().out
+    assert main(["verify", store.root, "--remove"]) == 0
+    assert not place.exists()
+    store.write(UID, ARTIFACT, SPEC)
+    assert main(["verify", store.root]) == 0
+    assert "1 result, 0 damaged" in capsys.readouterr().out
+
+
+def test_an_entry_under_another_s_name_is_damaged(store, place):
+    place.rename(place.with_name(UID[::-1]))
+    assert [error.uid for error in store.find_damaged(store.entries())] == [UID[::-1]]
+
+
+def test_a_store_of_earlier_versions_is_read_and_verified_without_checksums(store, place):
+    spec = place / "spec.json"
+    spec.write_text(re.sub(r',\s*"checksums": {.*?}', "", spec.read_text(), flags=re.DOTALL))
+    assert "checksums" not in spec.read_text()
+    store.check(UID)
+    DAMAGES["truncated"](place / "records.parquet")
+    with pytest.raises(Damaged, match="cannot be read"):
+        store.check(UID)
+
+
+def test_there_is_nothing_to_verify(tmp_path, capsys):
+    assert main(["verify", str(tmp_path)]) == 2
+    assert "there is no result in it" in capsys.readouterr().err
+
+
+def test_what_lost_its_spec_is_written_anew(store, place):
+    """Else its stage would be computed again for ever."""
+    (place / "spec.json").unlink()
+    store.write(UID, ARTIFACT, SPEC)
+    assert store.spec(UID) == SPEC
+    assert not [*Path(store.root, "tmp").iterdir()]
+
+
+def fill(monkeypatch, number, after=0):
+    """From the write after so many on, a part of an entry meets this error."""
+    write, left = Path.write_bytes, [after]
+
+    def refuse(path, content):
+        left[0] -= path.name in PARTS
+        if left[0] < 0:
+            raise OSError(number, os.strerror(number))
+        return write(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+
+
+def test_a_full_disk_leaves_no_half_entry(store, monkeypatch):
+    with monkeypatch.context() as full:
+        fill(full, errno.ENOSPC, after=1)
+        with pytest.raises(Fatal, match="No space left"):
+            store.write(UID, ARTIFACT, SPEC)
+    assert not store.has(UID)
+    assert not [*Path(store.root, "tmp").iterdir()]
+    store.write(UID, ARTIFACT, SPEC)
+    assert store.has(UID)
+
+
+def test_a_study_stops_at_a_full_disk_and_goes_on_from_there(study, monkeypatch, capsys):
+    """After two stages of four: no third one is computed for nothing, and no finished one again."""
+    store = Store(study.launch.store_root)
+    with monkeypatch.context() as full:
+        fill(full, errno.ENOSPC, after=2 * len(PARTS))
+        with pytest.raises(Fatal, match="cannot be written: No space left"):
+            launch_study.run(study)
+    kept = {uid: store.spec(uid) for uid in store.entries()}
+    assert len(kept) == 2
+    assert "FAILED" not in capsys.readouterr().err
+    launch_study.run(study, Silent())
+    assert {uid: store.spec(uid) for uid in kept} == kept
+    assert len(store.entries()) == 4
+
+
+def test_a_root_that_cannot_be_written_is_said_before_anything_is_computed(study, monkeypatch):
+    def refuse(fs, path, content):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr("fsspec.implementations.local.LocalFileSystem.pipe_file", refuse)
+    monkeypatch.setattr(launch_study, "_execute", None)
+    with pytest.raises(Fatal, match="Read-only file system"):
+        launch_study.run(study)
+
+
+def test_the_command_says_a_fatal_error_once(monkeypatch, capsys):
+    def full(options):
+        raise Fatal("/store", "it cannot be written", "make room")
+
+    monkeypatch.setattr("fairray.cli._doctor", full)
+    assert main(["doctor"]) == 1
+    assert capsys.readouterr().err == "error: /store: it cannot be written\n  cure: make room\n"
+
+
+def test_jobs_end_at_a_fatal_error():
+    """Ray's workers tell the driver, which hands out nothing more."""
+    from fairray.launch.cluster import Jobs, Searcher
+
+    queue = SimpleNamespace(over=False, take=None, end=lambda job, error: None)
+    jobs = Jobs(queue, {}, None, None)
+    jobs.running["one"] = None
+    jobs.on_trial_complete(
+        "one", {"error": "full", "kind": "input", "fatal": ("/store", "it cannot be written", "make room")}
+    )
+    assert jobs.suggest("two") == Searcher.FINISHED
+    assert jobs.fatal.where == "/store"
+
+
+def test_a_claim_of_a_process_that_has_ended_is_taken_over_at_once(store):
+    program = "import os, sys\nfrom fairray.store import Store\nwith Store(sys.argv[1]).claim('a'): os._exit(0)"
+    subprocess.run([sys.executable, "-c", program, store.root], check=True)
+    assert Path(store.root, "claims", "a").is_file()
+    assert store.claimed() == []
+    with store.claim(["a"]) as ours:
+        assert ours == {"a"}
+        assert store.claimed() == ["a"]
+
+
+def test_only_what_is_known_to_have_ended_is_gone():
+    machine = holder().rsplit(" ", 1)[0]
+    assert not is_gone(holder())
+    assert is_gone(f"{machine} {2**22 + 1}")  # more than Linux has
+    assert not is_gone(f"another {2**22 + 1}")
+    assert not is_gone("")
+
+
+def test_a_scheme_that_cannot_be_read(store, place):
+    Path(store.root, "scheme").write_text("")
+    with pytest.raises(BadInput, match="scheme: got b'', expected a number"):
+        Store(store.root)
+
+
+def test_nobody_reads_a_part_of_a_file(tmp_path, monkeypatch):
+    write_whole(tmp_path / "a", b"old")
+    with monkeypatch.context() as full:
+        full.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
+        with pytest.raises(OSError, match="full"):
+            write_whole(tmp_path / "a", b"new")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
+
+
+def test_code_or_data_that_changed_meanwhile_end_the_study(trial, store):
+    """A worker finds no stage of the driver's uid: whatever it computed would be another's."""
+    with pytest.raises(Fatal, match="1 of 1 stages are not what they were when the study began"):
+        execute([trial(seeds=[0])], store, only=["a uid of other code"])
+    assert not store.entries()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_a_run_in_order(number, code, tmp_path, monkeypatch, capsys):
+    """Schedulers send SIGTERM; claims are given back, and the signal means again what it meant."""
+    before = signal.getsignal(signal.SIGTERM)
+
+    def send(trials, store, *rest):
+        with store.claim(["a"]):
+            os.kill(os.getpid(), number)
+            time.sleep(10)
+
+    monkeypatch.setattr(local, "execute", send)
+    arguments = [*TOY, "launch=local", "launch.tracking=none", f"launch.output={tmp_path}"]
+    assert main(["run", "bade_benchmarks", "--scale", "smoke", *arguments]) == code
+    assert "stopped; what was finished is stored" in capsys.readouterr().err
+    assert not [*(tmp_path / "store" / "claims").iterdir()]
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_what_tune_was_interrupted_in_is_no_finished_study(study, store, monkeypatch):
+    """Tune takes Ctrl-C for itself, and returns as if all were well."""
+    from fairray.launch import cluster
+
+    monkeypatch.setattr(cluster, "check_reach", lambda *_: None)
+    monkeypatch.setattr(cluster.tune, "Tuner", lambda *_, **__: SimpleNamespace(fit=lambda: None))
+    queue = SimpleNamespace(over=False, slots=1)
+    with pytest.raises(KeyboardInterrupt):
+        cluster.run(study, store, queue, None)
+    queue.over = True
+    cluster.run(study, store, queue, None)
+
+
+def test_an_address_that_no_cluster_answers_is_one_error_in_seconds(monkeypatch):
+    from fairray.launch import connect
+
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    monkeypatch.setattr(connect.ray, "init", None)
+    monkeypatch.setattr(connect.ray, "is_initialized", lambda: False)
+    for place in (address, f"ray://{address}"):
+        with pytest.raises(BadInput, match=f"Ray cluster at {place}: it does not answer"):
+            connect.connect(Launch(address=place))
+
+
+def test_the_output_folder_is_expanded(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert Launch(output="~/x").store_root == str(tmp_path / "x" / "store")
+    assert Launch(store="~/y").store_root == str(tmp_path / "y")
+    assert Launch(store="s3://bucket/~").store_root == "s3://bucket/~"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "headline"),
+    [
+        (BadInput("method.strength", "got 7", "mend it"), "input", "method.strength: got 7; cure: mend it"),
+        (MemoryError(), "memory", "MemoryError"),
+        (RuntimeError("CUDA out of memory. Tried to"), "memory", "RuntimeError: CUDA out of memory. Tried to"),
+        (ValueError("what is this"), "bug", "ValueError: what is this"),
+    ],
+)
+def test_failures_have_kinds(error, kind, headline, study, tmp_path, monkeypatch, capsys):
+    """Which are printed, and kept where `fairray status` finds them, until the stage is stored."""
+
+    def fail(trials, *rest):
+        if trials[0].arm == "reweighing":
+            raise error
+        execute(trials, *rest)
+
+    arguments = [*TOY, "launch=local", "launch.tracking=none", f"launch.output={tmp_path}"]
+    status = ["status", "bade_benchmarks", "--scale", "smoke", *arguments]
+    with monkeypatch.context() as patch:
+        patch.setattr(local, "execute", fail)
+        assert len(launch_study.run(study, Silent()).failures) == 1
+    assert f"FAILED ({kind}) Adult reweighing: {headline}" in capsys.readouterr().err
+    assert main(status) == 0
+    whole, broken = capsys.readouterr().out.splitlines()
+    assert whole.endswith("100% of 2 stages stored")
+    assert broken.endswith(f"0% of 2 stages stored, 1 failed ({kind})")
+    launch_study.run(study, Silent())
+    assert main(status) == 0
+    assert "failed" not in capsys.readouterr().out
+
+
+def test_what_memory_does_not_hold_together_is_tried_by_itself(study, monkeypatch):
+    def fail(trials, store, engine, progress, only):
+        if len(only) > 2:  # one model and what it is worth
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        execute(trials, store, engine, progress, only)
+
+    monkeypatch.setattr(local, "execute", fail)
+    outcome = launch_study.run(replace(study, seeds=2), Silent())
+    assert (outcome.computed, outcome.failures) == (2, [])
+
+
+def test_jobs_say_how_they_died():
+    from fairray.launch.cluster import Jobs
+
+    told = []
+    jobs = Jobs(SimpleNamespace(end=lambda job, error: told.append(error)), {}, None, None)
+    for trial, result, error in (
+        ("a", None, True),
+        ("b", {"share": 1.0, "error": "Traceback", "kind": "memory"}, False),
+        ("c", {"share": 1.0}, False),
+    ):
+        jobs.running[trial] = None
+        jobs.on_trial_complete(trial, result, error)
+    assert [failure and failure.kind for failure in told] == ["died", "memory", None]
+
+
+@pytest.mark.parametrize("seconds", [-3600, 3600])
+def test_a_claim_far_from_now_either_way_is_taken_over(seconds, store):
+    """A clock that was set back left it in the future."""
+    path = Path(store.root, "claims", "a")
+    path.parent.mkdir(parents=True)
+    path.touch()
+    os.utime(path, (time.time() + seconds,) * 2)
+    assert store.claimed() == []
+    with store.claim(["a"]) as ours:
+        assert ours == {"a"}

@@ -1,0 +1,191 @@
+"""What goes wrong with MLflow costs the computation nothing, and the next start mends what is shown."""
+
+import re
+import shutil
+from collections import Counter
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from fairray import config
+from fairray.errors import BadInput
+from fairray.files import holder
+from fairray.launch import local
+from fairray.launch import study as launch_study
+from fairray.launch.tracking import Mirror
+
+TOY = ["tasks={Adult: {name: toy, size: 256}}", "methods=[standard, reweighing]", "seeds=1", "network.depth=1"]
+KEYS = ("fairray.trial", "fairray.arm", "fairray.study")
+GONE = f"{holder().rsplit(' ', 1)[0]} {2**22 + 1}"  # more than Linux has
+
+
+def load(folder):
+    return config.load(
+        "bade_benchmarks", "smoke", [*TOY, "launch=local", "launch.threads=1", f"launch.output={folder}"]
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder with a study that has ended."""
+    folder = tmp_path_factory.mktemp("finished")
+    study = load(folder)
+    mirror = Mirror(study, study.launch.tracking_uri)
+    launch_study.run(study, mirror)
+    mirror.finish({arm: {} for arm in study.methods}, [], {})
+    return folder
+
+
+@pytest.fixture
+def study(finished, tmp_path):
+    shutil.copytree(finished, tmp_path / "runs")
+    return load(tmp_path / "runs")
+
+
+@pytest.fixture
+def client(study):
+    return MlflowClient(study.launch.tracking_uri)
+
+
+def open_mirror(study):
+    return Mirror(study, study.launch.tracking_uri)
+
+
+def search(client):
+    experiment = client.get_experiment_by_name("bade_benchmarks")
+    return client.search_runs([experiment.experiment_id])
+
+
+def key_of(run):
+    return next(key for key in KEYS if key in run.data.tags)
+
+
+def forget_trials(study, client):
+    """As if none had been shown."""
+    for run in search(client):
+        if key_of(run) == "fairray.trial":
+            client.delete_run(run.info.run_id)
+
+
+def test_a_deleted_experiment_is_restored(study, client):
+    shown = {run.info.run_id for run in search(client)}
+    client.delete_experiment(client.get_experiment_by_name("bade_benchmarks").experiment_id)
+    launch_study.run(study, open_mirror(study))
+    assert {run.info.run_id for run in search(client)} == shown
+
+
+def test_trials_are_hung_anew_where_what_they_hung_on_was_deleted(study, client):
+    for run in search(client):
+        if key_of(run) != "fairray.trial":
+            client.delete_run(run.info.run_id)
+    launch_study.run(study, open_mirror(study))
+    runs = {run.info.run_id: run for run in search(client)}
+    for run in runs.values():
+        parents = {"fairray.trial": "fairray.arm", "fairray.arm": "fairray.study"}
+        if key_of(run) in parents:
+            assert key_of(runs[run.data.tags["mlflow.parentRunId"]]) == parents[key_of(run)]
+    assert Counter(map(key_of, runs.values())) == {"fairray.trial": 2, "fairray.arm": 2, "fairray.study": 1}
+
+
+def test_drivers_at_once_show_one_set_of_runs(study, client):
+    """Both look before either of them shows anything."""
+    forget_trials(study, client)
+    both = [open_mirror(study) for _ in range(2)]
+    for mirror in both:
+        launch_study.run(study, mirror)
+    assert Counter(map(key_of, search(client))) == {"fairray.trial": 2, "fairray.arm": 2, "fairray.study": 1}
+
+
+@pytest.mark.parametrize(
+    ("tags", "status"),
+    [
+        ({"fairray.study": "of other code", "fairray.driver": GONE}, "KILLED"),
+        ({"fairray.arm": "of other code", "fairray.driver": GONE}, "KILLED"),
+        ({"fairray.trial": "half shown", "fairray.driver": holder()}, "KILLED"),
+        ({"fairray.study": "of other code", "fairray.driver": holder()}, "RUNNING"),
+        ({"fairray.study": "of other code", "fairray.driver": "another machine 1"}, "RUNNING"),
+    ],
+)
+def test_the_next_start_ends_what_a_dead_driver_left(study, client, tags, status):
+    experiment = client.get_experiment_by_name("bade_benchmarks").experiment_id
+    left = client.create_run(experiment, tags=tags).info.run_id
+    open_mirror(study)
+    assert client.get_run(left).info.status == status
+
+
+def test_a_server_that_goes_away_is_asked_once_and_that_is_said_once(study, client, monkeypatch, capsys):
+    asked = []
+
+    def away(*_, **__):
+        asked.append(1)
+        raise MlflowException("the server is away")
+
+    forget_trials(study, client)
+    mirror = open_mirror(study)
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "log_batch", away)
+        launch_study.run(study, mirror)
+        mirror.finish({"standard": {"value": 1.0}}, [], {})
+    assert len(asked) == 1
+    assert capsys.readouterr().err.count("the server is away") == 1
+    launch_study.run(study, open_mirror(study))
+    assert Counter((key_of(run), run.info.status) for run in search(client))["fairray.trial", "FINISHED"] == 2
+
+
+def test_what_mlflow_refuses_is_said_and_the_rest_is_shown(study, client, monkeypatch, capsys):
+    forget_trials(study, client)
+    log = MlflowClient.log_batch
+
+    def refuse(self, run, *arguments, **values):
+        if "standard" in self.get_run(run).data.tags.get("fairray.trial", ""):
+            raise MlflowException("Invalid metric name", error_code=1000)
+        return log(self, run, *arguments, **values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "log_batch", refuse)
+        launch_study.run(study, open_mirror(study))
+    assert "Invalid metric name" in capsys.readouterr().err
+    ended = Counter((key_of(run), run.info.status) for run in search(client))
+    assert ended["fairray.trial", "FINISHED"] == 1
+
+
+def test_artefacts_that_cannot_be_written_cost_nothing(study, monkeypatch, capsys):
+    def refuse(*_, **__):
+        raise FileNotFoundError("/gone/mlartifacts")
+
+    mirror = open_mirror(study)
+    monkeypatch.setattr(MlflowClient, "log_artifact", refuse)
+    mirror.finish({}, [study.launch.folder / "mlflow.db"], {})
+    assert "/gone/mlartifacts" in capsys.readouterr().err
+
+
+def test_a_database_that_cannot_be_made_is_one_error(study):
+    with pytest.raises(BadInput, match=re.escape("(launch.tracking)")):
+        Mirror(study, "sqlite:////proc/nowhere/mlflow.db")
+
+
+def test_a_database_of_another_version_is_one_error_with_mlflow_s_cure(study, monkeypatch):
+    monkeypatch.setattr("mlflow.store.db.utils._get_latest_schema_revision", lambda: "the next one")
+    shutil.copy(study.launch.folder / "mlflow.db", study.launch.folder / "old.db")  # MLflow keeps what it has opened
+    with pytest.raises(BadInput, match="mlflow db upgrade"):
+        Mirror(study, f"sqlite:///{study.launch.folder / 'old.db'}")
+
+
+@pytest.mark.parametrize(("raised", "status"), [(KeyboardInterrupt, "KILLED"), (RuntimeError, "FAILED")])
+def test_no_run_stays_running_after_a_stop_or_when_all_has_failed(study, client, monkeypatch, raised, status):
+    shutil.rmtree(study.launch.store_root)
+    for run in search(client):
+        client.delete_run(run.info.run_id)
+
+    def stop(*_):
+        raise raised
+
+    monkeypatch.setattr(local, "execute", stop)
+    try:
+        launch_study.run_study(study)
+    except KeyboardInterrupt:
+        assert raised is KeyboardInterrupt
+    ended = Counter((key_of(run), run.info.status) for run in search(client))
+    assert ended["fairray.study", status] == 1
+    assert not any(status == "RUNNING" for _, status in ended)
