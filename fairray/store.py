@@ -80,6 +80,11 @@ class Store:
             for name, content in parts.items():
                 self.fs.pipe_file(f"{self._folder(uid)}/{name}", content)
 
+    def entries(self) -> list[str]:
+        """The uids of all that lies here, whole or not."""
+        folders = (name for name in self._list(self.root) if re.fullmatch("[0-9a-f]{2}", name))
+        return [uid for folder in folders for uid in self._list(f"{self.root}/{folder}")]
+
     @contextmanager
     def claim(self, uids: Iterable[str]) -> Iterator[set[str]]:
         """Those of `uids` that nobody else is computing; they are ours until the block ends.
@@ -115,10 +120,13 @@ class Store:
         """How the uids of its results are made; None where there are none. The first scheme did not say."""
         if self.fs.exists(f"{self.root}/scheme"):
             return int(self.fs.cat_file(f"{self.root}/scheme"))
-        if not self.fs.exists(self.root):
-            return None
-        held = (path.rsplit("/", 1)[-1] for path in self.fs.ls(self.root, detail=False))
-        return 1 if any(re.fullmatch("[0-9a-f]{2}", name) for name in held) else None
+        return 1 if any(re.fullmatch("[0-9a-f]{2}", name) for name in self._list(self.root)) else None
+
+    def _list(self, folder: str) -> list[str]:
+        """The names in a folder."""
+        if not self.fs.exists(folder):
+            return []
+        return sorted(path.rstrip("/").rsplit("/", 1)[-1] for path in self.fs.ls(folder, detail=False))
 
     def _folder(self, uid: str) -> str:
         return f"{self.root}/{uid[:2]}/{uid}"
