@@ -1,4 +1,4 @@
-"""The command line: list, plan, run, submit, status, report, compare, verify, doctor.
+"""The command line: list, plan, run, submit, status, report, audit, verify, compare, doctor.
 
 It parses and prints; what it needs is imported late.
 """
@@ -115,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
         ("submit", _submit, "run it as a job of a Ray cluster, and follow it"),
         ("status", _status, "how much of the study is stored or running"),
         ("report", _report, "write the report of what is stored"),
+        ("audit", _audit, "compute finished stages again, and compare them to the last digit"),
         ("doctor", _doctor, "check this machine, and a study's input"),
     ):
         sub = commands.add_parser(verb, help=text)
@@ -123,6 +124,9 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--json", action="store_true", help="for programs")
         if verb == "status":
             sub.add_argument("--follow", action="store_true", help="a line every so often, until all of it is stored")
+        if verb == "audit":
+            sub.add_argument("--n", type=int, default=5, help="how many stages, drawn at random (default: 5)")
+            sub.add_argument("--draw", type=int, default=0, metavar="SEED", help="of the draw (default: 0)")
         if verb == "submit":
             sub.add_argument("--address", metavar="URL", help="of the cluster's dashboard (default: this machine's)")
         sub.set_defaults(command=command)
@@ -321,6 +325,22 @@ def _show_report(files: Sequence[Path], broken: Sequence[str], doubted: "Sequenc
         print(f"no result: {label([trial])}: {doubt}", file=sys.stderr)
     for failure in broken:
         print(f"a section failed: {failure}", file=sys.stderr)
+
+
+def _audit(options: argparse.Namespace) -> int:
+    from fairray.audit import audit
+    from fairray.launch.planning import list_asked
+    from fairray.store import Store
+
+    study = _load(options)
+    study.check()
+    store = Store(study.launch.store_root)
+    equal = []
+    for finding in audit(list_asked(study, store), store, options.n, options.draw):
+        print(finding, flush=True)
+        equal.append(not finding.differs)
+    print(f"{sum(equal)} of {write_count(len(equal), 'stage')} equal")
+    return 0 if all(equal) else 1
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-__all__ = ["provenance"]
+__all__ = ["processor", "provenance"]
 
 PACKAGES = ("fairray", "torch", "ray", "optuna", "mlflow", "numpy", "pandas")
 
@@ -24,7 +24,7 @@ def provenance() -> dict[str, str]:
         "python": platform.python_version(),
         **{name: version(name) for name in PACKAGES},
         "platform": platform.platform(terse=True),
-        "cpu": _cpu(),
+        "cpu": processor(),
         "cores": str(os.cpu_count()),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
     }
@@ -39,7 +39,9 @@ def _git(*arguments: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def _cpu() -> str:
+@cache
+def processor() -> str:
+    """The model of this machine's CPU."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.is_file() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]

@@ -87,6 +87,7 @@ class Setting:
     """What a stage depends on besides itself, the stages before it and the seed.
 
     stages: fields of `Training` by the name of the one stage for which they are others.
+    source: which data set was asked for; what it holds is in its fingerprint.
     """
 
     dataset: Dataset
@@ -94,6 +95,7 @@ class Setting:
     training: Training
     numerics: Numerics
     stages: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    source: str = ""
 
     def train(self, stage: "Stage") -> Training:
         """How a stage trains here."""
@@ -140,10 +142,12 @@ class Artifact:
     """What a stage leaves behind.
 
     tensors: by name, for the stages after it. records: a tidy table, made by `fairray.records.rows`.
+    made: what its spec.json has to say of how it was computed.
     """
 
     tensors: Tensors = field(default_factory=dict)
     records: pd.DataFrame = field(default_factory=pd.DataFrame)
+    made: Mapping[str, Any] = field(default_factory=dict)
 
 
 Before = dict[str, Artifact]
@@ -171,7 +175,7 @@ class Stage(ABC):
     ) -> Iterator[tuple["Replica", "Artifact"]]:
         """Compute replicas of stages of this class; each comes as it is finished.
 
-        before: by uid, the artifacts of the stages before, by field name. engine: which trains, "auto" for the faster.
+        before: by uid, the artifacts of the stages before, by field name. engine: which trains, "auto" by rule.
         """
 
     def fits(self, setting: Setting) -> None:  # noqa: B027 (most do)

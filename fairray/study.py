@@ -49,7 +49,7 @@ class Launch:
     cpus, gpus: of each job, or of each of its workers; gpus matter on cuda only. workers: Ray Train workers of each
     job; 0 computes inside the job. "auto" chooses by what the networks need (launch/resources.py), and `plan` says how.
     device: what "auto" means for the numeric mode, where gpus are not counted: a GPU where torch sees one here.
-    pack: most replicas in one job. engine: "auto" measures which is faster.
+    pack: most replicas in one job. engine: "auto" chooses by network and size.
     threads: torch threads of a job. output: the folder of the reports; store: of the results, or a URL
     (s3://, gs://), which all nodes must reach. tracking: MLflow's URI, or "none" to do without MLflow. Where they are
     not given they lie in `output`.

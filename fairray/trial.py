@@ -20,6 +20,7 @@ from fairray.data import Dataset
 from fairray.errors import BadInput, Fatal, placed, said_of, unknown
 from fairray.evaluation import Evaluation, metrics
 from fairray.identity import digest
+from fairray.provenance import processor
 from fairray.stages import Artifact, Numerics, Progress, Replica, Setting, Stage, Training
 from fairray.staleness import hash_code
 from fairray.store import Store
@@ -27,7 +28,7 @@ from fairray.training.distributed import active
 from fairray.training.fit import EngineName, check_training
 from fairray.training.stage import TrainStage
 
-__all__ = ["Trial", "checked_training", "dataset", "execute", "results", "stages"]
+__all__ = ["Trial", "checked_training", "circumstances", "compute", "dataset", "execute", "results", "stages"]
 
 Spec = dict[str, Any]
 WAIT_S = 0.2
@@ -96,8 +97,8 @@ class Trial:
     @cached_property
     def replicas(self) -> list[Replica]:
         """The last stage of the method, once per seed."""
-        draws = [self.data_of(place) for place in range(self.splits)]
-        settings = [Setting(data, self.network, self.training, self.numerics, self.stages) for data in draws]
+        draws, source = [self.data_of(place) for place in range(self.splits)], _source(self.dataset)
+        settings = [Setting(data, self.network, self.training, self.numerics, self.stages, source) for data in draws]
         ends = [self._end(data) for data in draws]
         return [Replica(ends[seed % self.splits], settings[seed % self.splits], seed) for seed in self.seeds]
 
@@ -168,13 +169,17 @@ class Trial:
 def dataset(member: Any) -> Dataset:
     """The loaded data set of a member, or of its name and values; read once per process."""
     member = members.build("datasets", member)
-    key = f"{type(member).__module__} {member!r}"
+    key = _source(member)
     if key not in _loaded:
         _loaded[key] = member.load()
     return _loaded[key]
 
 
 _loaded: dict[str, Dataset] = {}
+
+
+def _source(member: Any) -> str:
+    return f"{type(member).__module__} {member!r}"
 
 
 def checked_training(values: Mapping[str, Any] | Training) -> dict[str, Any]:
@@ -226,7 +231,6 @@ def execute(
     Inside a torch.distributed group all processes call this alike. Raises BadInput where a trial does not fit its data,
     and Fatal where it has no such stage: the code or the data are no longer what they were where the uids come from.
     """
-    torch.backends.cudnn.allow_tf32 = False  # ten bits are no float32: finite differences drown in them
     for trial in trials:
         trial.check()
     needed = _needed([replica for trial in trials for replica in trial.ends], store, only)
@@ -237,7 +241,7 @@ def execute(
         while todo := {uid: replica for uid, replica in todo.items() if not _agreed(store.has(uid))}:
             with store.claim(todo if _first() else ()) as ours:
                 mine = [replica for uid, replica in todo.items() if _agreed(uid in ours and not store.has(uid))]
-                _compute(mine, store, engine, _scaled(progress, done, mine, needed))
+                compute(mine, store, store, engine, _scaled(progress, done, mine, needed))
             if not mine and only is not None:
                 break
             if not mine:
@@ -260,25 +264,33 @@ def _can_begin(replica: Replica, store: Store) -> bool:
     return all(_agreed(store.has(parent.uid)) for parent in replica.parents.values())
 
 
-def _compute(replicas: list[Replica], store: Store, engine: EngineName, progress: Progress) -> None:
+def compute(
+    replicas: Sequence[Replica],
+    before: Store,
+    store: Store,
+    engine: EngineName = "auto",
+    progress: Progress = lambda message, share: None,
+) -> None:
     """Compute replicas of one depth, those of one class together, and store them.
 
+    before: where the stages before them are.
     Processes that train together do that in step, and the first one stores what they made; stages that train nothing
     are shared out among them, and each stores its own.
     """
+    torch.backends.cudnn.allow_tf32 = False  # ten bits are no float32: finite differences drown in them
     # a stage before several replicas is read once, so that they hold the same tensors and not copies
-    read = {uid: store.read(uid) for uid in {p.uid for replica in replicas for p in replica.parents.values()}}
-    before = {r.uid: {name: read[parent.uid] for name, parent in r.parents.items()} for r in replicas}
+    read = {uid: before.read(uid) for uid in {p.uid for replica in replicas for p in replica.parents.values()}}
+    found = {r.uid: {name: read[parent.uid] for name, parent in r.parents.items()} for r in replicas}
     for _, group in groupby(sorted(replicas, key=_class), key=_class):
         alike = list(group)
         if active() and not isinstance(alike[0].stage, TrainStage):
             own = alike[dist.get_rank() :: dist.get_world_size()]
             if own:
-                _keep_all(own[0].stage.run(own, before, engine, lambda message, share: None), store)
+                _keep_all(own[0].stage.run(own, found, engine, lambda message, share: None), store)
             dist.barrier()  # what the others have stored is there now
             progress(f"{alike[0].stage.name} x{len(alike)}", 1.0)  # Ray Train waits until every worker has said as much
         else:
-            _keep_all(alike[0].stage.run(alike, before, engine, progress), store if _first() else None)
+            _keep_all(alike[0].stage.run(alike, found, engine, progress), store if _first() else None)
 
 
 def _keep_all(made: Iterable[tuple[Replica, Artifact]], store: Store | None) -> None:
@@ -286,7 +298,7 @@ def _keep_all(made: Iterable[tuple[Replica, Artifact]], store: Store | None) -> 
     start = time.perf_counter()
     for replica, artifact in made:
         if store is not None:
-            store.write(replica.uid, artifact, _spec(replica, time.perf_counter() - start))
+            store.write(replica.uid, artifact, _spec(replica, artifact, time.perf_counter() - start))
         start = time.perf_counter()
 
 
@@ -311,20 +323,28 @@ def _agreed(answer: bool) -> bool:
     return said[0]
 
 
-def _spec(replica: Replica, seconds: float) -> Spec:
+def _spec(replica: Replica, artifact: Artifact, seconds: float) -> Spec:
     """What the entry is, and how it came to be; only the key is in the uid."""
     return {
         "uid": replica.uid,
         "key": replica.key,
+        "source": replica.setting.source,
         "files": hash_code(replica),
         "made": {
             "seconds": round(seconds, 4),
             "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "host": socket.gethostname(),
-            "cpu": platform.machine(),
             "cores": os.cpu_count(),
-            "gpu": torch.cuda.get_device_name() if replica.setting.numerics.device == "cuda" else None,
-            "torch": torch.__version__,
-            "fairray": version("fairray"),
+            "threads": torch.get_num_threads(),
+            **circumstances(replica.setting.numerics),
+            **artifact.made,
         },
     }
+
+
+@cache
+def circumstances(numerics: Numerics) -> dict[str, Any]:
+    """Of what the last digits depend on besides the uid: the machine and the packages that compute."""
+    packages = {name: version(name) for name in ("fairray", "torch", "numpy", "pandas", "scikit-learn")}
+    gpu = torch.cuda.get_device_name() if numerics.device == "cuda" else None
+    return {"python": platform.python_version(), **packages, "cpu": processor(), "gpu": gpu}

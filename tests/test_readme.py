@@ -67,6 +67,7 @@ SMALL = {
     "run bade_triggers": ["--scale", "smoke", "launch=local"],
     "status": LOCAL,
     "report": LOCAL,
+    "audit": LOCAL,
     "doctor": LOCAL,
 }  # fmt: skip
 
@@ -122,8 +123,8 @@ def test_every_command_of_the_readme_is_tried():
 )
 def test_a_command_of_the_readme_does_what_it_says(command, folders, capsys):
     small = next(more for start, more in reversed(SMALL.items()) if command.startswith(start))
-    if command.startswith(("report", "status")):
-        assert main(["run", *shlex.split(command)[1:], *small, "methods=[standard, bade]", "seeds=1"]) == 0
+    if command.startswith(("report", "status", "audit")):
+        assert main(["run", shlex.split(command)[1], *small, "methods=[standard, bade]", "seeds=1"]) == 0
         small = [*small, "methods=[standard, bade]", "seeds=1"]
     assert main([*shlex.split(command.replace("DIR", str(folders))), *small]) == 0
     if command.startswith("run"):

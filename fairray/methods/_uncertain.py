@@ -24,7 +24,7 @@ class Worst(TrainStage):
 
     def loss(self, nets, outputs, batch):
         losses = error(outputs["logits"], batch["y"])
-        return self.worst(losses.detach()) @ losses
+        return (self.worst(losses.detach()) * losses).sum()
 
 
 def highest_share(losses: Tensor, share: Tensor | float) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from fairray.data import membership
 from fairray.errors import BadInput
 from fairray.training.reversal import reverse, schedule
-from fairray.training.stage import TrainStage, encode_and_classify, error, mean_cross_entropy, weighted_mean
+from fairray.training.stage import TrainStage, encode_and_classify, error, weighted_mean
 
 __all__ = ["Adversarial"]
 
@@ -70,7 +70,7 @@ class Adversarial(TrainStage):
         if self.update == "reversal":
             read = reverse(read, self._lambda(batch["progress"]))
         guess = nets["adversary"](self._told(read, batch["y"], outputs["logits"].shape[-1]))
-        adversary = mean_cross_entropy(guess, batch["group"], batch)
+        adversary = weighted_mean(error(guess, batch["group"]), batch)
         return prediction + adversary if self.update == "reversal" else torch.stack([prediction, adversary])
 
     def combine(self, parameter, gradients):

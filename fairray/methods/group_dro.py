@@ -53,7 +53,7 @@ class GroupDro(TrainStage):
         return state | {"q": risen / risen.sum()}
 
     def loss(self, nets, outputs, batch):
-        return batch["q"] @ cell_losses(outputs["logits"], batch, len(batch["q"]))
+        return (batch["q"] * cell_losses(outputs["logits"], batch, len(batch["q"]))).sum()
 
 
 def cell_losses(logits: Tensor, batch: Tensors, cells: int) -> Tensor:

@@ -98,10 +98,15 @@ def mmd(pairs: Pairs, of_x: Tensor, of_y: Tensor, kernel: str, bandwidth: float)
     """
     wx, wy = (of.to(pairs.xx.dtype) / of.sum().clamp(min=1) for of in (of_x, of_y))
     if kernel == "rbf":
-        scale = 2 * bandwidth * (wx @ pairs.xy @ wy).detach().clamp(min=1e-12)
+        scale = 2 * bandwidth * weighted(wx, pairs.xy, wy).detach().clamp(min=1e-12)
         pairs = Pairs(*(torch.exp(-d / scale) for d in pairs))
-    within = wx @ pairs.xx @ wx + wy @ pairs.yy @ wy
-    return (within - 2 * wx @ pairs.xy @ wy) * (of_x.any() & of_y.any())
+    within = weighted(wx, pairs.xx, wx) + weighted(wy, pairs.yy, wy)
+    return (within - 2 * weighted(wx, pairs.xy, wy)) * (of_x.any() & of_y.any())
+
+
+def weighted(rows: Tensor, values: Tensor, columns: Tensor) -> Tensor:
+    """The sum of values by what rows and columns weigh, in products that round alike in stacks of any size."""
+    return torch.einsum("i,ij,j", rows, values, columns)
 
 
 def squared_distances(x: Tensor, y: Tensor) -> Tensor:

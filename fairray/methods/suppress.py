@@ -12,7 +12,7 @@ from fairray.methods.standard import Standard
 from fairray.networks._maps import two_hidden
 from fairray.training.objective import parameters
 from fairray.training.reversal import reverse, schedule
-from fairray.training.stage import TrainStage, View, encode_and_classify, error, mean_cross_entropy, weighted_mean
+from fairray.training.stage import TrainStage, View, encode_and_classify, error, weighted_mean
 
 __all__ = ["Suppress"]
 
@@ -95,7 +95,7 @@ class Suppressed(TrainStage):
     def loss(self, nets, outputs, batch):
         target = weighted_mean(error(outputs["logits"], batch["y"]), batch)
         labels = {name: batch[f"random {name}" if self.labels == "random" else name] for name in nets if name != "main"}
-        others = sum(mean_cross_entropy(outputs[f"guess {name}"], y, batch) for name, y in labels.items())
+        others = sum(weighted_mean(error(outputs[f"guess {name}"], y), batch) for name, y in labels.items())
         risen = schedule(batch["progress"]).mean() if self.schedule == "dann" else 1
         sign = -1 if self.by == "negative" else 1
         return self.weight * target + sign * risen * (1 - self.weight) * others

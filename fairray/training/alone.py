@@ -1,6 +1,7 @@
 """One replica, in plain torch."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -9,6 +10,7 @@ from fairray.data import Tensors
 from fairray.stages import Replica
 from fairray.training.objective import (
     build_optimizer,
+    float_fields,
     initial_state,
     kept,
     laid_out,
@@ -23,6 +25,8 @@ __all__ = ["Alone"]
 class Alone:
     """Trains one replica; every tensor it takes or gives has an axis (replica,) of length 1 first."""
 
+    name: ClassVar = "alone"
+
     def __init__(self, replicas: Sequence[Replica], starts: Sequence[Tensors]):
         (replica,), (start,) = replicas, starts
         self.objective = objective(replica, start).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -31,12 +35,13 @@ class Alone:
         self.clip = replica.training.clip
         self.optimizer = build_optimizer(parameter_groups(replica, self.trained), replica.training)
         self.carried = initial_state(replica)
+        self.floats = float_fields(replica, self.objective)
 
     def step(self, batch: Tensors) -> Tensor:
         """One step of the optimizer; the first loss before it."""
         self.model.train()
         own = {name: laid_out(tensor[0]) for name, tensor in batch.items()}
-        losses, self.carried = self.model(own, {}, self.carried)
+        losses, self.carried = self.model(own, self.floats, self.carried)
         self.optimizer.zero_grad()
         if self.objective.stage.losses == 1:
             losses.backward()
@@ -52,7 +57,7 @@ class Alone:
         """Logits with axes (replica, example, class); the batch has no axis of replicas."""
         self.model.eval()
         batch = {name: laid_out(tensor) for name, tensor in batch.items()}
-        return self.objective(batch, {}, {}, predict=True)[0][None]
+        return self.objective(batch, self.floats, {}, predict=True)[0][None]
 
     def state(self) -> list[Tensors]:
         """A copy of all parameters and buffers of each replica, and of its stage's state."""

@@ -1,7 +1,7 @@
 """One replica over the processes of a torch.distributed group, launched by Ray Train or torchrun."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.distributed as dist
@@ -22,6 +22,8 @@ def active() -> bool:
 
 class Distributed(Alone):
     """`Alone`, each process taking its part of every batch; losses and gradients are those of the whole."""
+
+    name: ClassVar = "distributed"
 
     def __init__(self, replicas: Sequence[Replica], starts: Sequence[Tensors]):
         super().__init__(replicas, starts)

@@ -6,11 +6,10 @@ pack's batches; the engine calls its `Objective`, which binds the stage to its n
 `outputs`, `update_state` and `loss` (hooks.py).
 """
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import pandas as pd
 import torch
@@ -26,9 +25,9 @@ from fairray.stages import Artifact, Before, Progress, Replica, Setting, Trainin
 from fairray.training.alone import Alone
 from fairray.training.distributed import Distributed, active
 from fairray.training.hooks import Hooks, View
-from fairray.training.objective import cast, chunks, generator
+from fairray.training.objective import cast, chunks, generator, objective
 from fairray.training.selection import BY_CELL, CURVES, best_epoch, ended
-from fairray.training.stacked import Stacked, can_stack
+from fairray.training.stacked import Stacked, can_stack, stacks_well
 
 __all__ = ["EngineName", "Pack", "check_training", "fit", "stack_key"]
 
@@ -41,6 +40,7 @@ Measure("kept_epoch", unit=Unit(decimals=0))
 class Engine(Protocol):
     """Trains a pack of replicas step by step."""
 
+    name: ClassVar[str]
     optimizer: torch.optim.Optimizer
 
     def step(self, batch: Tensors) -> Tensor: ...
@@ -223,7 +223,8 @@ def _train(pack: Pack, build: Build, progress: Progress) -> Iterator[tuple[Repli
     for epoch in range(training.epochs):
         losses = [engine.step(batch) for batch in pack.batches(generators, epoch)]
         schedule.step()
-        curves["loss"].append(torch.stack(losses).mean(0).cpu())
+        # with the digits of doubles the sum of floats is exact, in whatever order a stack of this size adds
+        curves["loss"].append(torch.stack(losses).double().mean(0).cpu())
         seen = Predictions.of(_logits(pack, engine, "val"), pack.setting.dataset, "val")
         for name, metric in metrics.items():
             curves[name].append(apply(metric, seen))
@@ -235,10 +236,11 @@ def _train(pack: Pack, build: Build, progress: Progress) -> Iterator[tuple[Repli
             break
     engine.restore([states[r][epoch] for r, epoch in enumerate(kept)])
     logits = {f"{split}/logits": _logits(pack, engine, split) for split in SPLITS}
+    made = {"engine": engine.name, "pack": [replica.uid for replica in pack.replicas]}
     for r, replica in enumerate(pack.replicas):
         own = {name: tensor[r] for name, tensor in logits.items()}
         records = _records({name: curve[:, r] for name, curve in stacked.items()}, kept[r])
-        yield replica, Artifact(states[r][kept[r]] | own, records)
+        yield replica, Artifact(states[r][kept[r]] | own, records, made)
 
 
 def _keep(states: list[dict[int, Tensors]], engine: Engine, rule: str, epoch: int, best: list[int]) -> None:
@@ -281,35 +283,10 @@ def _records(curves: Tensors, kept: int) -> pd.DataFrame:
 def _engine(pack: Pack, wanted: EngineName) -> Build:
     if active():
         return Distributed
-    if len(pack.replicas) == 1 or wanted == "alone" or not can_stack(pack.replicas[0]):
+    if wanted == "alone" or (wanted == "auto" and len(pack.replicas) == 1):
         return Alone
-    if wanted == "stacked" or _stacking_pays(pack):
-        return Stacked
-    return Alone
-
-
-_measured: dict[tuple[Any, ...], bool] = {}
-
-
-def _stacking_pays(pack: Pack) -> bool:
-    """Measured once per process and kind of pack: a step of the stack against as many steps alone."""
-    key = (*stack_key(pack.replicas[0]), len(pack.replicas))
-    if key not in _measured:
-        together, alone = _steps(pack, Stacked), _steps(Pack(pack.replicas[:1], pack.views[:1]), Alone)
-        # in turn, so that whatever else the machine does disturbs both; the fastest is disturbed least
-        seconds = [(together(), alone()) for _ in range(6)]
-        _measured[key] = min(s for s, _ in seconds) < len(pack.replicas) * min(s for _, s in seconds)
-    return _measured[key]
-
-
-def _steps(pack: Pack, build: Build) -> Callable[[], float]:
-    """Takes a step each time it is called, and gives its seconds."""
-    engine = pack.engine(build)
-    batch = next(pack.batches([torch.Generator().manual_seed(0) for _ in pack.replicas]))
-
-    def step() -> float:
-        start = time.perf_counter()
-        engine.step(batch).tolist()  # waits for the device
-        return time.perf_counter() - start
-
-    return step
+    nets = objective(pack.replicas[0]).nets
+    if not can_stack(nets):
+        return Alone
+    pays = stacks_well(nets, len(pack.replicas), pack.training.batch, pack.setting.numerics)
+    return Stacked if wanted == "stacked" or pays else Alone

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from fairray.data import Dataset, Tensors
 from fairray.stages import Artifact, Setting, Stage
 
-__all__ = ["Hooks", "View", "error", "encode_and_classify", "mean_cross_entropy", "weighted_mean"]
+__all__ = ["Hooks", "View", "error", "encode_and_classify", "weighted_mean"]
 
 
 @dataclass(frozen=True)
@@ -177,10 +177,3 @@ def weighted_mean(values: Tensor, batch: Tensors) -> Tensor:
         return values.mean()
     each = values.reshape(len(values), -1).mean(1)
     return (batch["weight"] * each).sum() / batch["weight"].sum()
-
-
-def mean_cross_entropy(outputs: Tensor, y: Tensor, batch: Tensors) -> Tensor:
-    """The mean cross-entropy to labels other than the batch's own, by the column `weight` where there is one."""
-    if "weight" not in batch:
-        return F.cross_entropy(outputs, y)  # its last digit is not that of the mean of `error`
-    return weighted_mean(error(outputs, y), batch)

@@ -22,6 +22,7 @@ __all__ = [
     "chunks",
     "encode",
     "encoded",
+    "float_fields",
     "generator",
     "in_parts",
     "initial_state",
@@ -132,6 +133,13 @@ def initial_state(replica: Replica) -> Tensors:
     """The stage's state before the first batch, on the device."""
     assert isinstance(replica.stage, Hooks)
     return cast(replica.stage.state(replica.setting), replica.setting.numerics)
+
+
+def float_fields(replica: Replica, like: nn.Module) -> Tensors:
+    """The stage's float fields by name, as numbers of the networks' precision: all engines round them so."""
+    assert isinstance(replica.stage, Hooks)
+    first = next(like.parameters())
+    return {name: first.new_tensor(value) for name, value in replica.stage.floats.items()}
 
 
 def kept(parameters: Tensors, state: Tensors) -> Tensors:

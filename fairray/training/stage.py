@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from fairray.training.fit import fit
-from fairray.training.hooks import Hooks, View, encode_and_classify, error, mean_cross_entropy, weighted_mean
+from fairray.training.hooks import Hooks, View, encode_and_classify, error, weighted_mean
 
-__all__ = ["TrainStage", "View", "error", "encode_and_classify", "mean_cross_entropy", "weighted_mean"]
+__all__ = ["TrainStage", "View", "error", "encode_and_classify", "weighted_mean"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,173 @@
+"""Is what a store holds what its code and data give? Finished stages are computed again and compared."""
+
+import json
+import random
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from fairray.errors import BadInput
+from fairray.stages import Artifact, Replica
+from fairray.store import Store
+from fairray.trial import Trial, circumstances, compute, stages
+
+__all__ = ["TOLERANCE", "Finding", "audit"]
+
+TOLERANCE = 1e-3  # of the largest number of a tensor or of a measure, where digits depend on what runs beside it
+KINDS = {
+    "code": "the code is",
+    "dataset": "the data are",
+    "before": "a stage before it is",
+}  # parts of a key that files decide
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What became of one stage. differs: what is not as it was stored; nothing where all of it is.
+
+    elsewhere: what of the packages and the machine is not as when it was made. tolerance: with which it was compared.
+    """
+
+    uid: str
+    name: str
+    differs: list[str]
+    elsewhere: list[str]
+    tolerance: float = 0.0
+
+    def __str__(self) -> str:
+        within = f" within {self.tolerance:g}" if self.tolerance else ""
+        said = f"DIFFERS  {self.name}" if self.differs else f"equal{within}  {self.name}"
+        return "; ".join([f"{said} ({self.uid})", *self.differs, *self.elsewhere])
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """A finished stage: its spec, the stage as it is declared now, and the parts of its key that are others now."""
+
+    spec: Mapping[str, Any]
+    replica: Replica
+    changed: Sequence[str] = ()
+
+
+def audit(trials: Sequence[Trial], store: Store, n: int = 5, seed: int = 0) -> Iterator[Finding]:
+    """Compute n random finished stages of trials again, each with the engine, the pack and the threads it had, from
+    what is stored of the stages before it, and compare every tensor and record.
+
+    On CPUs they are equal to the last bit; on GPUs, and where several devices trained together, within `TOLERANCE`.
+    What was made of other code or of other data than there are now is named, and not computed.
+    Raises BadInput where nothing is stored.
+    """
+    declared = {uid: replica for trial in trials for uid, replica in stages(trial.ends).items()}
+    names = {uid: _name(trial, replica) for trial in trials for uid, replica in stages(trial.ends).items()}
+    finished = {uid: _Stored(store.spec(uid), declared[uid]) for uid in declared if store.has(uid)}
+    finished |= _find_former([r for uid, r in declared.items() if uid not in finished], store, declared)
+    if not finished:
+        raise BadInput(store.url, "nothing of the study is stored here", "run it, or set launch.store or launch.output")
+    chosen = random.Random(seed).sample(sorted(finished), min(n, len(finished)))
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Store(folder)
+        for uid in chosen:
+            name = names[finished[uid].replica.uid]
+            yield _examine(uid, name, finished[uid], declared, store, scratch)
+
+
+def _name(trial: Trial, replica: Replica) -> str:
+    return f"{trial.task} {trial.arm} {replica.stage.name} of seed {replica.seed}"
+
+
+def _find_former(missing: Iterable[Replica], store: Store, declared: Mapping[str, Replica]) -> dict[str, _Stored]:
+    """What is stored of stages that are declared alike, and were made of other code or data."""
+    alike = {_declaration(replica.key, replica.setting.source): replica for replica in missing}
+    found = {}
+    for uid in store.entries() if alike else ():
+        spec = store.spec(uid)
+        replica = alike.get(_declaration(spec["key"], spec.get("source")))
+        if replica is not None and uid not in declared:
+            changed = [text for part, text in KINDS.items() if _as_json(replica.key[part]) != spec["key"][part]]
+            found[uid] = _Stored(spec, replica, changed)
+    return found
+
+
+def _declaration(key: Mapping[str, Any], source: Any) -> str:
+    """What of a stage is written in a study, and not in the files of its code and data."""
+    return json.dumps([{name: value for name, value in key.items() if name not in KINDS}, source], sort_keys=True)
+
+
+def _as_json(value: Any) -> Any:
+    return json.loads(json.dumps(value))
+
+
+def _examine(
+    uid: str, name: str, stored: _Stored, declared: Mapping[str, Replica], store: Store, scratch: Store
+) -> Finding:
+    made, now = stored.spec["made"], circumstances(stored.replica.setting.numerics)
+    elsewhere = [
+        f"made by {part} {made.get(part)}, here {value}" for part, value in now.items() if made.get(part) != value
+    ]
+    if stored.changed:
+        return Finding(uid, name, [f"{part} not as when it was made" for part in stored.changed], elsewhere)
+    pack = [declared[one] for one in made.get("pack", [uid]) if one in declared]
+    exact = stored.replica.setting.numerics.device == "cpu" and made.get("engine") != "distributed"
+    tolerance = 0.0 if exact else TOLERANCE
+    try:
+        if not scratch.has(uid):
+            with _threads(made["threads"]):
+                compute(pack, store, scratch, "stacked" if made.get("engine") == "stacked" else "alone")
+        differs = [*_compare(store.read(uid), scratch.read(uid), tolerance)]
+    except BadInput as error:
+        differs = [f"{error.where}: {error.problem}"]
+    return Finding(uid, name, differs, elsewhere, tolerance)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """As many of torch's threads: they decide in which order numbers are added."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _compare(stored: Artifact, again: Artifact, tolerance: float) -> Iterator[str]:
+    """What of an artifact is not the same."""
+    old, new = stored.tensors, again.tensors
+    if other := [name for name in sorted({*old, *new}) if not _are_equal(old.get(name), new.get(name), tolerance)]:
+        yield f"artifact.safetensors: {len(other)} of {len({*old, *new})} tensors, first {other[0]}"
+    if not _are_tables_equal(stored.records, again.records, tolerance):
+        yield f"records.parquet: {_describe_rows(stored.records, again.records)}"
+
+
+def _are_equal(old: Tensor | None, new: Tensor | None, tolerance: float) -> bool:
+    if old is None or new is None:
+        return False
+    if tolerance and old.is_floating_point() and (old.shape, old.dtype) == (new.shape, new.dtype):
+        largest = old.nan_to_num().abs().max().item() if old.numel() else 0.0
+        return torch.allclose(old, new, rtol=0, atol=tolerance * largest, equal_nan=True)
+    return save({"": old}) == save({"": new})  # its type, its shape and every bit
+
+
+def _are_tables_equal(old: pd.DataFrame, new: pd.DataFrame, tolerance: float) -> bool:
+    if old.equals(new):
+        return True
+    if not tolerance or len(old) != len(new):
+        return False
+    near = (old["value"] - new["value"]).abs() <= tolerance * old["value"].abs().clip(lower=1)
+    near |= old["value"].isna() & new["value"].isna()
+    return bool(near.all()) and old.drop(columns="value").equals(new.drop(columns="value"))
+
+
+def _describe_rows(old: pd.DataFrame, new: pd.DataFrame) -> str:
+    if old.shape != new.shape or [*old] != [*new]:
+        return f"{len(old)} rows, and {len(new)} when computed again"
+    other = ((old != new) & ~(old.isna() & new.isna())).any(axis=1)
+    first = f", first {old['metric'][other].iloc[0]}" if "metric" in old else ""
+    return f"{other.sum()} of {len(old)} rows{first}"
