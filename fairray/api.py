@@ -5,13 +5,13 @@ Like the command line it stands above launch/ and report/, and computes nothing 
 
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 
-from fairray import config, members, report, results, study
+from fairray import config, frames, members, report, results, study
 from fairray.errors import BadInput, unknown
 from fairray.identity import field_values
 from fairray.judgement import Rivals
@@ -21,13 +21,13 @@ from fairray.launch.study import run_study
 from fairray.report import Block, Frame, Items, Picture, Strong
 from fairray.space import Template
 from fairray.stages import Training
-from fairray.trial import Trial
+from fairray.trial import Trial, dataset
 from fairray.words import write_count
 
 if TYPE_CHECKING:  # to speak of one is no plotting
     from matplotlib.figure import Figure  # noqa: TID251
 
-__all__ = ["Plan", "Results", "Study", "declare", "load"]
+__all__ = ["Plan", "Results", "Study", "declare", "from_frame", "load"]
 
 T = TypeVar("T")
 
@@ -65,6 +65,57 @@ def declare(
     said |= {"tasks": dict(tasks) if isinstance(tasks, Mapping) else [*tasks], "methods": methods}
     said |= {"network": network, "training": training, "seeds": seeds, "objectives": tuple(objectives)}
     return _as(Study, config.declare(name, said))
+
+
+def from_frame(
+    frame: Any,
+    target: str,
+    protected: str | Mapping[str, Any],
+    *,
+    name: str | None = None,
+    output: str | Path = "runs",
+    quiet: bool = False,
+    **keys: Any,
+) -> "Study":
+    """A study of a data frame (pandas, arrow, polars): does what is predicted of `target` differ by `protected`?
+
+    Methods, seeds, splits, network and training are chosen by the rows; what was chosen is printed, unless it is to be
+    quiet, and `Study.save` keeps it. The frame is written to a file in `output`, where the results go, too.
+    keys: what the data set `table` may be told, such as positive, without or weights, and what a study file may say,
+    such as methods, seeds or training, in the place of what would be chosen.
+    Raises BadInput where the frame cannot be used.
+    """
+    table = frames.read_frame(frame)
+    if target not in table.column_names:
+        raise unknown("target", "column", target, table.column_names)
+    known = members.arguments(members.load("datasets", "table"))
+    own: dict[str, Any] = {"problem": "binary" if "positive" in keys else frames.find_problem(table[target])}
+    own |= {key: value for key, value in keys.items() if key in known}
+    path = frames.keep(table, Path(output) / "frames", target)
+    data = {"name": "table", "path": path, "target": target, "protected": protected}
+    data = {**data, **frames.choose_split(table.num_rows), **own}
+    here = {"executor": "local", "tracking": "none", "output": str(output)}
+    said: dict[str, Any] = {"methods": frames.choose_methods(own["problem"]), "launch": here}
+    said |= frames.choose_values(len(dataset(data).train["y"]), own["problem"])
+    said |= {key: value for key, value in keys.items() if key not in known}
+    if isinstance(said["launch"], Mapping):
+        said["launch"] = {**here, **said["launch"]}
+    # most of what differs between studies of a table is in how it is divided, so each seed divides it anew
+    said.setdefault("splits", 1 if {"split", "validation", "test"} & own.keys() else said["seeds"])
+    made = declare(name=name or path.stem, tasks={target: data}, **said)
+    served, refused = _serve(made, chosen="methods" not in keys)
+    if not quiet:
+        print(served, *refused, sep="\n")
+    return served
+
+
+def _serve(made: "Study", chosen: bool) -> "tuple[Study, list[str]]":
+    """The study without the chosen methods that cannot serve the data, and why they cannot."""
+    refused = {arm.name: error for arm in made.arms() if (error := made.refusal(arm)) is not None}
+    if not chosen or made.baseline in refused:
+        made.check()
+    served = {name: method for name, method in made.methods.items() if name not in refused or not chosen}
+    return replace(made, methods=served), [f"left out: {name}: {error.problem}" for name, error in refused.items()]
 
 
 class Study(study.Study):

@@ -1,0 +1,81 @@
+"""A study from a data frame: the frame as a file that the data set `table` reads, and values by what is in it."""
+
+import hashlib
+import re
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
+
+from fairray.data import Problem
+from fairray.datasets._cells import list_values, read_numbers
+from fairray.errors import BadInput
+from fairray.words import cut
+
+__all__ = ["choose_methods", "choose_split", "choose_values", "find_problem", "keep", "read_frame"]
+
+MOST_CLASSES = 20  # values of numbers that are told apart; of more, they are regressed
+FEW, MANY = 1_000, 5_000  # training rows
+
+
+def read_frame(frame: Any) -> pa.Table:
+    """A frame of pandas, arrow, or anything that gives its columns as arrow does, without an index.
+
+    Raises BadInput where it is none, or a column has values of several kinds.
+    """
+    try:
+        is_pandas = isinstance(frame, pd.DataFrame)
+        table = pa.Table.from_pandas(frame, preserve_index=False) if is_pandas else pa.table(frame)
+    except (TypeError, ValueError) as error:  # arrow's own are subclasses of these
+        cure = "give a frame of pandas, polars or arrow, whose columns have names and values of one kind each"
+        raise BadInput("frame", f"it cannot be read: {cut(str(error))}", cure) from error
+    return table.replace_schema_metadata(None)
+
+
+def keep(table: pa.Table, folder: Path, name: str) -> Path:
+    """The file of a table in a folder, named by its content, so that equal tables are one file. name: what it is of."""
+    sink = pa.BufferOutputStream()
+    pyarrow.parquet.write_table(table.combine_chunks(), sink)
+    content = sink.getvalue().to_pybytes()
+    path = folder / f"{re.sub(r'[^A-Za-z0-9_-]+', '_', name)}-{hashlib.sha256(content).hexdigest()[:12]}.parquet"
+    if not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        aside = path.with_name(f".{uuid.uuid4().hex}")
+        aside.write_bytes(content)
+        aside.rename(path)  # whole, whoever writes it too
+    return path
+
+
+def find_problem(column: pa.ChunkedArray) -> Problem:
+    """What there is to predict, by the values of a target."""
+    values = len(list_values(column).cat.categories)
+    if values > MOST_CLASSES and read_numbers(column) is not None:
+        return "regression"
+    return "binary" if values == 2 else "multiclass"
+
+
+def choose_split(rows: int) -> dict[str, float]:
+    """Shares of the rows: of few, the test split has more, as rates over its subgroups would say little."""
+    return {"validation": 0.2, "test": 0.4 if rows < 2 * FEW else 0.2}
+
+
+def choose_methods(problem: Problem) -> dict[str, Any]:
+    """One of each kind: none, by rows, by weights, by an adversary, by a backdoor whose strength validation chooses."""
+    bade = {"name": "bade", "strength": {"grid": [0.0, 0.5, 1.0]}}
+    if problem == "regression":
+        return {"standard": "standard", "bade": bade | {"strength": 1.0}}
+    simple = ("standard", "undersampling", "reweighing", "adversarial")
+    return {name: name for name in simple} | {"bade": bade}
+
+
+def choose_values(rows: int, problem: Problem) -> dict[str, Any]:
+    """Network, training, seeds and objectives by the rows to train on, so that a study takes minutes on two cores."""
+    return {
+        "network": {"name": "mlp", "units": 64 if rows < MANY else 128, "depth": 2},
+        "training": {"epochs": 15, "steps": 1_000, "batch": 64 if rows < FEW else 256, "lr": 1e-3},
+        "seeds": 10 if rows < MANY else 5,
+        "objectives": ("rmse", "rmse_difference") if problem == "regression" else ("eacc", "odds"),
+    }
