@@ -18,6 +18,7 @@ from fairray.judgement import Rivals
 from fairray.launch import planning
 from fairray.launch.progress import label, tell
 from fairray.launch.study import run_study
+from fairray.model import Model, take_model
 from fairray.report import Block, Frame, Items, Picture, Strong
 from fairray.space import Template
 from fairray.stages import Training
@@ -27,7 +28,7 @@ from fairray.words import write_count
 if TYPE_CHECKING:  # to speak of one is no plotting
     from matplotlib.figure import Figure  # noqa: TID251
 
-__all__ = ["Plan", "Results", "Study", "declare", "from_frame", "load"]
+__all__ = ["Model", "Plan", "Results", "Study", "declare", "from_frame", "load", "load_model"]
 
 T = TypeVar("T")
 
@@ -107,6 +108,11 @@ def from_frame(
     if not quiet:
         print(served, *refused, sep="\n")
     return served
+
+
+def load_model(path: str | Path) -> Model:
+    """The model of a file that `Model.save` has written. Raises BadInput where it is none."""
+    return Model.load(path)
 
 
 def _serve(made: "Study", chosen: bool) -> "tuple[Study, list[str]]":
@@ -227,6 +233,14 @@ class Results(results.Results):
             if name not in (names := dict.fromkeys(pair[known] for pair in self.chosen)):
                 raise unknown(key, f"{key} of what is stored", name, names)
         return self.chosen[task, method]
+
+    def model(self, task: str, method: str, seed: int | None = None) -> Model:
+        """The trained network of the trial that is chosen, of a seed or the first, which predicts from new rows.
+
+        Raises BadInput where the method ends in something else than a network that predicts.
+        """
+        trial = self.best(task, method)
+        return take_model(trial, trial.seeds[0] if seed is None else seed, self.read)
 
     def __repr__(self) -> str:
         return self.table().to_string(index=False)

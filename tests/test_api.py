@@ -16,6 +16,7 @@ from fairray.identity import field_values
 from fairray.measures import find
 from fairray.networks.mlp import Mlp
 from fairray.records import headline
+from fairray.trial import dataset
 
 HEAVY = "torch", "ray", "mlflow", "pandas", "numpy", "optuna", "matplotlib", "pydantic"
 
@@ -113,6 +114,12 @@ def test_results_are_frames(results):
     for wrong in (("Toi", "bade"), ("Toy", "bad")):
         with pytest.raises(BadInput, match="did you mean"):
             results.best(*wrong)
+
+
+def test_the_model_of_a_chosen_trial_predicts(results):
+    model = results.model("Toy", "bade", seed=1)
+    stored = results.read(results.best("Toy", "bade").replicas[1].parents["model"].uid).tensors["test/logits"]
+    assert [*model.predict(dataset({"name": "toy", "size": 256}).test["x"])["label"].astype(int)] == [*stored.argmax(1)]
 
 
 def test_a_plot_is_a_figure_that_a_notebook_shows(results):
