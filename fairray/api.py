@@ -20,7 +20,7 @@ from fairray.launch.progress import label, tell
 from fairray.launch.study import run_study
 from fairray.model import Model, take_model
 from fairray.report import Block, Frame, Items, Picture, Strong
-from fairray.space import Template
+from fairray.space import Grid, Range, Template
 from fairray.stages import Training
 from fairray.trial import Trial, dataset
 from fairray.words import write_count
@@ -102,7 +102,7 @@ def from_frame(
     if isinstance(said["launch"], Mapping):
         said["launch"] = {**here, **said["launch"]}
     # most of what differs between studies of a table is in how it is divided, so each seed divides it anew
-    said.setdefault("splits", 1 if {"split", "validation", "test"} & own.keys() else said["seeds"])
+    said.setdefault("splits", 1 if frames.is_divided(own) else said["seeds"])
     made = declare(name=name or path.stem, tasks={target: data}, **said)
     served, refused = _serve(made, chosen="methods" not in keys)
     if not quiet:
@@ -172,7 +172,7 @@ class Study(study.Study):
         launch = self.launch
         seeds = [write_count(self.seeds, "seed"), *([f"{self.splits} splits of the data"] if self.splits > 1 else ())]
         return [
-            (f"study {self.name}", self.question),
+            ("study", self.name if self.question == self.name else f"{self.name}: {self.question}"),
             ("tasks", "; ".join(f"{task}: {members.label(member)}" for task, member in self.tasks.items())),
             ("methods", "; ".join(_name(name, method) for name, method in self.methods.items())),
             ("network", _name(members.label(self.network.corner), self.network)),
@@ -270,6 +270,14 @@ def _name(name: str, part: Template) -> str:
 
 def _list_values(part: Template, cls: Any = None) -> str:
     """Its values that are no defaults of its class, and of the open ones what they may be."""
-    values = {key: value for key, value in part.plain.items() if key != "name"}
     defaults = {field.name: field.default for field in fields(cls or type(part.corner))}
-    return ", ".join(f"{key}={value}" for key, value in values.items() if value != defaults.get(key))
+    open_ones = {name.split(".")[0] for name in part.space}
+    values = {key: value for key, value in part.plain.items() if key != "name" and key not in open_ones}
+    said = [f"{key}={value}" for key, value in values.items() if value != defaults.get(key)]
+    return ", ".join(said + [f"{name} {_say(choice)}" for name, choice in part.space.items()])
+
+
+def _say(choice: Grid | Range) -> str:
+    if isinstance(choice, Range):
+        return f"from {choice.low} to {choice.high}"
+    return f"of {' or '.join(map(str, choice.grid))}"

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from fairray.datasets._cells import list_values, read_numbers
 from fairray.errors import BadInput
 from fairray.words import cut
 
-__all__ = ["choose_methods", "choose_split", "choose_values", "find_problem", "keep", "read_frame"]
+__all__ = ["choose_methods", "choose_split", "choose_values", "find_problem", "is_divided", "keep", "read_frame"]
 
 MOST_CLASSES = 20  # values of numbers that are told apart; of more, they are regressed
 FEW, MANY = 1_000, 5_000  # training rows
@@ -60,6 +61,11 @@ def find_problem(column: pa.ChunkedArray) -> Problem:
 def choose_split(rows: int) -> dict[str, float]:
     """Shares of the rows: of few, the test split has more, as rates over its subgroups would say little."""
     return {"validation": 0.2, "test": 0.4 if rows < 2 * FEW else 0.2}
+
+
+def is_divided(values: Mapping[str, Any]) -> bool:
+    """Whether the user has divided the rows: by a column, or into files. values: what the data set is told."""
+    return "split" in values or any(isinstance(values.get(part), str | Path) for part in ("validation", "test"))
 
 
 def choose_methods(problem: Problem) -> dict[str, Any]:

@@ -132,7 +132,7 @@ def test_a_plot_is_a_figure_that_a_notebook_shows(results):
 
 
 def test_a_notebook_shows_what_there_is(study, results):
-    assert "strength" in study._repr_html_()
+    assert "strength of 0.0 or 1.0" in study._repr_html_()
     assert "bade" in repr(study)
     assert "stages to compute" in str(study.plan())
     assert "<td>Toy</td>" in study.plan()._repr_html_()

@@ -54,10 +54,20 @@ def test_a_frame_is_read_as_its_file_is(make, tmp_path):
             torch.testing.assert_close(tensor, theirs.split(split)[name], rtol=1e-6, atol=1e-6)
 
 
+class Foreign:
+    """A frame of some other library, which gives its columns as arrow does."""
+
+    def __init__(self, frame):
+        self.table = pa.Table.from_pandas(frame)
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        return self.table.__arrow_c_stream__(requested_schema)
+
+
 def test_equal_frames_are_one_file_and_one_study(make, tmp_path):
     first, index = make(people()), make(people().set_index(np.arange(300) + 7))
-    arrow, other = make(pa.Table.from_pandas(people())), make(people(301))
-    assert first.tasks == index.tasks == arrow.tasks != other.tasks
+    arrow, foreign = make(pa.Table.from_pandas(people())), make(Foreign(people()))
+    assert first.tasks == index.tasks == arrow.tasks == foreign.tasks != make(people(301)).tasks
     assert len([*(tmp_path / "frames").iterdir()]) == 2
     assert first.uid == arrow.uid
 
@@ -84,6 +94,7 @@ def test_the_user_s_own_split_is_drawn_once(make):
     study = make(frame, split="part", methods=["standard"])
     assert study.splits == 1
     assert len(dataset(study.tasks["hired"]).test["y"]) == 100
+    assert make(frame, test=0.3, methods=["standard"]).splits == 2
 
 
 @pytest.mark.parametrize(
