@@ -81,33 +81,25 @@ def from_frame(
     """A study of a data frame (pandas, arrow, polars): does what is predicted of `target` differ by `protected`?
 
     Methods, seeds, splits, network and training are chosen by the rows; what was chosen is printed, unless it is to be
-    quiet, and `Study.save` keeps it. The frame is written to a file in `output`, where the results go, too.
+    quiet, and `Study.save` keeps it. output: the folder of the frame, as a file, and of the results.
     keys: what the data set `table` may be told, such as positive, without or weights, and what a study file may say,
     such as methods, seeds or training, in the place of what would be chosen.
     Raises BadInput where the frame cannot be used.
     """
-    table = frames.read_frame(frame)
-    if target not in table.column_names:
-        raise unknown("target", "column", target, table.column_names)
     known = members.arguments(members.load("datasets", "table"))
-    own: dict[str, Any] = {"problem": "binary" if "positive" in keys else frames.find_problem(table[target])}
-    own |= {key: value for key, value in keys.items() if key in known}
-    path = frames.keep(table, Path(output) / "frames", target)
-    data = {"name": "table", "path": path, "target": target, "protected": protected}
-    data = {**data, **frames.choose_split(table.num_rows), **own}
-    here = {"executor": "local", "tracking": "none", "output": str(output)}
-    said: dict[str, Any] = {"methods": frames.choose_methods(own["problem"]), "launch": here}
-    said |= frames.choose_values(len(dataset(data).train["y"]), own["problem"])
-    said |= {key: value for key, value in keys.items() if key not in known}
-    if isinstance(said["launch"], Mapping):
-        said["launch"] = {**here, **said["launch"]}
+    own, said = ({key: keys[key] for key in keys if (key in known) is is_own} for is_own in (True, False))
+    data = frames.describe(frames.read_frame(frame), target, protected, Path(output) / "frames", own)
+    values = frames.choose_values(len(dataset(data).train["y"]), data["problem"]) | said
+    launch = values.get("launch", {})
+    values["launch"] = {"executor": "local", "tracking": "none", **launch} if isinstance(launch, Mapping) else launch
     # most of what differs between studies of a table is in how it is divided, so each seed divides it anew
-    said.setdefault("splits", 1 if frames.is_divided(own) else said["seeds"])
-    made = declare(name=name or path.stem, tasks={target: data}, **said)
-    served, refused = _serve(made, chosen="methods" not in keys)
+    values.setdefault("splits", 1 if frames.is_divided(own) else values["seeds"])
+    made = declare(name=name or data["path"].stem, tasks={target: data}, **values)
+    made, refused = _serve(made, chosen="methods" not in said)
+    made = replace(made, launch=replace(made.launch, output=str(output)))
     if not quiet:
-        print(served, *refused, sep="\n")
-    return served
+        print(made, *refused, sep="\n")
+    return made
 
 
 def load_model(path: str | Path) -> Model:

@@ -13,10 +13,10 @@ import pyarrow.parquet
 
 from fairray.data import Problem
 from fairray.datasets._cells import list_values, read_numbers
-from fairray.errors import BadInput
+from fairray.errors import BadInput, unknown
 from fairray.words import cut
 
-__all__ = ["choose_methods", "choose_split", "choose_values", "find_problem", "is_divided", "keep", "read_frame"]
+__all__ = ["choose_values", "describe", "find_problem", "is_divided", "keep", "read_frame"]
 
 MOST_CLASSES = 20  # values of numbers that are told apart; of more, they are regressed
 FEW, MANY = 1_000, 5_000  # training rows
@@ -34,6 +34,27 @@ def read_frame(frame: Any) -> pa.Table:
         cure = "give a frame of pandas, polars or arrow, whose columns have names and values of one kind each"
         raise BadInput("frame", f"it cannot be read: {cut(str(error))}", cure) from error
     return table.replace_schema_metadata(None)
+
+
+def describe(
+    table: pa.Table, target: str, protected: str | Mapping[str, Any], folder: Path, own: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The data set `table` of a frame that is kept in a folder, as values. own: what the user tells it.
+
+    Of few rows more are tested on, as rates over the subgroups of a small test split would say little.
+    Raises BadInput where the frame has no such target.
+    """
+    if target not in table.column_names:
+        raise unknown("target", "column", target, table.column_names)
+    return {
+        "name": "table",
+        "path": keep(table, folder, target),
+        "target": target,
+        "protected": protected,
+        "problem": "binary" if "positive" in own else find_problem(table[target]),
+        "test": 0.4 if table.num_rows < 2 * FEW else 0.2,
+        **own,
+    }
 
 
 def keep(table: pa.Table, folder: Path, name: str) -> Path:
@@ -58,30 +79,26 @@ def find_problem(column: pa.ChunkedArray) -> Problem:
     return "binary" if values == 2 else "multiclass"
 
 
-def choose_split(rows: int) -> dict[str, float]:
-    """Shares of the rows: of few, the test split has more, as rates over its subgroups would say little."""
-    return {"validation": 0.2, "test": 0.4 if rows < 2 * FEW else 0.2}
-
-
 def is_divided(values: Mapping[str, Any]) -> bool:
     """Whether the user has divided the rows: by a column, or into files. values: what the data set is told."""
     return "split" in values or any(isinstance(values.get(part), str | Path) for part in ("validation", "test"))
 
 
-def choose_methods(problem: Problem) -> dict[str, Any]:
+def choose_values(rows: int, problem: Problem) -> dict[str, Any]:
+    """What a study file says otherwise, by the rows to train on, so that a study takes minutes on two cores."""
+    return {
+        "methods": _choose_methods(problem),
+        "network": {"name": "mlp", "units": 64 if rows < MANY else 128, "depth": 2},
+        "training": {"epochs": 15, "steps": 1_000, "batch": 64 if rows < FEW else 256, "lr": 1e-3},
+        "seeds": 10 if rows < MANY else 5,
+        "objectives": ("rmse", "rmse_difference") if problem == "regression" else ("eacc", "odds"),
+    }
+
+
+def _choose_methods(problem: Problem) -> dict[str, Any]:
     """One of each kind: none, by rows, by weights, by an adversary, by a backdoor whose strength validation chooses."""
     bade = {"name": "bade", "strength": {"grid": [0.0, 0.5, 1.0]}}
     if problem == "regression":
         return {"standard": "standard", "bade": bade | {"strength": 1.0}}
     simple = ("standard", "undersampling", "reweighing", "adversarial")
     return {name: name for name in simple} | {"bade": bade}
-
-
-def choose_values(rows: int, problem: Problem) -> dict[str, Any]:
-    """Network, training, seeds and objectives by the rows to train on, so that a study takes minutes on two cores."""
-    return {
-        "network": {"name": "mlp", "units": 64 if rows < MANY else 128, "depth": 2},
-        "training": {"epochs": 15, "steps": 1_000, "batch": 64 if rows < FEW else 256, "lr": 1e-3},
-        "seeds": 10 if rows < MANY else 5,
-        "objectives": ("rmse", "rmse_difference") if problem == "regression" else ("eacc", "odds"),
-    }

@@ -287,7 +287,7 @@ MUTANTS = [
         ("trial.py", "self.dataset.seed + place", "place", "test_study.py::test_seeds_go_round_the_splits_of_the_data"),
         ("config.py", "{**values, \"fixed\": True}", "{**values, \"fixed\": False}", "test_api.py"),
         ("config.py", "return SCALE if wanted is None else wanted", "return SCALE", "test_api.py"),
-        ("api.py", "1 if frames.is_divided(own) else said[\"seeds\"]", "1", "test_frames.py"),
+        ("api.py", "1 if frames.is_divided(own) else values[\"seeds\"]", "1", "test_frames.py"),
         ("frames.py", "\"split\" in values or", "", "test_frames.py"),
         ("model.py", "* self.about.unit + self.about.zero", "* self.about.unit", "test_model.py"),
         ("model.py", "close = CLOSE if", "close = 1e9 if", "test_model.py"),

@@ -73,11 +73,12 @@ def test_equal_frames_are_one_file_and_one_study(make, tmp_path):
 
 
 def test_what_was_chosen_can_be_saved_and_changed(make, tmp_path):
-    study = make(people(), training={"epochs": 3}, seeds=4)
+    study = make(people(), training={"epochs": 3}, seeds=4, launch="local")
     again = fairray.load(study.save(tmp_path / "mine.yaml"))
     assert [arm.corner.uid for arm in again.arms()] == [arm.corner.uid for arm in study.arms()]
     assert [*study.methods] == ["standard", "undersampling", "reweighing", "adversarial", "bade"]
     assert (study.training.corner["epochs"], study.seeds, study.splits) == (3, 4, 4)
+    assert study.launch.folder == tmp_path
 
 
 def test_methods_that_cannot_serve_the_data_are_left_out_and_told(make, capsys):
@@ -113,11 +114,12 @@ def test_the_problem_is_told_by_the_target(values, problem):
     assert frames.find_problem(pa.chunked_array([pa.array(values)])) == problem
 
 
-def test_of_few_rows_more_seeds_and_a_larger_test_split():
+def test_of_few_rows_more_seeds_and_a_larger_test_split(tmp_path):
     few, many = frames.choose_values(300, "binary"), frames.choose_values(30_000, "binary")
     assert few["seeds"] > many["seeds"]
     assert few["network"]["units"] < many["network"]["units"]
-    assert frames.choose_split(500)["test"] > frames.choose_split(50_000)["test"]
+    tables = [pa.table({"y": [*range(rows)]}) for rows in (500, 5_000)]
+    assert [frames.describe(table, "y", "a", tmp_path, {})["test"] for table in tables] == [0.4, 0.2]
 
 
 @pytest.mark.parametrize(
