@@ -89,7 +89,7 @@ def choose_values(rows: int, problem: Problem) -> dict[str, Any]:
     return {
         "methods": _choose_methods(problem),
         "network": {"name": "mlp", "units": 64 if rows < MANY else 128, "depth": 2},
-        "training": {"epochs": 15, "steps": 1_000, "batch": 64 if rows < FEW else 256, "lr": 1e-3},
+        "training": {"epochs": 15, "steps": 500, "batch": 64 if rows < FEW else 256, "lr": 1e-3},
         "seeds": 10 if rows < MANY else 5,
         "objectives": ("rmse", "rmse_difference") if problem == "regression" else ("eacc", "odds"),
     }
