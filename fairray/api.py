@@ -193,7 +193,9 @@ class Results(results.Results):
         metrics: without any, and for a task that has none of them, the objectives. Values are in the unit of print,
         such as percent; `doubt` says why a trial is no result, and is empty where it is one.
         """
-        numbers = _find(Frame, report.Table(metrics)(self)).numbers.dropna(axis=1, how="all")  # what no paper prints
+        numbers = _find(Frame, report.Table(metrics)(self)).numbers
+        if not numbers["printed"].notna().any():
+            numbers = numbers.drop(columns="printed")
         pairs = zip(numbers["task"], numbers["method"], strict=True)
         return numbers.assign(doubt=[self.doubt(*pair) if pair in self.chosen else "" for pair in pairs])
 
@@ -221,10 +223,12 @@ class Results(results.Results):
 
     def best(self, task: str, method: str) -> Trial:
         """The trial that is chosen of a method, by the study's rule on validation data; `point` is where it lies."""
-        for key, name, known in (("task", task, 0), ("method", method, 1)):
-            if name not in (names := dict.fromkeys(pair[known] for pair in self.chosen)):
-                raise unknown(key, f"{key} of what is stored", name, names)
-        return self.chosen[task, method]
+        methods = {arm: trial for (of, arm), trial in self.chosen.items() if of == task}
+        if not methods:
+            raise unknown("task", "task of what is stored", task, {of for of, _ in self.chosen})
+        if method not in methods:
+            raise unknown("method", f"method of what is stored of {task}", method, methods)
+        return methods[method]
 
     def model(self, task: str, method: str, seed: int | None = None) -> Model:
         """The trained network of the trial that is chosen, of a seed or the first, which predicts from new rows.

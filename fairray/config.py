@@ -82,7 +82,7 @@ def load(name: str, scale: str | None = None, overrides: Iterable[str] | Mapping
     else:
         given = [(key, value, COMMAND_LINE) for key, value in map(_argument, overrides)]
     scale = draft.pick_scale(scale)
-    file = None if scale == FIXED else conf_file("scale", scale)
+    file = None if draft.fixed else conf_file("scale", scale)
     own = [(key, value, draft.file) for key, value in draft.scales.get(scale, {}).items()]
     for key, value, source in [*own, *given]:  # which file, before what is changed in it
         if _is_choice(key):
@@ -137,6 +137,7 @@ class Draft:
 
     def __init__(self, file: str, values: Tree):
         self.file = file
+        self.fixed = values.get("fixed") is True
         self.values: Tree = {
             "numerics": {},
             "search": "grid",
@@ -177,7 +178,7 @@ class Draft:
 
     def pick_scale(self, wanted: str | None) -> str:
         """The scale that is wanted, or the usual one; a study that is fixed has none."""
-        if self.values.get("fixed") is not True:
+        if not self.fixed:
             return SCALE if wanted is None else wanted
         if wanted not in (None, FIXED):
             raise BadInput(f"{self.file} (fixed)", f"it has no scales, and {wanted} was asked for", "ask for none")

@@ -79,11 +79,14 @@ class Model(nn.Module):
             problem = f"they have the shape {tuple(x.shape)}, and each was {self.about.shape} in training"
             raise BadInput("rows", problem, "give a table, or inputs as the data set has them")
         logits = torch.cat([self(part) for part in x.split(CHUNK)])
+        index = rows.index if isinstance(rows, pd.DataFrame) else None
         if not self.about.classes:
-            return pd.DataFrame({self.about.target: logits[:, 0].double().numpy() * self.about.unit + self.about.zero})
+            values = logits[:, 0].double().numpy() * self.about.unit + self.about.zero
+            return pd.DataFrame({self.about.target: values}, index)
         shares = torch.softmax(logits.double(), -1).numpy()
         classes = np.array(self.about.classes, object)[logits.argmax(-1).numpy()]
-        return pd.DataFrame({self.about.target: classes, **dict(zip(self.about.classes, shares.T, strict=True))})
+        said = {self.about.target: classes, **dict(zip(self.about.classes, shares.T, strict=True))}
+        return pd.DataFrame(said, index)
 
     def save(self, path: str | Path) -> Path:
         """Write parameters and what else it is to one safetensors file; nothing is pickled."""

@@ -1,10 +1,12 @@
 """fairray in Python: what `import fairray` gives, and that it is the same as on the command line."""
 
+import runpy
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import matplotlib as mpl
 import pytest
 from matplotlib.figure import Figure
 
@@ -16,6 +18,7 @@ from fairray.identity import field_values
 from fairray.measures import find
 from fairray.networks.mlp import Mlp
 from fairray.records import headline
+from fairray.report import _figures
 from fairray.trial import dataset
 
 HEAVY = "torch", "ray", "mlflow", "pandas", "numpy", "optuna", "matplotlib", "pydantic"
@@ -45,6 +48,7 @@ def test_arguments_of_python_are_those_of_the_command_line(tmp_path):
     [
         (lambda: fairray.load("bade_benchmark"), "did you mean 'bade_benchmarks'"),
         (lambda: fairray.load("none.yaml"), "none.yaml: there is no such file"),
+        (lambda: fairray.load("bade_benchmarks", scale="fixed"), "there is no scale 'fixed'"),
         (lambda: fairray.load("bade_benchmarks", sedes=3), r"argument \(sedes\): there is no key 'sedes'"),
         (lambda: fairray.load("bade_benchmarks", seeds=0), r"argument \(seeds\): got 0"),
         (lambda: fairray.declare(tasks=["toy"], methods=["badde"]), r"argument \(methods.badde\): .*'badde'"),
@@ -129,6 +133,18 @@ def test_a_plot_is_a_figure_that_a_notebook_shows(results):
     assert find("odds").title in axes.get_xlabel()
     assert find("accuracy").title in axes.get_ylabel()
     assert figure._repr_png_().startswith(b"\x89PNG")
+
+
+def test_a_notebook_keeps_its_way_to_draw(monkeypatch):
+    used: list[str] = []
+    monkeypatch.setattr(mpl, "use", used.append)
+    monkeypatch.delitem(sys.modules, "matplotlib.pyplot", raising=False)
+    monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    runpy.run_path(_figures.__file__)
+    assert used == []
+    monkeypatch.delenv("MPLBACKEND")
+    runpy.run_path(_figures.__file__)
+    assert used == ["agg"]
 
 
 def test_a_notebook_shows_what_there_is(study, results):

@@ -74,7 +74,9 @@ def test_new_rows_are_encoded_as_the_training_rows_were(rows, store, tmp_path):
     x = torch.from_numpy(model._encode(own[[*reversed(own.columns)]]))
     assert torch.equal(x, data.test["x"])
     labels = [data.classes[i] for i in stored_logits(trial, store).argmax(-1)]
-    assert [*model.predict(own)["hired"]] == labels
+    said = model.predict(own)
+    assert [*said["hired"]] == labels
+    assert said.index.equals(own.index)
     as_floats = own.assign(code=own["code"].astype(float), pay=own["pay"].str.replace(",", "").astype(int))
     assert [*model.predict(as_floats)["hired"]] == labels
     single = model.predict(own.iloc[:1].assign(town=None, skill=None))  # a column may be all gaps
