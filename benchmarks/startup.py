@@ -1,4 +1,4 @@
-"""How soon does the command line answer? Beside `import torch`, which it does without.
+"""How soon does the command line answer, and `import fairray`? Beside `import torch`, which both do without.
 
     python benchmarks/startup.py [--rounds 7]
 
@@ -20,6 +20,7 @@ COMMANDS = {
     "list": [*FAIRRAY, "list"],
     "--help": [*FAIRRAY, "--help"],
     "completion": FAIRRAY,
+    "import fairray": ["-c", "import fairray"],
     "import torch": ["-c", "import torch"],
 }
 LINE = "fairray run bade_b"
@@ -48,8 +49,9 @@ def main() -> None:
     print(f"{'':<14}{'min s':>8}{'median s':>10}")
     for name, times in columns.items():
         print(f"{name:<14}{min(times):>8.3f}{statistics.median(times):>10.3f}")
-    ratio = statistics.median(columns["list"]) / statistics.median(columns["import torch"])
-    print(f"ratio list_vs_import_torch {ratio:.3f}")
+    for name in ("list", "import fairray"):
+        ratio = statistics.median(columns[name]) / statistics.median(columns["import torch"])
+        print(f"ratio {name.replace(' ', '_')}_vs_import_torch {ratio:.3f}")
 
 
 if __name__ == "__main__":

@@ -146,7 +146,7 @@ def _add_study(parser: argparse.ArgumentParser, required: bool) -> None:
     """The arguments that say which study, and how it is changed."""
     study = parser.add_argument("study", nargs=None if required else "?")
     keys = parser.add_argument("overrides", nargs="*", metavar="key=value", help="such as seeds=8 or training.epochs=3")
-    scale = parser.add_argument("--scale", default="small", help=f"{', '.join(catalogue.scales())} (default: small)")
+    scale = parser.add_argument("--scale", help=f"{', '.join(catalogue.scales())} (default: small)")
     _complete(study, lambda options: catalogue.describe("studies"))
     _complete(keys, lambda options: [f"{key}=" for key in catalogue.study_keys()])
     _complete(scale, lambda options: catalogue.scales())
@@ -204,15 +204,7 @@ def _plan(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps({**asdict(planned), "foreseen": [one._asdict() for one in foreseen]}, indent=1))
         return 0
-    trials, stages = write_count(planned.trials, "trial"), write_count(planned.stages, "stage")
-    print(f"{trials}, {planned.trials_stored} stored, {planned.trials - planned.trials_stored} to run")
-    print(f"{stages}, {planned.stages_stored} stored; {planned.shared} shared by several trials")
-    for arm in planned.arms:
-        print(f"  {arm.task:<12} {arm.method:<16} {arm.points:>3} points {arm.runs:>4} runs "
-              f"{arm.stages - arm.stored:>4} of {arm.stages} stages to compute, a job has {arm.job}")  # fmt: skip
-    for stale in planned.stale:
-        print(f"changed since it was stored: {stale}")
-    print(*describe_foresight(foreseen), sep="\n")
+    print(planned, *describe_foresight(foreseen), sep="\n")
     return 0
 
 
@@ -254,6 +246,7 @@ def _run(options: argparse.Namespace) -> int:
 def _submit(options: argparse.Namespace) -> int:
     from fairray.launch.submit import submit
 
+    catalogue.conf_file("study", options.study)  # a job finds it by its name, where it has the folder
     return submit(_load(options), options.overrides, options.address)
 
 

@@ -1,13 +1,13 @@
-"""conf/ and the command line as a `Study`: everything wrong in it is an error before anything runs.
+"""conf/, the command line and values of Python as a `Study`: everything wrong in it is an error before anything runs.
 
 A study file names other files by their group: ``network: mlp`` is ``conf/network/mlp.yaml`` or, without such a file,
 the member itself. Values are laid over each other in this order: the study, the scale, the study's own ``scales``,
-``key=value`` arguments.
+``key=value`` arguments. A study that is ``fixed: true`` has its own values at every scale.
 """
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
 from functools import partial
 from itertools import combinations, product
 from pathlib import Path
@@ -25,7 +25,7 @@ from fairray.stages import Numerics
 from fairray.study import Launch, Search, Study
 from fairray.trial import checked_training
 
-__all__ = ["load"]
+__all__ = ["declare", "dump", "load"]
 
 Tree = dict[str, Any]
 
@@ -34,7 +34,10 @@ MANY = {"tasks": "dataset", "methods": "method", "networks": "network", "searche
 FAMILIES = {group: f"{group}s" for group in ("artefact", "attack", "cost", "dataset", "method", "network", "trigger")}
 FAMILIES |= {"saliency": "saliency"}
 GROUPS = {family: group for group, family in FAMILIES.items()}
-COMMAND_LINE = "command line"
+COMMAND_LINE, ARGUMENTS = "command line", "argument"  # of the shell, and of Python
+SCALE = "small"  # unless another is asked for
+FIXED = "fixed"  # the scale of a study that has none
+SUFFIXES = (".yaml", ".yml")  # of study files
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,34 +64,80 @@ class Keys:
     spread: dict[str, Annotated[float, Gt(0)]] = field(default_factory=dict)
     printed: str | None = None
     printed_tasks: dict[str, str] = field(default_factory=dict)
+    fixed: bool = False
 
 
-def load(name: str, scale: str = "small", overrides: Iterable[str] = ()) -> Study:
-    """The study `name`, validated.
+def load(name: str, scale: str | None = None, overrides: Iterable[str] | Mapping[str, Any] = ()) -> Study:
+    """The study `name`, or the one of a yaml file, validated.
 
-    overrides: ``key=value`` with dotted keys, as on the command line.
+    overrides: ``key=value`` with dotted keys, as on the command line, or values by dotted keys.
     Raises BadInput that names the file or argument, the key, what was expected and the cure.
     """
-    draft = Draft(name)
-    file = conf_file("scale", scale)
+    path = Path(name) if name.endswith(SUFFIXES) else conf_file("study", name)
+    if not path.is_file():
+        raise BadInput(name, "there is no such file", "give the path of a study file, or the name of a study")
+    draft = Draft(str(path), _read(path))
+    if isinstance(overrides, Mapping):
+        given = [(key, value, ARGUMENTS) for key, value in overrides.items()]
+    else:
+        given = [(key, value, COMMAND_LINE) for key, value in map(_argument, overrides)]
+    scale = draft.pick_scale(scale)
+    file = None if draft.fixed else conf_file("scale", scale)
     own = [(key, value, draft.file) for key, value in draft.scales.get(scale, {}).items()]
-    given = [(key, value, COMMAND_LINE) for key, value in map(_argument, overrides)]
     for key, value, source in [*own, *given]:  # which file, before what is changed in it
         if _is_choice(key):
             draft.set(key, value, source)
-    of_scale = [(key, value, str(file)) for key, value in _read(file).items()]
+    of_scale = [(key, value, str(file)) for key, value in (_read(file) if file else {}).items()]
     for key, value, source in [*filter(draft.takes, [*of_scale, *own]), *given]:
         if not _is_choice(key):
             draft.set(key, value, source)
-    return _study(draft, name, scale)
+    return _study(draft, path.stem, scale)
+
+
+def declare(name: str, values: Mapping[str, Any]) -> Study:
+    """A study of values as a study file has them, which no scale changes; members may be there as they are built.
+
+    Raises BadInput as `load` does.
+    """
+    draft = Draft(ARGUMENTS, {**values, "fixed": True})
+    return _study(draft, name, draft.pick_scale(None))
+
+
+def dump(study: Study) -> str:
+    """A study file that says all values of a study, of the tasks and methods that it runs; no scale changes them."""
+    of_families = {task: study.networks[of] for task, of in study.families.items() if of in study.networks}
+    networks = {k: t for k, t in (of_families | study.networks).items() if k in study.tasks or k in study.methods}
+    as_they_are = ("seeds", "splits", "confirm", "objectives", "baseline", "margins", "spread")
+    values = {
+        "fixed": True,
+        "tasks": {task: members.plain(member) for task, member in study.tasks.items()},
+        "methods": {method: part.plain for method, part in study.methods.items()},
+        "network": study.network.plain,
+        "networks": {label: part.plain for label, part in networks.items()},
+        "training": study.training.plain,
+        "searches": {method: asdict(search) for method, search in study.searches.items() if method in study.methods},
+        **{key: asdict(getattr(study, key)) for key in ("numerics", "search", "selection", "launch")},
+        **{key: getattr(study, key) for key in as_they_are},
+        "printed": study.printed and study.printed.stem,
+        "printed_tasks": {task: of for task, of in study.printed_tasks.items() if task in study.tasks},
+    }
+    said = {key: _as_yaml(value) for key, value in values.items() if value is not None and value != {}}
+    return yaml.safe_dump(said, sort_keys=False, width=120)
+
+
+def _as_yaml(value: Any) -> Any:
+    """A value as yaml has it."""
+    if isinstance(value, Mapping):
+        return {key: _as_yaml(inner) for key, inner in value.items()}
+    return [_as_yaml(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 class Draft:
     """A study's values before they are checked, and where each came from."""
 
-    def __init__(self, name: str):
-        path = conf_file("study", name)
-        self.file = str(path)
+    def __init__(self, file: str, values: Tree):
+        self.file = file
+        self.fixed = values.get("fixed") is True
         self.values: Tree = {
             "numerics": {},
             "search": "grid",
@@ -96,7 +145,7 @@ class Draft:
             "selection": {},
             "margins": {},
             "spread": {},
-            **_read(path),
+            **values,
         }
         self.origin: dict[str, str] = {}
         self.scales = _scales(self.values.pop("scales", {}), self.file)
@@ -114,7 +163,7 @@ class Draft:
 
     def _choose(self, group: str, chosen: Any, source: str) -> None:
         """Which tasks or methods there are: those in a list keep what the study says of them already."""
-        if not isinstance(chosen, dict | list) or not chosen:
+        if not isinstance(chosen, dict | list | tuple) or not chosen:
             raise BadInput(f"{source} ({group})", f"got {chosen!r}", f"name at least one, such as {group}=[NAME]")
         old, self.values[group] = self.values[group], {}
         for label in chosen:
@@ -126,6 +175,16 @@ class Draft:
             value = chosen[label] if isinstance(chosen, dict) else old.get(label, label)
             origin = self.origin.get(f"{group}.{label}", source) if label in old else source
             self.set(f"{group}.{label}", value, origin)
+
+    def pick_scale(self, wanted: str | None) -> str:
+        """The scale that is wanted, or the usual one; a study that is fixed has none."""
+        if not self.fixed:
+            return SCALE if wanted is None else wanted
+        if wanted not in (None, FIXED):
+            raise BadInput(f"{self.file} (fixed)", f"it has no scales, and {wanted} was asked for", "ask for none")
+        if self.scales:
+            raise BadInput(f"{self.file} (scales)", "no scale changes a study that is fixed", "leave one of them out")
+        return FIXED
 
     def set(self, key: str, value: Any, source: str) -> None:
         """Lay one value over what is there; the name of a file becomes what the file says."""
@@ -382,6 +441,8 @@ def _expanded(group: str, value: Any, where: str, source: str) -> tuple[Any, str
         if family is None or not (value.endswith(".py") or value in members.names(family)):
             raise unknown(where, group, value, {*conf_names(group), *(members.names(family) if family else ())})
         return {"name": value}, source
+    if is_dataclass(value) and not isinstance(value, type):  # it is built already
+        return (members.plain(value) if family else asdict(value)), source
     if not isinstance(value, dict):
         raise BadInput(where, f"got {value!r}", f"name a file of conf/{group}, or give its values")
     if family is not None and "name" not in value:

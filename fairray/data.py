@@ -39,12 +39,16 @@ class Task(NamedTuple):
 
 class Column(NamedTuple):
     """What some inputs of a table are made of. kind: "number" or "category"; missing: cells that hold nothing; width:
-    how many inputs it makes."""
+    how many inputs it makes, of a number a second one where there are gaps in training. mean, deviation: by which
+    numbers are standardised; levels: the values that categories have in training."""
 
     name: str
     kind: str
     missing: int
     width: int
+    mean: float = 0.0
+    deviation: float = 1.0
+    levels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,8 @@ class Dataset:
     covariate: a number of each group on which its accuracy is regressed, such as a country's log GDP per capita, if
         there is one; covariate_name: what it is, with its unit. groups_on: the images on which the groups' accuracies
         are taken for that, those of a split alone ("split"), or of the splits before it too ("all").
-    unit: what 1 of a ``y`` that is a number is in the target's own unit, in which its errors are measured.
+    unit: what 1 of a ``y`` that is a number is in the target's own unit, in which its errors are measured; zero: what
+        0 is there.
     columns: what ``x`` of a table is made of. notes: what its reader should know; of no weight for any result.
     """
 
@@ -82,6 +87,7 @@ class Dataset:
     covariate_name: str = ""
     groups_on: Literal["split", "all"] = "split"
     unit: float = 1.0
+    zero: float = 0.0
     columns: tuple[Column, ...] = ()
     notes: tuple[str, ...] = ()
 

@@ -119,7 +119,7 @@ class Results:
         return self._tabulate(self.tried)
 
     @cached_property
-    def best(self) -> pd.DataFrame:
+    def chosen_test(self) -> pd.DataFrame:
         """Likewise of the chosen trials."""
         return self._tabulate(self._select_chosen(self.records))
 
@@ -172,11 +172,11 @@ class Results:
 
     def has(self, task: str, arm: str, metric: str) -> bool:
         """Whether a metric was measured for a method on a task: not every metric suits every task."""
-        return metric in self.test and bool(self.of(task, arm, self.best)[metric].notna().any())
+        return metric in self.test and bool(self.of(task, arm, self.chosen_test)[metric].notna().any())
 
     def values(self, task: str, arm: str, metric: str) -> pd.Series:
         """The chosen trial's test values, by seed; where seeds share splits of the data, their means by split."""
-        values = self.of(task, arm, self.best).set_index("seed")[metric]
+        values = self.of(task, arm, self.chosen_test).set_index("seed")[metric]
         splits = self.study.splits
         return values if splits == 1 else values.groupby(values.index % splits).mean()
 

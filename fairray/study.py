@@ -214,7 +214,7 @@ class Study:
         self._check_splits()
         arms = [*self.arms()]
         for arm in arms:
-            if (error := self._refusal(arm)) is not None:
+            if (error := self.refusal(arm)) is not None:
                 raise BadInput(error.where, error.problem, error.cure + self._without_refused(arms)) from error
             if arm.space and not len(arm.corner.data.val["y"]):
                 problem = f"{arm.task} has no validation data, on which points are chosen"
@@ -224,7 +224,7 @@ class Study:
         if self.launch.workers not in ("auto", 0, 1) and self.numerics.device != "cuda":
             self._check_batch_norm(arms)
 
-    def _refusal(self, arm: Arm) -> BadInput | None:
+    def refusal(self, arm: Arm) -> BadInput | None:
         """Why an arm cannot run, if it cannot."""
         try:
             arm.corner.check(partial(self._where, arm))
@@ -234,7 +234,7 @@ class Study:
 
     def _without_refused(self, arms: Sequence[Arm]) -> str:
         """How to run the methods that can serve every task, where others cannot."""
-        refused = {arm.name for arm in arms if self._refusal(arm) is not None}
+        refused = {arm.name for arm in arms if self.refusal(arm) is not None}
         served = [name for name in self.methods if name not in refused]
         if not served:
             return ""

@@ -1,6 +1,7 @@
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,21 +10,35 @@ import ray
 import torch
 from PIL import Image
 
+import fairray
 from fairray import config
 from fairray.cli import main
+from fairray.model import Model
 from fairray.networks.efficientnet_lite0 import EfficientNetLite0
 
 ROOT = Path(__file__).parents[1]
 
 
-def test_the_example_runs(tmp_path, monkeypatch, capsys):
-    [example] = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert example.count("\n") <= 22
-    monkeypatch.chdir(tmp_path)
-    exec(compile(example, "README.md", "exec"), {})
-    printed = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in printed] == ["standard", "undersampling", "reweighing", "bade"]
-    assert (tmp_path / "runs" / "store").is_dir()
+HERE = {"executor": "local", "tracking": "none"}
+BRIEF = {"training": {"epochs": 1}, "seeds": 2}
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
+def test_the_examples_run(page, folders, monkeypatch):
+    """From the first to the last in one process, as in a notebook, on few rows and steps."""
+    from_frame, load, declare = fairray.from_frame, fairray.load, fairray.declare
+    two = {"methods": ["standard", "bade"]}
+    few = {"tasks": {"Adult": "toy"}, "methods": ["standard", "bade_tuned"], "launch": HERE, "seeds": 2}
+    monkeypatch.setattr(fairray, "from_frame", lambda *df, **keys: from_frame(*df, **{**two, **keys, **BRIEF}))
+    monkeypatch.setattr(fairray, "load", lambda *given, **keys: load(*given, scale="smoke", **{**keys, **few}))
+    monkeypatch.setattr(fairray, "declare", lambda **keys: declare(**{**keys, "launch": HERE}))
+    space: dict[str, Any] = {}
+    examples = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+    for example in examples:
+        assert example.count("\n") <= 22
+        exec(compile(example, page, "exec"), space)
+    assert isinstance(space["model"], Model)
+    assert (folders / "runs" / "reports").is_dir()
 
 
 @pytest.mark.parametrize(

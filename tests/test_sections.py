@@ -252,7 +252,7 @@ class Best:
     title: str = "The best <b>"
 
     def __call__(self, results):
-        means = results.best.groupby(["task", "arm"])[self.metric].mean()
+        means = results.chosen_test.groupby(["task", "arm"])[self.metric].mean()
         yield Items([(Strong(task), f": {of.idxmax()[1]} & {of.max():.2f}") for task, of in means.groupby("task")])
 '''
 STUDY = """

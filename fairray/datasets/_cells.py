@@ -12,7 +12,10 @@ import pyarrow.compute as pc
 
 from fairray.errors import unknown
 
-__all__ = ["Numbers", "Value", "find_value", "is_plain", "is_time", "list_values", "read_numbers", "spelled_alike"]
+__all__ = [
+    "Numbers", "Value", "find_value", "is_plain", "is_time", "list_values", "match_values", "read_numbers",
+    "spelled_alike",
+]  # fmt: skip
 
 Value = str | bool | int | float
 
@@ -87,6 +90,13 @@ def list_values(column: pa.ChunkedArray, missing: Sequence[Value] = ()) -> pd.Se
     return pd.Series(
         pd.Categorical.from_codes(place[codes], pd.Index([str(distinct[i]) for i in levels], dtype=object))
     )
+
+
+def match_values(column: pd.Series, levels: Sequence[str]) -> pd.Series:
+    """The values of a categorical, each as the equal one among levels is written: equal numbers are one value."""
+    numbers = {_number(level): level for level in levels if is_plain(level)}
+    same = {v: v if v in levels else numbers.get(_number(v), v) for v in column.cat.categories}
+    return column.map(same)
 
 
 def is_time(column: pa.ChunkedArray) -> bool:

@@ -13,14 +13,13 @@ from fairray.datasets._cells import Value
 from fairray.datasets._levels import find_classes, find_groups, note_alike
 from fairray.errors import BadInput, unknown
 
-__all__ = ["divide", "note_few", "tabular"]
+__all__ = ["divide", "encode", "note_few", "tabular"]
 
 FEW = 30  # rows of a subgroup; the 95 % interval of a rate over them is a third wide
 NAMED = 5  # subgroups
 SMALLEST = 1e-9  # deviation, in the range of all values
 
 Frames = dict[str, pd.DataFrame]
-Blocks = dict[str, np.ndarray]
 
 
 def tabular(
@@ -57,13 +56,13 @@ def tabular(
     columns = list(inputs) or [str(c) for c in frames["train"] if c not in (target, protected, weights)]
     if include_protected and protected not in columns:
         columns.append(protected)
-    x, made = _encode(frames, columns)
-    y, classes, unit = _labels(frames, target, positive, problem, own_unit, of_target)
+    made = [_fit(column, {part: frames[part][column] for part in SPLITS}) for column in columns]
+    y, classes, unit, zero = _labels(frames, target, positive, problem, own_unit, of_target)
     groups = find_groups(_whole(frames, protected), privileged, of_protected)
     weight = _weights(frames, weights) if weights else {}
     train, val, test = (
         {
-            "x": torch.from_numpy(x[part]),
+            "x": torch.from_numpy(encode(frames[part], made)),
             "y": y[part],
             "group": groups.encode(frames[part][protected]),
             "id": torch.tensor(frames[part].index.to_numpy(np.int64)),
@@ -73,7 +72,7 @@ def tabular(
     )
     data = Dataset(
         name, f"{target} ~ {protected}", train, val, test, classes, groups.names, "table", target, protected,
-        unit=unit, columns=tuple(made),
+        unit=unit, zero=zero, columns=tuple(made),
     ).checked(where)  # fmt: skip
     return replace(data, notes=(*_note_alike(frames, target if classes else None, protected), *note_few(data)))
 
@@ -99,19 +98,20 @@ def _whole(frames: Frames, column: str) -> pd.Series:
 
 def _labels(
     frames: Frames, target: str, positive: Value | None, problem: Problem, own_unit: bool, where: str
-) -> tuple[dict[str, torch.Tensor], tuple[str, ...], float]:
-    """The labels of each split, what their integers stand for, and the unit of those that are numbers."""
+) -> tuple[dict[str, torch.Tensor], tuple[str, ...], float, float]:
+    """The labels of each split, what their integers stand for, and of those that are numbers unit and zero."""
     whole = _whole(frames, target)
     if problem != "regression":
         classes = find_classes(whole, positive, problem, where)
-        return {part: classes.encode(frames[part][target]) for part in SPLITS}, classes.names, 1.0
+        return {part: classes.encode(frames[part][target]) for part in SPLITS}, classes.names, 1.0, 0.0
     if not is_numeric_dtype(whole) or whole.isna().any():
         raise BadInput(
             where, "it has missing or non-numeric values", "drop or fill those rows, or choose another target"
         )
     values = {part: frames[part][target].to_numpy(np.float64) for part in SPLITS}
-    mean, unit = (values["train"].mean(), float(values["train"].std()) or 1.0) if own_unit else (0.0, 1.0)
-    return {part: torch.tensor(((of - mean) / unit).astype(np.float32)) for part, of in values.items()}, (), unit
+    train = values["train"]
+    zero, unit = (float(train.mean()), float(train.std()) or 1.0) if own_unit else (0.0, 1.0)
+    return {part: torch.tensor(((of - zero) / unit).astype(np.float32)) for part, of in values.items()}, (), unit, zero
 
 
 def _weights(frames: Frames, column: str) -> dict[str, torch.Tensor]:
@@ -119,28 +119,23 @@ def _weights(frames: Frames, column: str) -> dict[str, torch.Tensor]:
     return {part: torch.tensor((frames[part][column] / mean).to_numpy(np.float32)) for part in SPLITS}
 
 
-def _encode(frames: Frames, columns: Sequence[str]) -> tuple[Blocks, list[Column]]:
-    """The inputs of each split, with axes (example, feature), and what they are made of."""
-    blocks: dict[str, list[np.ndarray]] = {part: [] for part in SPLITS}
-    made = []
-    for column in columns:
-        of = {part: frames[part][column] for part in SPLITS}
-        is_number = is_numeric_dtype(of["train"])
-        found = _numbers(of) if is_number else _categories(of)
-        missing = sum(int(values.isna().sum()) for values in of.values())
-        made.append(Column(column, "number" if is_number else "category", missing, found["train"].shape[1]))
-        for part, block in found.items():
-            blocks[part].append(block.astype(np.float32))
-    return {part: np.concatenate(parts, axis=1) for part, parts in blocks.items()}, made
+def encode(frame: pd.DataFrame, columns: Sequence[Column]) -> np.ndarray:
+    """Inputs of float32 with axes (example, feature), as the columns were made for training."""
+    blocks = (_standardise(frame[c.name], c) if c.kind == "number" else _tell_apart(frame[c.name], c) for c in columns)
+    return np.concatenate([block.astype(np.float32) for block in blocks], axis=1)
 
 
-def _numbers(columns: dict[str, pd.Series]) -> Blocks:
-    values = {part: column.to_numpy(np.float64) for part, column in columns.items()}
+def _fit(name: str, column: dict[str, pd.Series]) -> Column:
+    """What inputs a column makes. column: its values by split, of which those of training say how."""
+    missing = sum(int(values.isna().sum()) for values in column.values())
+    if not is_numeric_dtype(column["train"]):
+        levels = tuple(sorted(_as_text(column["train"]).unique()))
+        return Column(name, "category", missing, len(levels), levels=levels)
+    values = {part: of.to_numpy(np.float64) for part, of in column.items()}
     seen = values["train"][~np.isnan(values["train"])]
     binary = set(np.unique(seen)) <= {0.0, 1.0}
     mean, deviation = (0.0, 1.0) if binary else _moments(seen, np.concatenate([*values.values()]))
-    gaps = len(seen) < len(values["train"])
-    return {part: _standardised(of, mean, deviation, gaps) for part, of in values.items()}
+    return Column(name, "number", missing, 1 + (len(seen) < len(values["train"])), mean, deviation)
 
 
 def _moments(seen: np.ndarray, every: np.ndarray) -> tuple[float, float]:
@@ -149,18 +144,22 @@ def _moments(seen: np.ndarray, every: np.ndarray) -> tuple[float, float]:
     return float(seen.mean()), deviation if deviation > SMALLEST * (np.nanmax(every) - np.nanmin(every)) else 1.0
 
 
-def _standardised(values: np.ndarray, mean: float, deviation: float, gaps: bool) -> np.ndarray:
+def _standardise(column: pd.Series, fitted: Column) -> np.ndarray:
     """One input, and where there are gaps in training a second one that is 1 in a gap."""
+    values = column.to_numpy(np.float64)
     missing = np.isnan(values)
-    scaled = np.where(missing, 0.0, (values - mean) / deviation)
-    return np.stack([scaled, missing], axis=1) if gaps else scaled[:, None]
+    scaled = np.where(missing, 0.0, (values - fitted.mean) / fitted.deviation)
+    return np.stack([scaled, missing], axis=1) if fitted.width > 1 else scaled[:, None]
 
 
-def _categories(columns: dict[str, pd.Series]) -> Blocks:
-    text = {part: column.astype(object).where(column.notna(), "?").astype(str) for part, column in columns.items()}
-    levels = pd.Index(sorted(text["train"].unique()))
-    codes = {part: levels.get_indexer(column) for part, column in text.items()}
-    return {part: of[:, None] == np.arange(len(levels)) for part, of in codes.items()}
+def _tell_apart(column: pd.Series, fitted: Column) -> np.ndarray:
+    """An input for each value of training, which is 1 where that is; a new value is none of them."""
+    codes = pd.Index(fitted.levels).get_indexer(pd.Index(_as_text(column)))
+    return codes[:, None] == np.arange(len(fitted.levels))
+
+
+def _as_text(column: pd.Series) -> pd.Series:
+    return column.astype(object).where(column.notna(), "?").astype(str)
 
 
 def _note_alike(frames: Frames, *columns: str | None) -> Iterator[str]:

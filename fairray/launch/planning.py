@@ -15,6 +15,7 @@ from fairray.staleness import Stale, explain
 from fairray.store import Store
 from fairray.study import Study
 from fairray.trial import Trial, results, stages
+from fairray.words import write_count
 
 __all__ = ["ArmPlan", "Plan", "list_asked", "open_pilot", "open_results", "plan", "stored_records", "watch"]
 
@@ -49,6 +50,18 @@ class Plan:
     shared: int
     arms: list[ArmPlan]
     stale: list[Stale] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        trials, stages = write_count(self.trials, "trial"), write_count(self.stages, "stage")
+        lines = [
+            f"{trials}, {self.trials_stored} stored, {self.trials - self.trials_stored} to run",
+            f"{stages}, {self.stages_stored} stored; {self.shared} shared by several trials",
+        ]
+        lines += [f"  {arm.task:<12} {arm.method:<16} {arm.points:>3} points {arm.runs:>4} runs "
+                  f"{arm.stages - arm.stored:>4} of {arm.stages} stages to compute, a job has {arm.job}"
+                  for arm in self.arms]  # fmt: skip
+        lines += [f"changed since it was stored: {stale}" for stale in self.stale]
+        return "\n".join(lines)
 
 
 def list_asked(study: Study, store: Store) -> list[Trial]:

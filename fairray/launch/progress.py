@@ -9,17 +9,22 @@ from fairray.launch.failures import Failure
 from fairray.launch.queue import Job
 from fairray.trial import Trial
 
-__all__ = ["Progress", "label"]
+__all__ = ["Progress", "label", "tell"]
 
 EVERY_S = 15.0
+
+
+def tell(line: str) -> None:
+    """Say what a run is doing, while it runs."""
+    print(line, file=sys.stderr, flush=True)
 
 
 class Progress:
     """Counts trials and stages as they end, and says so.
 
     describe: says what a trial found. show: shows elsewhere one that has a result. log: is given the counts every
-    quarter of a minute. note: writes down which stage failed, and why. slots: how many jobs can run at once, where that
-    is known.
+    quarter of a minute. say: says a line. note: writes down which stage failed, and why. slots: how many jobs can run
+    at once, where that is known.
     """
 
     def __init__(
@@ -27,9 +32,10 @@ class Progress:
         describe: Callable[[Trial], str],
         show: Callable[[Trial], None] = lambda trial: None,
         log: Callable[[Mapping[str, float]], None] = lambda counts: None,
+        say: Callable[[str], None] = tell,
         note: Callable[[str, Failure], None] = lambda uid, failure: None,
     ):
-        self.describe, self.show, self.log, self.note = describe, show, log, note
+        self.describe, self.show, self.log, self.say, self.note = describe, show, log, say, note
         self.trials: set[str] = set()  # two methods can have one in common
         self.ended_trials: set[str] = set()
         self.stages = self.behind = 0
@@ -119,7 +125,7 @@ class Progress:
         return f"[{len(self.ended_trials):>3}/{len(self.trials)}{failed}{busy}] {_clock(elapsed)}{left}"
 
     def _write(self, head: str, text: str | Callable[[], str], counts: Mapping[str, float] | None) -> None:
-        print(f"{head}  {text if isinstance(text, str) else text()}", file=sys.stderr, flush=True)
+        self.say(f"{head}  {text if isinstance(text, str) else text()}")
         if counts is not None:
             self.log(counts)
 

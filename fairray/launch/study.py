@@ -1,8 +1,7 @@
 """Running a whole study: what is stored is taken, what is missing is computed, all of it is mirrored."""
 
-import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 from fairray.launch import local
 from fairray.launch.failures import Failure
 from fairray.launch.planning import open_results
-from fairray.launch.progress import Progress
+from fairray.launch.progress import Progress, tell
 from fairray.launch.queue import Queue
 from fairray.launch.search import askers
 from fairray.results import Results
@@ -44,32 +43,34 @@ class Outcome:
     doubted: list[tuple[Trial, str]] = field(default_factory=list)
 
 
-def run_study(study: Study) -> Outcome:
+def run_study(study: Study, say: Callable[[str], None] = tell) -> Outcome:
     """Check a study, compute what the store lacks, write the report, and mirror all of it in MLflow, if it is wanted.
 
-    Raises BadInput before anything runs.
+    say: is told what is done while it is done. Raises BadInput before anything runs.
     """
     from fairray.report import load_sections  # plotting takes its time to import
 
     study.check()
     sections = load_sections(study)
     for task, reason in study.left_out.items():
-        print(f"left out: {task} ({reason})", file=sys.stderr)
+        say(f"left out: {task} ({reason})")
     for task, note in study.notes():
-        print(f"note: {task}: {note}", file=sys.stderr)
+        say(f"note: {task}: {note}")
     mirror = _mirror(study)
     try:
-        return _run(study, sections, mirror)
+        return _run(study, sections, mirror, say)
     except BaseException:
         if mirror is not None:
             mirror.stop("KILLED")
         raise
 
 
-def _run(study: Study, sections: Sequence["Section"], mirror: "tracking.Mirror | None") -> Outcome:
+def _run(
+    study: Study, sections: Sequence["Section"], mirror: "tracking.Mirror | None", say: Callable[[str], None]
+) -> Outcome:
     from fairray.report import write_report
 
-    outcome = run(study, mirror)
+    outcome = run(study, mirror, say)
     found = open_results(study)
     if found is None:
         if mirror is not None:
@@ -84,7 +85,7 @@ def _run(study: Study, sections: Sequence["Section"], mirror: "tracking.Mirror |
     return replace(outcome, files=files, broken=broken, doubted=found.doubted)
 
 
-def run(study: Study, mirror: "tracking.Mirror | None" = None) -> Outcome:
+def run(study: Study, mirror: "tracking.Mirror | None" = None, say: Callable[[str], None] = tell) -> Outcome:
     """Compute what the store lacks; show every trial in the mirror as it comes."""
     start, store = time.monotonic(), Store(study.launch.store_root)
 
@@ -104,13 +105,13 @@ def run(study: Study, mirror: "tracking.Mirror | None" = None) -> Outcome:
         store.note_failure(uid, failure.kind, failure)
 
     log = (lambda counts: None) if mirror is None else mirror.progress
-    progress = Progress(describe, show, log, note)
+    progress = Progress(describe, show, log, say, note)
     queue = Queue(askers(study), store, lambda: _slots(study), study.launch.pack, progress)
     total, stored = len({trial.uid for trial in queue.trials}), len(queue.trials_stored)
     have = "everything is stored" if queue.over else f"{stored} of {write_count(total, 'trial')} are stored"
     counted = f"{write_count(total, 'trial')}, 0 to run" if queue.over else f"{total - stored} to run"
     said = f"{study.name}, scale {study.scale}, {write_count(study.seeds, 'seed')}: {have}"
-    print(f"{said}{':' if queue.over else ','} {counted}", file=sys.stderr, flush=True)
+    say(f"{said}{':' if queue.over else ','} {counted}")
     if not queue.over:
         store.check_writable()
         try:

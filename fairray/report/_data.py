@@ -42,7 +42,9 @@ def _describe_task(member: object, said: Sequence[str]) -> Iterator[Block]:
     yield Text(f"{data.task}: {describe_sizes(data)}.")
     yield Items([*said, *data.notes])
     if data.columns:
-        yield _frame("columns", pd.DataFrame(data.columns), "What the inputs are made of.")
+        yield _frame(
+            "columns", pd.DataFrame(data.columns)[["name", "kind", "missing", "width"]], "What the inputs are made of."
+        )
     cells = count_cells(data)
     if len(cells) <= MOST_CELLS:
         yield _frame("cells", cells.reset_index(), f"How many {noun_of(data)} each subgroup has in each split.")

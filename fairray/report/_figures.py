@@ -1,5 +1,7 @@
 """What figures share: panels, colours, scales, legends."""
 
+import os
+import sys
 from collections.abc import Collection, Sequence
 from itertools import cycle
 from typing import Any, NamedTuple
@@ -12,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
 from fairray.report._blocks import find_place
-from fairray.report._drawing import note
+from fairray.report._drawing import draw_png, note
 from fairray.report._words import express, name_metric, write_interval, write_value
 from fairray.results import Results
 
@@ -21,7 +23,8 @@ __all__ = [
     "pick_colours", "pick_looks", "scale_by_ratio", "tell_mean", "tell_seeds",
 ]  # fmt: skip
 
-mpl.use("agg")  # reports are written where there is no screen
+if "MPLBACKEND" not in os.environ and "matplotlib.pyplot" not in sys.modules:  # a notebook has its own
+    mpl.use("agg")  # reports are written where there is no screen
 
 MARKERS = "o", "s", "^", "D", "v", "P", "X"
 STROKES = "-", (0, (4, 2)), (0, (1, 1)), (0, (4, 1, 1, 1))
@@ -32,11 +35,18 @@ WIDE = 10  # ratio of the largest to the smallest value beyond which a scale is 
 DECADES = 3  # on a longer axis only powers of ten are labelled
 
 
+class Drawing(Figure):
+    """A figure that a notebook shows, though pyplot does not know it."""
+
+    def _repr_png_(self) -> bytes:
+        return draw_png(self)
+
+
 def make_panels(number: int, size: tuple[float, float], margin: tuple[float, float]) -> tuple[Figure, list[Axes]]:
     """A figure with so many panels. size of each, margin around all of them: width and height in inches."""
     across, down = min(ACROSS, number), -(-number // ACROSS)
     width, height = margin[0] + size[0] * across, margin[1] + size[1] * down
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Drawing(figsize=(width, height), layout="constrained")
     panels = list(figure.subplots(down, across, squeeze=False).flatten())
     for axes in panels[number:]:
         axes.set_visible(False)
