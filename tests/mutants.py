@@ -167,6 +167,7 @@ MUTANTS = [
         ("records.py", "np.tile(np.asarray(of), len(numbers))", "np.repeat(np.asarray(of), len(numbers))", "test_records.py"),
         ("measures.py", "if _known.setdefault(self.name, self) != self:", "if False:", "test_records.py"),
         ("measures.py", "return value * self.factor", "return value", "test_report.py::test_results_are_as_measured_and_only_the_paper_s_as_printed"),
+        ("report/attack_verdict.py", "if not self.rivals or arm in", "if arm in arms or arm in", "test_attack_report.py::test_a_smaller_rival_is_named_beside_one_that_is_not_clear"),
         ("report/attack_verdict.py", "\"success\") == 1)", "\"success\") == 100)", "test_attack_report.py::test_the_verdict_is_of_images_that_both_methods_fool"),
         ("report/defences.py", "1 - accuracy", "accuracy", "test_attack_report.py::test_defences_run_from_none_to_the_strongest"),
         ("measures.py", "Unit(\" (%)\", 100.0,", "Unit(\" (%)\", 1.0,", "test_report.py::test_the_average_is_over_tasks_and_then_over_seeds"),
