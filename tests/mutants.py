@@ -297,6 +297,7 @@ MUTANTS = [
         ("report/_grid.py", "sign = find(metric).sign", "sign = -find(metric).sign", "test_report.py::test_the_best_cell_is_chosen_on_validation_data_and_judged_on_test_data"),
         ("report/_grid.py", "for split in (\"val\", \"test\")]", "for split in (\"test\", \"val\")]", "test_report.py::test_the_best_cell_is_chosen_on_validation_data_and_judged_on_test_data"),
         ("report/table.py", "len(tasks) >= FEWEST", "len(tasks) > FEWEST", "test_report.py::test_the_average_is_over_tasks_and_then_over_seeds"),
+        ("report/table.py", ', "deviation")', ")", "test_report.py::test_a_printed_deviation_stands_behind_its_value"),
         ("report/table.py", "if len(printed) == len(tasks) else None", "if printed else None", "test_report.py::test_the_average_is_over_tasks_and_then_over_seeds"),
         ("report/pareto.py", "sign * values[\"val\"][metric]", "sign * values[\"test\"][metric]", "test_report.py::test_the_front_is_of_validation_means_and_tells_test_values"),
         ("report/pareto.py", "find(metric).sign * values", "-find(metric).sign * values", "test_report.py::test_the_front_is_of_validation_means_and_tells_test_values"),
