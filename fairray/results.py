@@ -204,22 +204,23 @@ class Results:
             return pd.DataFrame(columns=["task", "arm", "metric", "value"])
         return pd.read_csv(path, comment="#")
 
-    def find_printed(self, task: str, arm: str, metric: str, **more: str) -> float | None:
+    def find_printed(self, task: str, arm: str, metric: str, column: str = "value", **more: str) -> float | None:
         """What the paper prints for a method on a task, or on the one that ours stands for.
 
-        An arm that it does not name is compared with the method whose variant it is. more: further columns.
+        An arm that it does not name is compared with the method whose variant it is. column: the value, or its
+        deviation over the paper's runs. more: what further columns say.
         """
         of = self.study.printed_tasks.get(task, task)
         names = (arm, label(self.chosen[task, arm].method))
-        found = (self.look_up_printed(task=of, arm=name, metric=metric, **more) for name in names)
+        found = (self.look_up_printed(column, task=of, arm=name, metric=metric, **more) for name in names)
         return next((value for value in found if value is not None), None)
 
-    def look_up_printed(self, **wanted: str) -> float | None:
+    def look_up_printed(self, column: str = "value", **wanted: str) -> float | None:
         """The printed number of which these columns say so."""
-        if not set(wanted) <= set(self.printed):
+        if not {column, *wanted} <= set(self.printed):
             return None
-        found = self.printed[(self.printed[list(wanted)] == pd.Series(wanted)).all(axis=1)]
-        return float(found["value"].iloc[0]) if len(found) else None
+        found = self.printed.loc[(self.printed[list(wanted)] == pd.Series(wanted)).all(axis=1), column].dropna()
+        return float(found.iloc[0]) if len(found) else None
 
     def _name_view(self, row: Mapping[Any, Any]) -> str:
         """What a special row is of, in words."""

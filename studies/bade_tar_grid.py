@@ -1,24 +1,24 @@
 """At which trigger adding rates is BaDe fairest, and are they the data's own? (BaDe, Figure 5)
 
 TAR(n) is the share of trigger 0 among the examples of label n. The paper takes P(B = 0 | Y = n) from
-the data; here both rates go over a grid, and the data's own are marked.
+the data; here both rates go over a grid, that of the positive label across, and the data's own are marked.
 """
 
 from fairray import cli, report
 from fairray.methods.bade import trigger_adding_rate
 
-NEGATIVE, POSITIVE = "method.tar_negative", "method.tar_positive"
+POSITIVE, NEGATIVE = "method.tar_positive", "method.tar_negative"
 
 
 def find_own_rates(data) -> tuple[float, float, float]:
-    """P(B = 0 | Y = 0), P(B = 0 | Y = 1) and P(B = 0) of the training data."""
+    """P(B = 0 | Y = 1), P(B = 0 | Y = 0) and P(B = 0) of the training data."""
     negative, positive = trigger_adding_rate(data, 1.0).tolist()
-    return negative, positive, trigger_adding_rate(data, 0.0)[0].item()
+    return positive, negative, trigger_adding_rate(data, 0.0)[0].item()
 
 
 sections = (
-    report.GridVerdict(NEGATIVE, POSITIVE, metric="odds", mark=find_own_rates),
-    report.Heatmap(NEGATIVE, POSITIVE, metrics=("odds", "eacc"), mark=find_own_rates),
+    report.GridVerdict(POSITIVE, NEGATIVE, metric="odds", mark=find_own_rates),
+    report.Heatmap(POSITIVE, NEGATIVE, metrics=("odds", "eacc"), mark=find_own_rates),
     report.Table(("odds", "eacc")),
 )
 

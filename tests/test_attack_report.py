@@ -175,6 +175,8 @@ def test_a_smaller_rival_is_named_beside_one_that_is_not_clear():
     text = text_of(report.AttackVerdict("ours", metrics=("lpips", "dists"), success=0.75)(results))
     assert "no, ours has not the smallest LPIPS; smaller is that of c: " in text
     assert "no verdict on DISTS" in text
+    against_d = report.AttackVerdict("ours", metrics=("lpips",), success=0.75, rivals=("d",))
+    assert answer_of(against_d, results)[0] == "t: yes, ours has the smallest LPIPS of 2 methods."
 
 
 def test_methods_that_fool_too_few_images_are_not_compared():

@@ -161,6 +161,8 @@ def test_artificial_bias_compares_triggers_on_everybody(data, trial, store):
     )
     rows = store.records(biases.uid).query("split == 'test'").set_index("metric")["value"]
     assert rows["artificial_bias"] == pytest.approx(by_hand.item() / 2)
+    of_labels = [one[test["y"] == n].double().mean() for one in right for n in (0, 1)]
+    assert rows["artificial_eacc"] == pytest.approx(sum(of_labels).item() / 4)
     standard = store.read(biases.parents["standard"].uid).tensors["test/logits"].argmax(-1) == test["y"]
     cells = [standard[(test["y"] == n) & (test["group"] == b)].double().mean() for n in (0, 1) for b in (0, 1)]
     assert rows["data_bias"] == pytest.approx(((cells[0] - cells[1]).abs() + (cells[2] - cells[3]).abs()).item() / 2)

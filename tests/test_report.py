@@ -209,6 +209,13 @@ def test_results_are_as_measured_and_only_the_paper_s_as_printed(tmp_path):
     assert table.numbers[["mean", "printed"]].to_numpy().tolist() == [[30.0, 25.5]]
 
 
+def test_a_printed_deviation_stands_behind_its_value(tmp_path):
+    path = tmp_path / "printed.csv"
+    path.write_text("task,arm,metric,value,deviation\nt,m,odds,2.79,0.16\nt,m,eacc,78.01,\n")
+    (table, *_) = report.Table(("odds", "eacc"))(results_of(ran("t", "m", odds=[0.1], eacc=[0.7]), printed=path))
+    assert table.cells[["Odds printed", "EAcc printed"]].to_numpy().tolist() == [["2.79 ± 0.16", "78.01"]]
+
+
 def test_a_metric_that_was_not_measured_is_left_blank():
     results = results_of(ran("t", "m", odds=[0.1, 0.1]), ran("u", "m", mse=[0.05, 0.05]))
     blocks = list(report.Table(("odds", "eacc", "mse"))(results))

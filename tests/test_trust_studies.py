@@ -76,6 +76,15 @@ def test_features_are_laid_out_in_a_plane(tmp_path_factory):
         assert of["value"].std() > 0
     assert places.groupby(["arm", "metric"]).ngroups == 4
     assert (folder / "tsne.png").stat().st_size > 10_000
+    of = places[places["arm"] == "standard"].pivot(index="sample", columns="metric", values="value").to_numpy()
+    apart = ((of[:, None] - of[None]) ** 2).sum(-1) + np.diag(np.full(24, np.inf))
+    digits = test["y"][rows].numpy()
+    alike = (digits[apart.argsort(1)[:, :5]] == digits[:, None]).mean()
+    chance = ((digits[:, None] == digits).sum() - 24) / (24 * 23)
+    assert (
+        f": digit {100 * alike:.0f} % (chance {100 * chance:.0f} %), foreground "
+        in (folder / "report.html").read_text()
+    )
     assert (folder / "samples.png").stat().st_size > 10_000
 
 

@@ -37,9 +37,14 @@ class ArtificialBias:
 
 @dataclass(frozen=True, kw_only=True)
 class Biases(Step):
-    """Odds between groups (data_bias) and between triggers (artificial_bias), and the standard model's EAcc."""
+    """Odds and EAcc of the standard model between groups (data_bias, eacc), and of the teacher's between triggers
+    (artificial_bias, artificial_eacc)."""
 
-    measures = (Measure("data_bias", best="low"), Measure("artificial_bias", best="low"))
+    measures = (
+        Measure("data_bias", best="low"),
+        Measure("artificial_bias", best="low"),
+        Measure("artificial_eacc", "EAcc between triggers"),
+    )
 
     standard: Standard
     teacher: Teacher
@@ -49,8 +54,9 @@ class Biases(Step):
         for split in EVALUATED:
             data = setting.dataset.split(split)
             seen = Predictions(before["standard"].tensors[f"{split}/logits"][None], data["y"], data["group"], 2)
-            artificial = odds(under_triggers(self.teacher, setting, before["teacher"], data))
-            values = {"data_bias": odds(seen), "artificial_bias": artificial, "eacc": eacc(seen)}
+            triggered = under_triggers(self.teacher, setting, before["teacher"], data)
+            biases = {"data_bias": odds(seen), "artificial_bias": odds(triggered)}
+            values = {**biases, "eacc": eacc(seen), "artificial_eacc": eacc(triggered)}
             tables.append(rows(values, split=split))
         return Artifact({}, join(tables))
 

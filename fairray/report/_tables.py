@@ -17,13 +17,15 @@ __all__ = ["Entry", "explain_directions", "explain_printed", "lay_out", "lead_to
 class Entry:
     """A value as measured beside the one that the paper prints.
 
-    key: where it stands, by the name of the axis. uid: of the trial that it is of, if it is of one.
+    key: where it stands, by the name of the axis. deviation: of the printed value over the paper's runs, where it is
+    printed. uid: of the trial that it is of, if it is of one.
     """
 
     key: Mapping[str, str]
     metric: str
     interval: Interval
     printed: float | None = None
+    deviation: float | None = None
     uid: str = ""
 
 
@@ -84,7 +86,8 @@ def _write_cells(entry: Entry, across: str) -> dict[str, str]:
     value = write_interval(entry.metric, entry.interval)
     cells[column] = Link(value, find_place(entry.uid)) if entry.uid else value
     if entry.printed is not None:
-        cells[f"{column} printed"] = write_printed(entry.metric, entry.printed)
+        known = [value for value in (entry.printed, entry.deviation) if value is not None]
+        cells[f"{column} printed"] = " ± ".join(write_printed(entry.metric, value) for value in known)
     return cells
 
 

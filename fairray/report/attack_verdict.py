@@ -25,12 +25,14 @@ SURE = (
 class AttackVerdict:
     """Whether one method has the smallest distances of those that fool nearly all images, by paired differences.
 
-    success: share of the images that a method has to fool to be compared.
+    success: share of the images that a method has to fool to be compared. rivals: whom it is compared with; without
+    any, all others.
     """
 
     ours: str
     metrics: tuple[str, ...] = ("lpips", "dists")
     success: Annotated[float, Ge(0), Le(1)] = 0.99
+    rivals: tuple[str, ...] = ()
     title: str = "Which attack is perceived least"
 
     def __call__(self, results: Results) -> Iterator[Block]:
@@ -57,6 +59,7 @@ class AttackVerdict:
 
     def _judge(self, results: Results, task: str, arms: Sequence[str]) -> Iterator[tuple[Line, str]]:
         """Of each metric what is found and by which numbers, or why there is no verdict."""
+        arms = [arm for arm in arms if not self.rivals or arm in (self.ours, *self.rivals)]
         rates = {arm: read_images(results, task, arm, "success").mean() for arm in arms}
         doubtful = results.doubtful(task, *arms)
         able = {arm for arm, rate in rates.items() if rate >= self.success and arm not in doubtful}

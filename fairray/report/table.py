@@ -67,6 +67,7 @@ def _measure(results: Results, metrics: Sequence[str]) -> Iterator[Entry]:
                 metric=metric,
                 interval=results.interval(task, arm, metric) if measured else NOTHING,
                 printed=results.find_printed(task, arm, metric),
+                deviation=results.find_printed(task, arm, metric, "deviation"),
                 uid=results.chosen[task, arm].uid,
             )
 
