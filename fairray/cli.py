@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import argcomplete
 
@@ -102,6 +102,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"fairray {version('fairray')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_listing(commands)
+    _add_verbs(commands)
+    _add_comparing(commands)
+    return parser
+
+
+def _add_listing(commands: Any) -> None:
     listing = commands.add_parser("list", help="what there is")
     listing.add_argument("family", nargs="?", choices=LISTED)
     member = listing.add_argument(
@@ -109,6 +116,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     _complete(member, lambda options: catalogue.describe(options.family) if options.family else {})
     listing.set_defaults(command=_list)
+
+
+def _add_verbs(commands: Any) -> None:
+    """What is done with one study."""
     for verb, command, text in (
         ("plan", _plan, "what would run, what is stored, what is shared"),
         ("run", _run, "compute what is not stored, and write the report"),
@@ -130,6 +141,10 @@ def _parser() -> argparse.ArgumentParser:
         if verb == "submit":
             sub.add_argument("--address", metavar="URL", help="of the cluster's dashboard (default: this machine's)")
         sub.set_defaults(command=command)
+
+
+def _add_comparing(commands: Any) -> None:
+    """What is done with two studies, or with none."""
     comparing = commands.add_parser("compare", help="what two studies declare otherwise, and find beyond noise")
     for name in ("first", "second"):
         said = 'in quotes what follows run, "NAME --scale SCALE key=value", or the folder of a report'
@@ -139,7 +154,6 @@ def _parser() -> argparse.ArgumentParser:
     verifying.add_argument("store", nargs="?", default="runs/store", help="a folder or a URL (default: runs/store)")
     verifying.add_argument("--remove", action="store_true", help="what is damaged, so that it is computed again")
     verifying.set_defaults(command=_verify)
-    return parser
 
 
 def _add_study(parser: argparse.ArgumentParser, required: bool) -> None:
