@@ -4,7 +4,7 @@ import json
 import random
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,11 +21,8 @@ from fairray.trial import Trial, circumstances, compute, stages
 __all__ = ["TOLERANCE", "Finding", "audit"]
 
 TOLERANCE = 1e-3  # of the largest number of a tensor or of a measure, where digits depend on what runs beside it
-KINDS = {
-    "code": "the code is",
-    "dataset": "the data are",
-    "before": "a stage before it is",
-}  # parts of a key that files decide
+# the parts of a key that are in files, and not in what a study declares
+KINDS = {"code": "the code is", "dataset": "the data are", "before": "a stage before it is"}
 
 
 @dataclass(frozen=True)
@@ -49,9 +46,8 @@ class Finding:
 
 @dataclass(frozen=True)
 class _Stored:
-    """A finished stage: its spec, the stage as it is declared now, and the parts of its key that are others now."""
+    """A finished stage as it is declared now, and the parts of its key that were others when it was made."""
 
-    spec: Mapping[str, Any]
     replica: Replica
     changed: Sequence[str] = ()
 
@@ -64,18 +60,19 @@ def audit(trials: Sequence[Trial], store: Store, n: int = 5, seed: int = 0) -> I
     What was made of other code or of other data than there are now is named, and not computed.
     Raises BadInput where nothing is stored.
     """
-    declared = {uid: replica for trial in trials for uid, replica in stages(trial.ends).items()}
-    names = {uid: _name(trial, replica) for trial in trials for uid, replica in stages(trial.ends).items()}
-    finished = {uid: _Stored(store.spec(uid), declared[uid]) for uid in declared if store.has(uid)}
+    if n < 1:
+        raise BadInput("--n", f"it is {n}, and one stage is the least", "give 1 or more")
+    named = {uid: (trial, replica) for trial in trials for uid, replica in stages(trial.ends).items()}
+    declared = {uid: replica for uid, (_, replica) in named.items()}
+    finished = {uid: _Stored(replica) for uid, replica in declared.items() if store.has(uid)}
     finished |= _find_former([r for uid, r in declared.items() if uid not in finished], store, declared)
     if not finished:
         raise BadInput(store.url, "nothing of the study is stored here", "run it, or set launch.store or launch.output")
-    chosen = random.Random(seed).sample(sorted(finished), min(n, len(finished)))
     with tempfile.TemporaryDirectory() as folder:
         scratch = Store(folder)
-        for uid in chosen:
-            name = names[finished[uid].replica.uid]
-            yield _examine(uid, name, finished[uid], declared, store, scratch)
+        for uid in random.Random(seed).sample(sorted(finished), min(n, len(finished))):
+            stored = finished[uid]
+            yield _examine(uid, _name(*named[stored.replica.uid]), stored, declared, store, scratch)
 
 
 def _name(trial: Trial, replica: Replica) -> str:
@@ -86,12 +83,12 @@ def _find_former(missing: Iterable[Replica], store: Store, declared: Mapping[str
     """What is stored of stages that are declared alike, and were made of other code or data."""
     alike = {_declaration(replica.key, replica.setting.source): replica for replica in missing}
     found = {}
-    for uid in store.entries() if alike else ():
-        spec = store.spec(uid)
-        replica = alike.get(_declaration(spec["key"], spec.get("source")))
-        if replica is not None and uid not in declared:
-            changed = [text for part, text in KINDS.items() if _as_json(replica.key[part]) != spec["key"][part]]
-            found[uid] = _Stored(spec, replica, changed)
+    for uid in {*store.entries()} - declared.keys() if alike else ():
+        with suppress(BadInput):  # what cannot be read tells nothing of what it was
+            key, source = (store.spec(uid).get(name, {}) for name in ("key", "source"))
+            if replica := alike.get(_declaration(key, source)):
+                changed = [text for part, text in KINDS.items() if _as_json(replica.key[part]) != key[part]]
+                found[uid] = _Stored(replica, changed)
     return found
 
 
@@ -107,23 +104,24 @@ def _as_json(value: Any) -> Any:
 def _examine(
     uid: str, name: str, stored: _Stored, declared: Mapping[str, Replica], store: Store, scratch: Store
 ) -> Finding:
-    made, now = stored.spec["made"], circumstances(stored.replica.setting.numerics)
-    elsewhere = [
-        f"made by {part} {made.get(part)}, here {value}" for part, value in now.items() if made.get(part) != value
-    ]
-    if stored.changed:
-        return Finding(uid, name, [f"{part} not as when it was made" for part in stored.changed], elsewhere)
-    pack = [declared[one] for one in made.get("pack", [uid]) if one in declared]
-    exact = stored.replica.setting.numerics.device == "cpu" and made.get("engine") != "distributed"
-    tolerance = 0.0 if exact else TOLERANCE
+    numerics = stored.replica.setting.numerics
     try:
+        made = store.spec(uid)["made"]
+        here = circumstances(numerics).items()
+        elsewhere = [
+            f"made by {part} {made.get(part)}, here {value}" for part, value in here if made.get(part) != value
+        ]
+        if stored.changed:
+            return Finding(uid, name, [f"{part} not as when it was made" for part in stored.changed], elsewhere)
+        exact = numerics.device == "cpu" and made.get("engine") != "distributed"
+        tolerance = 0.0 if exact else TOLERANCE
         if not scratch.has(uid):
+            pack = [declared[one] for one in made.get("pack", [uid]) if one in declared]
             with _threads(made["threads"]):
                 compute(pack, store, scratch, "stacked" if made.get("engine") == "stacked" else "alone")
-        differs = [*_compare(store.read(uid), scratch.read(uid), tolerance)]
+        return Finding(uid, name, [*_compare(store.read(uid), scratch.read(uid), tolerance)], elsewhere, tolerance)
     except BadInput as error:
-        differs = [f"{error.where}: {error.problem}"]
-    return Finding(uid, name, differs, elsewhere, tolerance)
+        return Finding(uid, name, [f"{error.where}: {error.problem}"], [])
 
 
 @contextmanager

@@ -179,5 +179,7 @@ def test_what_cannot_be_read_is_said(stored, store):
 
 
 def test_nothing_stored_is_said(trial, store):
+    with pytest.raises(BadInput, match="one stage is the least"):
+        [*audit([trial()], store, 0)]
     with pytest.raises(BadInput, match="nothing of the study is stored"):
         [*audit([trial()], store)]
