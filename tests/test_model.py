@@ -128,8 +128,8 @@ def test_what_it_cannot_do_is_told(rows, store, tmp_path):
 
 
 def test_a_network_that_is_given_more_than_the_inputs_is_refused(store):
-    """The teacher of BaDe sees a trigger that depends on the group."""
-    one = Trial("t", "a", "toy", "bade", {"name": "mlp", "units": 8, "depth": 1}, {"epochs": 1})
+    """The teacher of BaDe sees a trigger that depends on the group, in images of the same shape."""
+    one = Trial("t", "a", {"name": "toy", "side": 8}, "bade", {"name": "small_cnn", "channels": 2}, {"epochs": 1})
     execute([one], store)
     (teacher,) = [end for end in one.ends if end.stage.model.name == "teacher"]
     object.__setattr__(one, "replicas", [teacher])
