@@ -191,7 +191,7 @@ class Store:
         """The names in a folder."""
         if not self.fs.exists(folder):
             return []
-        return sorted(path.rstrip("/").rsplit("/", 1)[-1] for path in self.fs.ls(folder, detail=False))
+        return sorted(path.rstrip("/").rsplit("/", 1)[-1] for path in self.fs.ls(folder, detail=False, refresh=True))
 
     def _scheme(self) -> int | None:
         """How the uids of its results are made; None where there are none. The first scheme did not say."""
@@ -223,6 +223,8 @@ class Store:
         try:
             return parse(content)
         except Exception as error:  # each library has its own for what it cannot parse
+            if name in sums:  # what was written is there; it is not the store's fault
+                raise
             raise Damaged(uid, place, f"it cannot be read: {error}", self.url) from error
 
     def _compare(self, uid: str, name: str, sums: dict[str, str], content: bytes) -> None:
