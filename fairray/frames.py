@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pyarrow.parquet
 from fairray.data import Problem
 from fairray.datasets._cells import list_values, read_numbers
 from fairray.errors import BadInput, unknown
+from fairray.files import write_whole
 from fairray.words import cut
 
 __all__ = ["choose_values", "describe", "find_problem", "is_divided", "keep", "read_frame"]
@@ -65,9 +65,7 @@ def keep(table: pa.Table, folder: Path, name: str) -> Path:
     path = folder / f"{re.sub(r'[^A-Za-z0-9_-]+', '_', name)}-{hashlib.sha256(content).hexdigest()[:12]}.parquet"
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        aside = path.with_name(f".{uuid.uuid4().hex}")
-        aside.write_bytes(content)
-        aside.rename(path)  # whole, whoever writes it too
+        write_whole(path, content)
     return path
 
 
