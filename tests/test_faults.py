@@ -225,14 +225,18 @@ def test_code_or_data_that_changed_meanwhile_end_the_study(trial, store):
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_ends_a_run_in_order(number, code, tmp_path, monkeypatch, capsys):
+def test_a_signal_ends_a_run_in_order(number, code, tmp_path, monkeypatch, capsys, request):
     """Schedulers send SIGTERM; claims are given back, and the signal means again what it meant."""
     before = signal.getsignal(signal.SIGTERM)
+    # whoever runs tests may ignore Ctrl-C in all processes but the first
+    heeded = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, heeded))
 
     def send(trials, store, *rest):
         with store.claim(["a"]):
             os.kill(os.getpid(), number)
             time.sleep(10)
+        pytest.fail("nothing ended it")  # else the run would ask for ever
 
     monkeypatch.setattr(local, "execute", send)
     arguments = [*TOY, "launch=local", "launch.tracking=none", f"launch.output={tmp_path}"]
