@@ -61,7 +61,7 @@ def altered(made):
 def forget():
     """What a process knows of files that it has read."""
     trial._loaded.clear()
-    for known in (identity._meaning, identity._fingerprint, identity._imports):
+    for known in (identity.source, identity._meaning, identity._meanings, identity._fingerprint, identity._imports):
         known.cache_clear()
 
 

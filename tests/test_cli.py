@@ -141,7 +141,8 @@ sys.exit(main())
 """
 
 
-@pytest.mark.parametrize("count", [3, pytest.param(16, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [3, 16])
 def test_drivers_may_start_together(count, tmp_path):
     """On a fresh folder: no error, each stage is stored by one of them, and all tell the same."""
     command = ["run", *LOCAL, f"launch.output={tmp_path / 'runs'}"]
