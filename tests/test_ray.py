@@ -55,7 +55,8 @@ def test_ray_gives_the_records_of_local(local, on_ray):
 
 
 def test_an_adaptive_search_on_ray(tmp_path, capsys):
-    arguments = ("search=tpe", "search.points=4", "search.batch=2", "methods.bade_tuned.strength={low: 0.0, high: 1.0}")
+    search = ("search=tpe", "search.points=4", "search.batch=2", "methods.bade_tuned.strength={low: 0.0, high: 1.0}")
+    arguments = (*search, "methods=[standard, bade_tuned]")
     first = records(tmp_path, *arguments)
     assert "done Adult bade_tuned strength=" in capsys.readouterr().err
     assert main(["run", *ARGUMENTS, f"launch.output={tmp_path}", *arguments]) == 0
@@ -74,12 +75,13 @@ def test_an_error_in_a_trial_is_told_and_costs_nothing_else(tmp_path, capsys):
         "    def loss(self, nets, outputs, batch):\n"
         "        raise RuntimeError('broken on purpose')\n"
     )
-    assert main(["run", *ARGUMENTS, f"launch.output={tmp_path}", f"methods.reweighing={method}"]) == 1
+    methods = f"methods={{standard: standard, bade: bade, broken: {method}}}"
+    assert main(["run", *ARGUMENTS, f"launch.output={tmp_path}", methods]) == 1
     captured = capsys.readouterr()
     assert "RuntimeError: broken on purpose" in captured.err
-    assert "7 trials computed" in captured.err
+    assert "2 trials computed" in captured.err
     wait_until_all_is_free()
-    assert "| Adult | bade_tuned | 2 |" in captured.out
+    assert "| Adult | bade | 2 |" in captured.out
 
 
 def test_a_trial_that_fits_nowhere_is_refused(tmp_path, capsys):

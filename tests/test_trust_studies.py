@@ -21,7 +21,7 @@ def reports(tmp_path_factory, study, *arguments):
 
 @pytest.fixture(scope="module")
 def suppression(tmp_path_factory):
-    return reports(tmp_path_factory, "trust_suppression")
+    return reports(tmp_path_factory, "trust_suppression", "network.channels=2", "methods.*.probe_epochs=1")
 
 
 def told(folder, task, arm, seed):
