@@ -3,6 +3,8 @@
 import ast
 from pathlib import Path
 
+from mutants import MUTANTS
+
 import fairray
 
 FILES = sorted(Path(fairray.__file__).parent.rglob("*.py"))
@@ -45,3 +47,9 @@ def test_nothing_below_imports_what_launches_or_reports():
         if room not in ABOVE | {"__init__.py"}:
             found = [name for name in imported(path) if name.split(".")[:1] == ["fairray"]]
             assert [name for name in found if name.split(".")[1] in wrong] == [], path
+
+
+def test_what_mutants_replace_stands_once():
+    for mutant in MUTANTS:
+        text = (Path(fairray.__file__).parent / mutant.file).read_text()
+        assert text.count(mutant.old) == 1, mutant
