@@ -30,11 +30,12 @@ __all__ = ["Arm", "Launch", "Search", "Study"]
 class Search:
     """How the open hyperparameters of a method are searched (conf/search/).
 
+    name: a grid, or a sampler of Optuna's: random, quasi-random (Sobol's), TPE, Gaussian process, NSGA-II, NSGA-III.
     points: how many for each task and method (a grid takes all of its own). batch: asked for at once;
     what is asked depends on all batches before and never on which trial ended first.
     """
 
-    name: Literal["grid", "tpe", "nsga2"] = "grid"
+    name: Literal["grid", "random", "qmc", "tpe", "gp", "nsga2", "nsga3"] = "grid"
     points: Annotated[int, Ge(1)] = 20
     batch: Annotated[int, Ge(1)] = 5
     seed: int = 0
@@ -177,6 +178,11 @@ class Study:
     def choosing(self) -> tuple[int, ...]:
         """The seeds that points of a search are chosen by."""
         return tuple(range(self.seeds))
+
+    @property
+    def folder(self) -> Path:
+        """Where its report is written."""
+        return self.launch.folder / "reports" / self.name / self.scale
 
     @property
     def reported(self) -> tuple[int, ...]:

@@ -1,14 +1,17 @@
 from dataclasses import dataclass
 from types import SimpleNamespace
 
+import optuna
 import pandas as pd
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
 
 from fairray.evaluation import metrics
 from fairray.launch import search
 from fairray.launch.planning import _list_batches
-from fairray.launch.search import OptunaSearch, _distribution
+from fairray.launch.search import SAMPLERS, OptunaSearch, _distribution, keep
 from fairray.measures import find
 from fairray.records import join
 from fairray.space import Grid, Range
@@ -31,13 +34,21 @@ class Point:
         return join([pd.DataFrame(rows, columns=["split", "metric", "value"])]).assign(**place)
 
 
+class Told(dict):
+    """Stands for a trial, by its point."""
+
+    def stored(self, store):
+        return True
+
+
 @pytest.fixture
 def told(monkeypatch):
     """Asks for five points of 0 <= x <= 1 and tells how they did; gives the points and what Optuna then knows."""
     monkeypatch.setattr(search, "results", lambda trial, store: trial.records())
 
     def make(name, objectives):
-        arm = SimpleNamespace(space={"x": Range(low=0.0, high=1.0)}, at=lambda point: Point(**point))
+        space = {"x": Range(low=0.0, high=1.0)}
+        arm = SimpleNamespace(task="t", name="a", space=space, at=lambda point: Point(**point))
         asker = OptunaSearch(arm, Search(name=name, points=5, batch=5), objectives)
         points = asker.ask()
         asker.tell(store=None)
@@ -50,7 +61,7 @@ metrics()  # declares them
 EACC, ODDS = [find("eacc")], [find("odds")]
 
 
-@pytest.mark.parametrize("name", ["tpe", "nsga2"])
+@pytest.mark.parametrize("name", SAMPLERS)
 @pytest.mark.parametrize("objectives", [EACC, ODDS, EACC + ODDS, ODDS + EACC], ids=str)
 def test_what_optuna_holds_for_best_has_the_highest_eacc_and_the_lowest_odds(told, name, objectives):
     points, study = told(name, objectives)
@@ -94,6 +105,29 @@ def test_a_point_that_is_no_result_is_never_the_best(told, monkeypatch, name):
     points, study = told(name, EACC)
     assert max(points) > 0.5
     assert [trial.params["x"] for trial in study.best_trials] == [max(x for x in points if x <= 0.5)]
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_a_sampler_asks_for_the_same_again_and_what_it_was_told_is_kept(monkeypatch, tmp_path, name):
+    """Numbers, whole ones and words; three batches. Optuna reads the journal as it is."""
+    monkeypatch.setattr(search, "results", lambda trial, store: Point(trial["x"]).records())
+    space = {"x": Range(low=0.0, high=1.0), "k": Range(low=1, high=8), "word": Grid(grid=("a", "b"))}
+    asked = []
+    for _ in range(2):
+        arm = SimpleNamespace(task="t", name="a b", space=space, at=Told)
+        asker = OptunaSearch(arm, Search(name=name, points=5, batch=2), EACC + ODDS)
+        asked.append([])
+        while batch := asker.ask():
+            asked[-1] += batch
+            asker.tell(store=None)
+        assert keep([asker], tmp_path / "reports" / "optuna.journal")
+    assert asked[0] == asked[1]
+    assert len(asked[0]) == 5
+    storage = JournalStorage(JournalFileBackend(str(tmp_path / "reports" / "optuna.journal")))
+    kept = optuna.load_study(study_name="t a b", storage=storage).trials
+    assert [trial.params for trial in kept] == asked[0]
+    assert [trial.values for trial in kept] == [pytest.approx([point["x"], 1 - point["x"]]) for point in asked[0]]
+    assert not keep([], tmp_path / "none")
 
 
 def test_a_point_that_fails_for_ever_hides_no_later_round():

@@ -1,14 +1,18 @@
 """Asking for trials and telling how they scored: grids, and Optuna's samplers."""
 
 import math
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import chain
-from typing import Literal, Protocol
+from pathlib import Path
+from typing import Any, Literal, Protocol
 
 import optuna
 import pandas as pd
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.storages import InMemoryStorage, JournalStorage
+from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from fairray.measures import Measure
@@ -19,9 +23,11 @@ from fairray.store import Store
 from fairray.study import Arm, Search, Study
 from fairray.trial import Trial, results
 
-__all__ = ["Asker", "GridSearch", "OptunaSearch", "askers"]
+__all__ = ["Asker", "GridSearch", "OptunaSearch", "askers", "keep"]
 
 DIRECTIONS: dict[str, Literal["maximize", "minimize"]] = {"high": "maximize", "low": "minimize"}
+QUIET: dict[str, Any] = {"warn_independent_sampling": False}  # samplers of numbers draw words at random
+IN_TURN: dict[str, Any] = {"warn_asynchronous_seeding": False}  # one process asks
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
@@ -57,9 +63,14 @@ class OptunaSearch:
         self.space = {name: _distribution(choice) for name, choice in arm.space.items()}
         self.open: list[tuple[optuna.Trial, Trial]] = []
         self.asked = 0
-        sampler = {"tpe": _tpe, "nsga2": _nsga2}[search.name](search)
         directions = [DIRECTIONS[measure.best] for measure in objectives]
-        self.study = optuna.create_study(directions=directions, sampler=sampler)
+        self.storage = InMemoryStorage()
+        self.study = optuna.create_study(
+            storage=self.storage,
+            study_name=f"{arm.task} {arm.name}",
+            directions=directions,
+            sampler=_sampler(search),
+        )
 
     def ask(self) -> list[Trial]:
         count = min(self.search.batch, self.search.points - self.asked)
@@ -115,6 +126,20 @@ class Confirming:
         return replace(self.found[uid][0], seeds=self.study.reported)
 
 
+def keep(asked: Iterable[Asker], path: Path) -> bool:
+    """Write what samplers were told into a journal of Optuna's, which its dashboard opens; whether there is any."""
+    searches = [one.asker if isinstance(one, Confirming) else one for one in asked]
+    if not (found := [one for one in searches if isinstance(one, OptunaSearch)]):
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    journal = JournalStorage(JournalFileBackend(str(path)))
+    for one in found:
+        name = one.study.study_name
+        optuna.copy_study(from_study_name=name, from_storage=one.storage, to_storage=journal)
+    return True
+
+
 def askers(study: Study) -> list[Asker]:
     """One for each arm of the study."""
     found = [(arm, _asker(arm, study.searches.get(arm.name, study.search), study)) for arm in study.arms()]
@@ -141,9 +166,17 @@ def _weigh(records: pd.DataFrame, objectives: Sequence[Measure]) -> int:
     return gravity([*chain(*doubts.values())])
 
 
-def _tpe(search: Search) -> optuna.samplers.BaseSampler:
-    return optuna.samplers.TPESampler(seed=search.seed, constant_liar=True)
+def _sampler(search: Search) -> optuna.samplers.BaseSampler:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # Optuna's version is pinned
+        return SAMPLERS[search.name](search)
 
 
-def _nsga2(search: Search) -> optuna.samplers.BaseSampler:
-    return optuna.samplers.NSGAIISampler(seed=search.seed, population_size=search.batch)
+SAMPLERS: dict[str, Callable[[Search], optuna.samplers.BaseSampler]] = {
+    "random": lambda search: optuna.samplers.RandomSampler(seed=search.seed),
+    "qmc": lambda search: optuna.samplers.QMCSampler(seed=search.seed, scramble=True, **QUIET, **IN_TURN),
+    "tpe": lambda search: optuna.samplers.TPESampler(seed=search.seed, constant_liar=True),
+    "gp": lambda search: optuna.samplers.GPSampler(seed=search.seed, **QUIET),
+    "nsga2": lambda search: optuna.samplers.NSGAIISampler(seed=search.seed, population_size=search.batch),
+    "nsga3": lambda search: optuna.samplers.NSGAIIISampler(seed=search.seed, population_size=search.batch),
+}

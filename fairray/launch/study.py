@@ -12,7 +12,7 @@ from fairray.launch.failures import Failure
 from fairray.launch.planning import open_results
 from fairray.launch.progress import Progress, tell
 from fairray.launch.queue import Queue
-from fairray.launch.search import askers
+from fairray.launch.search import askers, keep
 from fairray.results import Results
 from fairray.selection import val_means
 from fairray.soundness import describe_doubts, find_doubts
@@ -106,7 +106,8 @@ def run(study: Study, mirror: "tracking.Mirror | None" = None, say: Callable[[st
 
     log = (lambda counts: None) if mirror is None else mirror.progress
     progress = Progress(describe, show, log, say, note)
-    queue = Queue(askers(study), store, lambda: _slots(study), study.launch.pack, progress)
+    searches = askers(study)
+    queue = Queue(searches, store, lambda: _slots(study), study.launch.pack, progress)
     total, stored = len({trial.uid for trial in queue.trials}), len(queue.trials_stored)
     have = "everything is stored" if queue.over else f"{stored} of {write_count(total, 'trial')} are stored"
     counted = f"{write_count(total, 'trial')}, 0 to run" if queue.over else f"{total - stored} to run"
@@ -118,6 +119,7 @@ def run(study: Study, mirror: "tracking.Mirror | None" = None, say: Callable[[st
             _execute(study, store, queue, progress)
         finally:
             progress.close()
+    keep(searches, study.folder / "optuna.journal")
     if mirror is not None:
         for trial, error in progress.failures:
             mirror.fail(trial, error)

@@ -167,7 +167,7 @@ def _fetch(study: Study, before: float | None) -> str:
 
 
 def _page(study: Study) -> Path:
-    return study.launch.folder / "reports" / study.name / study.scale / "report.html"
+    return study.folder / "report.html"
 
 
 def _stamp(study: Study) -> float | None:

@@ -26,7 +26,7 @@ def write_data_page(study: Study, said: Mapping[str, Sequence[str]]) -> Path:
 
     said: further lines by task.
     """
-    folder = study.launch.folder / "reports" / study.name / study.scale
+    folder = study.folder
     tasks = {task: [*_describe_task(member, said.get(task, ()))] for task, member in study.tasks.items()}
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "doctor.html").write_text(fill_template("doctor.html", study=study, tasks=tasks), encoding="utf-8")

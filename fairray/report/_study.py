@@ -29,7 +29,7 @@ def comparison(x: str = "odds", y: str = "eacc") -> tuple[Section, ...]:
 def write_report(results: Results, sections: Sequence[Section]) -> Report:
     """Write the report of a study in its folder. sections: of the study, see `load_sections`."""
     study = results.study
-    return write(results, sections, study.launch.folder / "reports" / study.name / study.scale, Found.of(results).files)
+    return write(results, sections, study.folder, Found.of(results).files)
 
 
 def load_sections(study: Study) -> tuple[Section, ...]:
