@@ -78,7 +78,7 @@ ALL_SETTINGS = {
 
 def to_distribute(trial):
     """A chain of two stages with one loss, and a stage whose two losses' gradients are combined; both kinds with a
-    state; both with all settings; and a loss of gradients of logits."""
+    state; both with all settings; random labels; and a loss of gradients of logits."""
     projection = {"name": "adversarial", "update": "projection"}
     keywords = {"seeds": [0], "numerics": {"dtype": "float64"}, "epochs": 3}
     return [
@@ -88,6 +88,7 @@ def to_distribute(trial):
         trial("cvar_dro", **keywords),
         trial({"name": "dro", "attack": {"name": "pgd_l2", "N": 3}, "T1": 1}, dataset={"side": 8}, **keywords),
         trial("chi_square_dro", **keywords),
+        trial({"name": "suppress", "labels": "random", "classes": [2, 6], "probe_epochs": 1}, **keywords),
         trial(COUNTED, **keywords),
         trial("reweighing", **keywords, **ALL_SETTINGS),
         trial(projection, **keywords, **ALL_SETTINGS),

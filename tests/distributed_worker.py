@@ -19,8 +19,8 @@ in_step = lambda *said: dist.barrier()  # noqa: E731  (as Ray Train has it)
 with counted(Distributed) as steps, evaluated as evaluations:
     artifacts(to_distribute(trial.__wrapped__()), folder / "together", "auto", in_step)
 assert (
-    steps.call_count == (9 * 3 + 6) * 3 + 6 * 2 + (20 + 2) * 3
-)  # nine stages of three batches, one of six; epochs; a fine-tuning of six; a biased model and its correction
+    steps.call_count == (10 * 3 + 6) * 3 + 6 * 2 + (20 + 2) * 3
+)  # ten stages of three batches, one of six; epochs; a fine-tuning of six; a biased model and its correction
 (folder / f"evaluated{rank}").write_text(str(evaluations.call_count))
 dist.barrier()
 os._exit(0)  # gloo's threads abort now and then where one process tears down before the other

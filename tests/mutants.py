@@ -63,6 +63,8 @@ MUTANTS = [
         ("methods/suppress.py", "sign = -1 if self.by == \"negative\" else 1", "sign = 1", "test_suppress.py"),
         ("methods/suppress.py", "self.weight * target + sign", "target + sign", "test_suppress.py"),
         ("methods/suppress.py", "(1 - self.weight) * others", "others", "test_suppress.py"),
+        ("methods/suppress.py", "enumerate(self.classes)", "enumerate(self.classes[:1])", "test_suppress.py"),
+        ("methods/suppress.py", "self.classes and self.labels == \"known\"", "False", "test_suppress.py"),
         ("methods/injection.py", "accuracy - triggered}", "triggered - accuracy}", "test_images.py"),
         ("methods/injection.py", "chosen[: round(self.ratio * len(chosen))]", "chosen[round(self.ratio * len(chosen)) :]", "test_images.py"),
         ("methods/artificial_bias.py", '"artificial_bias": odds(triggered)', '"artificial_bias": odds(seen)', "test_images.py"),

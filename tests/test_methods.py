@@ -49,6 +49,7 @@ def test_stacking_changes_nothing(method, kind, trial, tmp_path):
         {"name": "bade", "mse": 0.3, "tar_negative": 0.2, "tar_positive": 0.6},
         {"name": "suppress", "by": "negative", "labels": "random", "start": "standard", "probe_epochs": 1},
         {"name": "suppress", "by": "added", "schedule": "dann", "probe_epochs": 1},
+        {"name": "suppress", "labels": "random", "classes": [2, 6], "probe_epochs": 1},
     ],
     ids=lambda spec: " ".join(map(str, spec.values())),
 )

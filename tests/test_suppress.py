@@ -20,7 +20,7 @@ WEIGHT = 0.7
 
 
 def suppressed(**arguments):
-    return Suppressed(**{"start": None, "weight": WEIGHT, "schedule": "constant", **arguments})
+    return Suppressed(**{"start": None, "weight": WEIGHT, "schedule": "constant", "classes": (), **arguments})
 
 
 def made(trial, **arguments):
@@ -30,6 +30,8 @@ def made(trial, **arguments):
     train = {k: v[:64] for k, v in dataset(one.dataset).train.items()}
     train["x"] = train["x"].double()
     drawn = replica.stage.fresh_columns(64, dataset(one.dataset), torch.Generator().manual_seed(0))
+    if one.method.classes:
+        del train["group"]  # no task's labels are needed
     return objective(replica), train | drawn
 
 
@@ -39,20 +41,21 @@ def gradients(model, loss):
     return {name: p.grad.clone() for name, p in model.nets.named_parameters() if p.grad is not None}
 
 
-def losses(model, batch, labels):
-    """The target's and the suppressed task's, from the networks themselves."""
+def losses(model, batch, prefix=""):
+    """The target's, and the sum of the heads', from the networks themselves. prefix: of the heads' labels."""
     features = model.nets["main"].encode(batch["x"])
     target = F.cross_entropy(model.nets["main"].head(features), batch["y"])
-    return target, F.cross_entropy(model.nets["group"](features), batch[labels])
+    heads = {name: net for name, net in model.nets.items() if name != "main"}
+    return target, sum(F.cross_entropy(head(features), batch[prefix + name]) for name, head in heads.items())
 
 
-@pytest.mark.parametrize("labels", ["known", "random"])
+@pytest.mark.parametrize(("labels", "classes"), [("known", ()), ("random", ()), ("random", (2, 6, 6))])
 @pytest.mark.parametrize(("by", "encoder", "head"), [("reversal", -1, 1), ("negative", -1, -1), ("added", 1, 1)])
-def test_the_gradient_of_equation_1(by, encoder, head, labels, trial):
+def test_the_gradient_of_equation_1(by, encoder, head, labels, classes, trial):
     """lambda dL_m - (1 - lambda) dL_0 in the encoder; the head of a reversal learns its task."""
-    model, batch = made(trial, by=by, labels=labels)
-    column = "group" if labels == "known" else "random group"
-    of_target, of_other = (gradients(model, losses(model, batch, column)[i]) for i in (0, 1))
+    model, batch = made(trial, by=by, labels=labels, classes=classes)
+    prefix = "" if labels == "known" else "random "
+    of_target, of_other = (gradients(model, losses(model, batch, prefix)[i]) for i in (0, 1))
     for name, gradient in gradients(model, model(batch, {}, {})[0]).items():
         if name.startswith("main.head."):
             expected = WEIGHT * of_target[name]
@@ -74,8 +77,20 @@ def test_several_suppressed_tasks_are_summed(trial):
     }
     protected = dataset(other | {"protected": "shape"})
     assert {*suppressed(by="added", labels="known", tasks=unwanted(protected)).heads(4, protected)} == {"group"}
-    target, group = losses(model, batch, "group")
+    target, group = losses(model, batch)
     torch.testing.assert_close(model(batch, {}, {})[0], WEIGHT * target + (1 - WEIGHT) * group)
+
+
+def test_branches_of_no_task_stand_in_the_place_of_the_tasks():
+    """As many classes as are asked for, of which the data's tasks have none; and the probes still ask of the tasks."""
+    data = dataset(TOY)
+    probe = Suppress(labels="random", classes=(2, 6, 8, 6)).chain(data)
+    assert [head[-1].out_features for head in probe.model.heads(4, data).values()] == [2, 6, 8, 6]
+    drawn = probe.model.fresh_columns(4_000, data, torch.Generator().manual_seed(0)).values()
+    for labels, classes in zip(drawn, (2, 6, 8, 6), strict=True):
+        assert torch.bincount(labels).tolist() == pytest.approx([4_000 / classes] * classes, rel=0.15)
+    assert len({tuple(labels.tolist()) for labels in drawn}) == 4
+    assert probe.unwanted == ("group",)
 
 
 def test_random_labels_are_drawn_anew_and_uniformly():
@@ -100,13 +115,13 @@ def test_a_head_at_its_optimum_on_random_labels_has_no_gradient_to_reverse(trial
 
 def reversed_into_encoder(model, batch):
     """The largest derivative of the random labels' loss by the encoder's parameters."""
-    found = gradients(model, losses(model, batch, "random group")[1])
+    found = gradients(model, losses(model, batch, "random ")[1])
     return max(gradient.abs().max() for name, gradient in found.items() if name.startswith("main.encoder"))
 
 
 def test_what_is_suppressed_rises_as_in_dann(trial):
     model, batch = made(trial, schedule="dann")
-    target, group = losses(model, batch, "group")
+    target, group = losses(model, batch)
     for behind, risen in ((0.0, 0.0), (0.5, 2 / (1 + math.exp(-5)) - 1), (1.0, 2 / (1 + math.exp(-10)) - 1)):
         batch["progress"] = torch.full((64,), behind).double()
         torch.testing.assert_close(model(batch, {}, {})[0], WEIGHT * target + risen * (1 - WEIGHT) * group)
@@ -172,6 +187,12 @@ def test_the_engines_agree_on_images_that_are_drawn_when_they_are_needed(tmp_pat
 def test_what_cannot_be_suppressed_is_refused():
     with pytest.raises(BadInput, match="colour is none of its other tasks"):
         Suppress(suppressed=("colour",)).check(dataset(TOY))
+    with pytest.raises(BadInput, match="no known labels"):
+        Suppress(classes=(2, 6)).check(dataset(TOY))
+    with pytest.raises(BadInput, match="of no task, and group was named"):
+        Suppress(labels="random", classes=(2, 6), suppressed=("group",)).check(dataset(TOY))
+    with pytest.raises(BadInput, match="greater than or equal to 2"):
+        members.build("methods", {"name": "suppress", "labels": "random", "classes": [2, 1]})
     with pytest.raises(BadInput, match="a target and another are needed"):
         Suppress().check(dataset({"name": "digits5k"}))
     with pytest.raises(BadInput, match="a target and another are needed"):

@@ -7,6 +7,7 @@ import torch
 from annotated_types import Ge, Le
 
 from fairray.data import Dataset
+from fairray.errors import BadInput
 from fairray.methods._probed import ProbeSettings, check_tasks, unwanted
 from fairray.methods.standard import Standard
 from fairray.networks._maps import two_hidden
@@ -33,6 +34,8 @@ class Suppress(ProbeSettings):
     schedule: whether 1 - lambda is there from the start, or rises to itself as the strength of a reversal does in DANN.
     labels: of the suppressed tasks: known, or random ones, drawn anew for every batch.
     suppressed: which tasks; without any, the protected attribute, or all others where none is protected.
+    classes: where nobody knows what to suppress (section 4, Figure 3c): a head on random labels for each of these
+        numbers of classes, in the place of the heads of tasks. What has leaked is asked of the tasks all the same.
     """
 
     weight: Annotated[float, Ge(0), Le(1)] = 0.9
@@ -41,6 +44,7 @@ class Suppress(ProbeSettings):
     schedule: Schedule = "constant"
     labels: Labels = "known"
     suppressed: tuple[str, ...] = ()
+    classes: tuple[Annotated[int, Ge(2)], ...] = ()
 
     def chain(self, dataset):
         tasks = unwanted(dataset, self.suppressed)
@@ -51,16 +55,23 @@ class Suppress(ProbeSettings):
             schedule=self.schedule,
             labels=self.labels,
             tasks=tasks,
+            classes=self.classes,
         )
         return self.probed(model, tasks)
 
     def check(self, dataset):
         check_tasks(dataset, self.suppressed)
+        if self.classes and self.labels == "known":
+            raise BadInput("classes", "branches of no task have no known labels", "set labels: random, or classes: []")
+        if self.classes and self.suppressed:
+            problem = f"such branches are of no task, and {', '.join(self.suppressed)} was named"
+            raise BadInput("classes", problem, "set suppressed: [], or classes: []")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Suppressed(TrainStage):
-    """lambda L_m(y) - (1 - lambda) sum L_0: a head for each suppressed task reads the feature layer."""
+    """lambda L_m(y) - (1 - lambda) sum L_0: a head for each suppressed task, or for each number of `classes`, reads the
+    feature layer."""
 
     start: Standard | None
     weight: float
@@ -68,20 +79,21 @@ class Suppressed(TrainStage):
     schedule: Schedule
     labels: Labels
     tasks: tuple[str, ...]
+    classes: tuple[int, ...]
 
     def view(self, setting, generator, before):
         rows = torch.arange(len(setting.dataset.train["y"]))
         return View(rows, start={} if self.start is None else parameters(before["start"]))
 
     def heads(self, features, dataset):
-        return {column: two_hidden(features, classes) for column, classes in self._suppressed(dataset).items()}
+        return {name: two_hidden(features, classes) for name, classes in self._branches(dataset).items()}
 
     def fresh_columns(self, size, dataset, generator):
         if self.labels == "known":
             return {}
         return {
-            f"random {column}": torch.randint(classes, (size,), generator=generator)
-            for column, classes in self._suppressed(dataset).items()
+            f"random {name}": torch.randint(classes, (size,), generator=generator)
+            for name, classes in self._branches(dataset).items()
         }
 
     def outputs(self, nets, batch):
@@ -100,7 +112,9 @@ class Suppressed(TrainStage):
         sign = -1 if self.by == "negative" else 1
         return self.weight * target + sign * risen * (1 - self.weight) * others
 
-    def _suppressed(self, dataset: Dataset) -> dict[str, int]:
-        """How many classes each suppressed task has, by the column of its labels."""
+    def _branches(self, dataset: Dataset) -> dict[str, int]:
+        """How many classes each head tells apart, by the column of its task's labels, or by its place."""
+        if self.classes:
+            return {f"branch {place}": classes for place, classes in enumerate(self.classes)}
         tasks = [dataset.tasks[name] for name in self.tasks]
         return {task.column: len(task.classes) for task in tasks}
