@@ -173,6 +173,7 @@ MUTANTS = [
         ("records.py", "np.tile(np.asarray(of), len(numbers))", "np.repeat(np.asarray(of), len(numbers))", "test_records.py"),
         ("measures.py", "if _known.setdefault(self.name, self) != self:", "if False:", "test_records.py"),
         ("measures.py", "return value * self.factor", "return value", "test_report.py::test_results_are_as_measured_and_only_the_paper_s_as_printed"),
+        ("report/_images.py", "attacked = rows[\"value\"].sum()", "attacked = len(rows)", "test_attack_report.py"),
         ("report/embedding.py", "labels[nearest] == labels[:, None]", "labels[nearest] != labels[:, None]", "test_trust_studies.py::test_features_are_laid_out_in_a_plane"),
         ("report/embedding.py", "(counts * (counts - 1)).sum()", "(counts * counts).sum()", "test_trust_studies.py::test_features_are_laid_out_in_a_plane"),
         ("report/attack_verdict.py", "if not self.rivals or arm in", "if arm in arms or arm in", "test_attack_report.py::test_a_smaller_rival_is_named_beside_one_that_is_not_clear"),

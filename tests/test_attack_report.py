@@ -106,6 +106,17 @@ def test_the_table_is_over_images_of_their_means_over_seeds(tmp_path):
     assert b"t,a,lpips,2.0" in files_of(blocks)["attacks.csv"]
 
 
+def test_seconds_an_image_are_over_all_images_that_were_attacked():
+    """Two stages attack three images each, for two seeds: 10.8 s / 12. The fourth image is misread, so left alone."""
+    trial, (images, *means) = attack("a", [1, 1, 1], accuracy=[1, 1, 1, 0])
+    further = images.assign(split="val", uid="further")
+    results = results_of((trial, [images, further, *means]), attack("untimed", [1]))
+    results = replace(results, made={"a": {"seconds": 3.0}, "further": {"seconds": 7.8}, "model": {"seconds": 99.0}})
+    head, rows = table_of(report.AttackTable()(results))
+    assert head[2:4] == ["images", "s an image"]
+    assert [row[3] for row in rows] == ["0.9", ""]
+
+
 def test_where_the_gradient_vanished_no_success_stands_alone():
     stuck = attack("a", [0, 0, 0], vanished=[1, 1, 0], l2=[0.0, 0.0, 0.1])
     results = results_of(stuck, attack("b", [1, 0, 0], vanished=[0, 0, 0]))

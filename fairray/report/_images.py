@@ -8,7 +8,7 @@ from fairray.results import Results
 from fairray.statistics.intervals import Interval, mean_interval, share_interval
 from fairray.words import write_count
 
-__all__ = ["average_images", "count_images", "count_stuck", "find_attacked", "find_read", "read_images"]
+__all__ = ["average_images", "count_images", "count_stuck", "find_attacked", "find_read", "read_images", "time_attack"]
 
 SHARES = {"accuracy", "judged", "success"}  # 0 or 1 for each image
 
@@ -44,6 +44,16 @@ def count_stuck(results: Results, task: str, arm: str) -> str:
     if not vanished.any():
         return ""
     return f"gradient is 0 on {int((vanished > 0).sum())} of {write_count(len(vanished), 'image')}"
+
+
+def time_attack(results: Results, task: str, arm: str) -> float | None:
+    """Seconds an image, of all that its stages attacked, whatever the split and seed; None where nothing says it."""
+    rows = results.of(task, arm, results.records)
+    rows = rows[(rows["trial"] == results.chosen[task, arm].uid) & (rows["metric"] == "accuracy")]
+    rows = rows[rows["sample"].notna() & rows["defence"].isna() & rows["uid"].isin([*results.made])]
+    seconds = sum(float(str(results.made[uid]["seconds"])) for uid in rows["uid"].unique())
+    attacked = rows["value"].sum()  # an image that is misread is left as it is
+    return seconds / attacked if attacked else None
 
 
 def average_images(metric: str, values: pd.Series) -> Interval:

@@ -5,20 +5,29 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fairray.report._blocks import Bad, Block, Items, Line, Strong, Text
-from fairray.report._images import average_images, count_stuck, find_attacked, find_read, read_images
+from fairray.report._images import average_images, count_stuck, find_attacked, find_read, read_images, time_attack
 from fairray.report._tables import Entry, explain_directions, explain_printed, lay_out, tabulate
 from fairray.report._words import name_metric
 from fairray.results import Results
 
 __all__ = ["AttackTable"]
 
+CAPTION = (
+    "Of the test images that the model classifies correctly, fooled or not: mean over images [95 % interval over "
+    "images, Wilson's of shares and t of others]; accuracy is that of all test images before the attack."
+)
+TIMED = (
+    " Seconds are what the stages that attack took, over the images attacked, of validation too; reading those that "
+    "are misread is in it. They compare methods where nothing else ran beside them."
+)
+
 
 @dataclass(frozen=True)
 class AttackTable:
     """What each attack does to the images that the model reads right: means over images, beside the printed ones.
 
-    How many these are of all, and the model's accuracy before the attack, stand beside them. Where the gradient of an
-    attack's loss is 0, its success says nothing of the model, and that is said with it.
+    How many these are of all, how long one took, and the model's accuracy before the attack, stand beside them. Where
+    the gradient of an attack's loss is 0, its success says nothing of the model, and that is said with it.
     Its files have the title's name. metrics: those that were measured have a column.
     """
 
@@ -33,14 +42,14 @@ class AttackTable:
         cells = lay_out(entries, rows=("task", "method"), across="metric")
         pairs = [*zip(cells["task"], cells["method"], strict=True)]
         cells.insert(2, "images", [_count_attacked(results, *pair) for pair in pairs])
+        caption = CAPTION
+        if any(times := [time_attack(results, *pair) for pair in pairs]):
+            caption += TIMED
+            cells.insert(3, "s an image", ["" if seconds is None else f"{seconds:.3g}" for seconds in times])
         stuck = {pair: said for pair in pairs if (said := count_stuck(results, *pair))}
         if (success := name_metric("success")) in cells:
             marked = [f"{cell}, {stuck[pair]}" if pair in stuck else cell for cell, pair in zip(cells[success], pairs)]
             cells[success] = marked
-        caption = (
-            "Of the test images that the model classifies correctly, fooled or not: mean over images [95 % interval "
-            "over images, Wilson's of shares and t of others]; accuracy is that of all test images before the attack."
-        )
         yield tabulate(re.sub(r"\W+", "_", self.title.lower()), cells, entries, caption)
         yield Items([_explain_stuck(results, *pair, said) for pair, said in stuck.items()])
         yield from explain_directions(entries)
