@@ -3,10 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fairray.api import declare, from_frame, load, load_model
+    from fairray.api import declare, from_frame, judge, load, load_model
 
 __version__ = "0.1.0"
-__all__ = ["declare", "from_frame", "load", "load_model"]
+__all__ = ["declare", "from_frame", "judge", "load", "load_model"]
 
 
 def __getattr__(name: str) -> Any:

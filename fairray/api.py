@@ -4,14 +4,15 @@ Like the command line it stands above launch/ and report/, and computes nothing 
 """
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 
-from fairray import config, frames, members, report, results, study
+from fairray import config, frames, given, members, report, results, study
+from fairray.datasets._cells import Value
 from fairray.errors import BadInput, unknown
 from fairray.identity import field_values
 from fairray.judgement import Rivals
@@ -28,7 +29,7 @@ from fairray.words import write_count
 if TYPE_CHECKING:  # to speak of one is no plotting
     from matplotlib.figure import Figure  # noqa: TID251
 
-__all__ = ["Model", "Plan", "Results", "Study", "declare", "from_frame", "load", "load_model"]
+__all__ = ["Model", "Plan", "Results", "Study", "declare", "from_frame", "judge", "load", "load_model"]
 
 T = TypeVar("T")
 
@@ -102,6 +103,34 @@ def from_frame(
     return made
 
 
+def judge(
+    frame: Any,
+    *,
+    positive: Value | None = None,
+    threshold: float | None = None,
+    logits: bool = False,
+    baseline: str | None = None,
+    name: str = "scores",
+    output: str | Path = "runs",
+    quiet: bool = False,
+    **columns: str,
+) -> "Results":
+    """What scores that were made elsewhere come to, by the same metrics, intervals and verdict; nothing is trained.
+
+    frame: a row for each example, with its label, its group and its score, the probability of the positive label, or
+    its logit; of several methods or seeds all of them, one below the other; of several classes score_0, score_1, ...
+    columns: what they are called, where it is not y, group, score, split, seed and method; the last three may be left
+    out. positive: the positive label (default: the last in order). threshold: above it a score predicts the positive
+    label. baseline: the method that others are compared with (default: the first). Where there is one seed, intervals
+    are over test examples. The page is written to a folder of the name in output/reports.
+    Raises BadInput where the frame cannot be used.
+    """
+    path = frames.keep(frames.read_frame(frame), Path(output) / "frames", name)
+    said = {"positive": positive, "threshold": threshold, "logits": logits}
+    made = _as(Study, given.ask(path, columns, str(output), name, baseline, **said))
+    return _run(made, quiet, report.inspection(made))
+
+
 def load_model(path: str | Path) -> Model:
     """The model of a file that `Model.save` has written. Raises BadInput where it is none."""
     return Model.load(path)
@@ -129,14 +158,7 @@ class Study(study.Study):
         It runs where the study's launch says, and says on stderr how far it is, unless it is to be quiet. A trial or a
         section of the report that fails is a warning. Raises BadInput before anything runs.
         """
-        outcome = run_study(self, (lambda line: None) if quiet else tell)
-        for trial, error in outcome.failures:
-            warnings.warn(f"failed: {label([trial])}\n{error}", stacklevel=2)
-        for failure in outcome.broken:
-            warnings.warn(f"a section of the report failed: {failure}", stacklevel=2)
-        if outcome.files and not quiet:
-            tell(f"report: {outcome.files[0]}")
-        return self.results()
+        return _run(self, quiet)
 
     def results(self) -> "Results":
         """What is stored of it. Raises BadInput where nothing is."""
@@ -243,6 +265,18 @@ class Results(results.Results):
 
     def _repr_html_(self) -> str:
         return _show(*report.Verdict()(self), *report.Table()(self))
+
+
+def _run(made: Study, quiet: bool, sections: Sequence[report.Section] | None = None) -> Results:
+    """sections: of the report, where they are not those that the study has."""
+    outcome = run_study(made, (lambda line: None) if quiet else tell, sections)
+    for trial, error in outcome.failures:
+        warnings.warn(f"failed: {label([trial])}\n{error}", stacklevel=3)
+    for failure in outcome.broken:
+        warnings.warn(f"a section of the report failed: {failure}", stacklevel=3)
+    if outcome.files and not quiet:
+        tell(f"report: {outcome.files[0]}")
+    return made.results()
 
 
 def _as(cls: type[T], value: Any) -> T:

@@ -1,4 +1,4 @@
-"""The command line: list, plan, run, submit, status, report, audit, verify, compare, doctor.
+"""The command line: list, plan, run, submit, status, report, audit, judge, verify, compare, doctor.
 
 It parses and prints; what it needs is imported late.
 """
@@ -27,6 +27,7 @@ from fairray.words import write_count
 
 if TYPE_CHECKING:
     from fairray.contrast import Found
+    from fairray.launch.study import Outcome
     from fairray.study import Study
     from fairray.trial import Trial
 
@@ -104,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_listing(commands)
     _add_verbs(commands)
+    _add_judging(commands)
     _add_comparing(commands)
     return parser
 
@@ -141,6 +143,20 @@ def _add_verbs(commands: Any) -> None:
         if verb == "submit":
             sub.add_argument("--address", metavar="URL", help="of the cluster's dashboard (default: this machine's)")
         sub.set_defaults(command=command)
+
+
+def _add_judging(commands: Any) -> None:
+    """What is done with scores that were made elsewhere."""
+    judging = commands.add_parser("judge", help="scores that were made elsewhere, and write their report")
+    judging.add_argument("file", type=Path, help="a table with a row for each example, with y, group and score")
+    said = "what columns are called (default: y, group, score, split, seed, method)"
+    judging.add_argument("overrides", nargs="*", metavar="role=COLUMN", help=said)
+    judging.add_argument("--logits", action="store_true", help="scores are logits, and not probabilities")
+    judging.add_argument("--positive", metavar="VALUE", help="of y (default: the last in order)")
+    judging.add_argument("--threshold", type=float, metavar="SCORE", help="above it is positive (default: .5, or 0)")
+    judging.add_argument("--baseline", metavar="METHOD", help="that others are compared with (default: the first)")
+    judging.add_argument("--output", metavar="FOLDER", default="runs", help="of reports and results (default: runs)")
+    judging.set_defaults(command=_judge)
 
 
 def _add_comparing(commands: Any) -> None:
@@ -242,19 +258,29 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from fairray.launch.progress import label
     from fairray.launch.study import run_study
 
     study = _load(options)
     outcome = run_study(study)
     print(f"{write_count(outcome.computed, 'trial')} computed, {outcome.seconds:.0f} s", file=sys.stderr)
-    for trial, error in outcome.failures:
-        print(f"failed: {label([trial])}\n{error}", file=sys.stderr)
-    _show_report(outcome.files, outcome.broken, outcome.doubted)
+    code = _show_outcome(outcome)
     uri = study.launch.tracking_uri
     if outcome.files and uri:
         print(f"runs: {uri if uri.startswith('http') else f'mlflow ui --backend-store-uri {uri}'}")
-    return 1 if outcome.failures or outcome.broken else 0
+    return code
+
+
+def _judge(options: argparse.Namespace) -> int:
+    from fairray import given
+    from fairray.launch.study import run_study
+    from fairray.report import inspection
+
+    if wrong := [text for text in options.overrides if "=" not in text]:
+        raise BadInput(f"argument {wrong[0]}", "it names no column", "give role=COLUMN, such as y=hired")
+    columns = dict(text.split("=", 1) for text in options.overrides)
+    said = {key: getattr(options, key) for key in ("baseline", "positive", "threshold", "logits")}
+    study = given.ask(options.file, columns, options.output, options.file.stem, **said)
+    return _show_outcome(run_study(study, sections=inspection(study)))
 
 
 def _submit(options: argparse.Namespace) -> int:
@@ -318,6 +344,16 @@ def _verify(options: argparse.Namespace) -> int:
         damaged += 1
     print(f"{write_count(len(entries), 'result')}, {damaged} damaged")
     return 1 if damaged and not options.remove else 0
+
+
+def _show_outcome(outcome: "Outcome") -> int:
+    """Print what a run left, and whether all of it is whole."""
+    from fairray.launch.progress import label
+
+    for trial, error in outcome.failures:
+        print(f"failed: {label([trial])}\n{error}", file=sys.stderr)
+    _show_report(outcome.files, outcome.broken, outcome.doubted)
+    return 1 if outcome.failures or outcome.broken else 0
 
 
 def _show_report(files: Sequence[Path], broken: Sequence[str], doubted: "Sequence[tuple[Trial, str]]") -> None:

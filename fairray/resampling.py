@@ -21,7 +21,7 @@ ENDLESS = (-np.inf, np.inf)
 
 
 def widen(results: Results, task: str, arm: str, metric: str, draws: int = 200) -> Interval | None:
-    """A metric of a chosen trial, over its seeds and the examples of the test split.
+    """A metric of a chosen trial, over its seeds, if it has several, and the examples of the test split.
 
     None where it is not made of logits, or seeds have other splits, over which intervals are then.
     """

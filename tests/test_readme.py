@@ -83,6 +83,7 @@ SMALL = {
     "status": LOCAL,
     "report": LOCAL,
     "audit": LOCAL,
+    "judge": [],
     "doctor": LOCAL,
 }  # fmt: skip
 
@@ -102,7 +103,7 @@ CLUSTER = "run bade_celeba --scale paper"  # it needs GPUs
 
 @pytest.fixture
 def folders(tmp_path, monkeypatch):
-    """Where the README says DIR and my.csv: MEPS, and two photographs that the network reads."""
+    """Where the README says DIR, my.csv and scores.csv: MEPS, and two photographs that the network reads."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FAIRRAY_CACHE", str(tmp_path / "cache"))
     random = np.random.default_rng(0)
@@ -112,6 +113,7 @@ def folders(tmp_path, monkeypatch):
     table = {"hired": random.choice(["no", "yes"], 300), "sex": random.choice(["f", "m"], 300)}
     table["years"] = random.integers(40, size=300)
     pd.DataFrame(table).to_csv(tmp_path / "my.csv", index=False)
+    pd.DataFrame(table | {"score": random.random(300)}).to_csv(tmp_path / "scores.csv", index=False)
     (tmp_path / "images").mkdir()
     pixels = random.integers(256, size=(2, 64, 64, 3), dtype=np.uint8)
     labels = EfficientNetLite0().build((3, 64, 64), 1000).eval()(torch.tensor(pixels).movedim(-1, 1)).argmax(1)

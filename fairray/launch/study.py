@@ -43,15 +43,16 @@ class Outcome:
     doubted: list[tuple[Trial, str]] = field(default_factory=list)
 
 
-def run_study(study: Study, say: Callable[[str], None] = tell) -> Outcome:
+def run_study(study: Study, say: Callable[[str], None] = tell, sections: "Sequence[Section] | None" = None) -> Outcome:
     """Check a study, compute what the store lacks, write the report, and mirror all of it in MLflow, if it is wanted.
 
-    say: is told what is done while it is done. Raises BadInput before anything runs.
+    say: is told what is done while it is done. sections: of the report, where they are not those that the study has.
+    Raises BadInput before anything runs.
     """
     from fairray.report import load_sections  # plotting takes its time to import
 
     study.check()
-    sections = load_sections(study)
+    sections = sections or load_sections(study)
     for task, reason in study.left_out.items():
         say(f"left out: {task} ({reason})")
     for task, note in study.notes():

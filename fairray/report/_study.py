@@ -9,14 +9,17 @@ from fairray.contrast import Found
 from fairray.errors import BadInput, said_of
 from fairray.report import Section
 from fairray.report._page import Report, write
+from fairray.report.by_group import ByGroup
 from fairray.report.forest import Forest
+from fairray.report.intervals import Intervals
 from fairray.report.table import Table
 from fairray.report.tradeoff import Tradeoff
 from fairray.report.verdict import Verdict
+from fairray.report.who_pays import WhoPays
 from fairray.results import Results
 from fairray.study import Study
 
-__all__ = ["comparison", "load_sections", "write_report"]
+__all__ = ["comparison", "inspection", "load_sections", "write_report"]
 
 EXAMPLE = "sections = (report.Verdict(), report.Table())"
 
@@ -24,6 +27,17 @@ EXAMPLE = "sections = (report.Verdict(), report.Table())"
 def comparison(x: str = "odds", y: str = "eacc") -> tuple[Section, ...]:
     """What most studies show: methods side by side, in words, by differences, in a table and in a plane."""
     return Verdict((x, y)), Forest((x, y)), Table((x, y)), Tradeoff(x, y)
+
+
+def inspection(study: Study) -> tuple[Section, ...]:
+    """What is shown of scores that were made elsewhere; methods side by side where there are several."""
+    whole: tuple[str, ...] = ("odds", "eacc", "accuracy", "worst_group_accuracy")
+    by_group: tuple[str, ...] = ("group_accuracy",)
+    if {data.problem for data in study.datasets().values()} == {"binary"}:
+        whole += ("demographic_parity_difference", "equalized_odds_difference", "auc")
+        by_group += ("true_positive_rate", "true_negative_rate", "positive_rate")
+    compared: tuple[Section, ...] = (Verdict(), WhoPays()) if study.baseline else ()
+    return Intervals(whole), *compared, Table(whole), Tradeoff(), *map(ByGroup, by_group)
 
 
 def write_report(results: Results, sections: Sequence[Section]) -> Report:

@@ -28,14 +28,17 @@ def two_level(
     seeds' mean by their own spread, which holds what examples do to each seed alone, and what they do to all of them:
     the covariance of the seeds over the draws. The degrees of freedom are Satterthwaite's, as few seeds tell less of
     their spread than many draws do. A draw that measures nothing, as one without an example of a subgroup, is left out.
+    One seed tells nothing of others: its interval is for other examples alone (`_cover_examples`).
     """
     draw, values = np.random.default_rng(seed), measure(np.ones(examples))
     n, mean = len(values), float(values.mean())
     counts = (draw.multinomial(examples, np.full(examples, 1 / examples)) for _ in range(draws))
     drawn = np.stack([measure(count.astype(float)) for count in counts])
     drawn = drawn[np.isfinite(drawn).all(1)]
-    if n < 2 or len(drawn) < draws / 2:
+    if len(drawn) < draws / 2:
         return Interval(mean, math.nan, math.nan, n)
+    if n == 1:
+        return _cover_examples(mean, drawn[:, 0], confidence).cut(*bounds)
     covariance = np.cov(drawn.T)
     shared = max(float(covariance.sum() - covariance.trace()) / (n * (n - 1)), 0)
     of_seeds = float(values.var(ddof=1)) / n
@@ -44,3 +47,12 @@ def two_level(
     freedom = (n - 1) * (1 + shared / of_seeds) ** 2 if of_seeds else math.inf
     half = float(stats.t.ppf((1 + confidence) / 2, freedom)) * math.sqrt(of_seeds + shared)
     return Interval(mean, mean - half, mean + half, n).bend(*bounds)
+
+
+def _cover_examples(value: float, drawn: np.ndarray, confidence: float) -> Interval:
+    """An interval about what is measured of one seed, of the normal distribution, which may reach 0 as gaps may.
+
+    The draws deviate from the value, not from their mean: a gap that is near 0 is larger in most draws.
+    """
+    half = float(stats.norm.ppf((1 + confidence) / 2)) * math.sqrt(((drawn - value) ** 2).mean())
+    return Interval(value, value - half, value + half, 1) if half else Interval(value, math.nan, math.nan, 1)
