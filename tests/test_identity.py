@@ -286,10 +286,11 @@ def test_what_runs_is_what_is_hashed(edited, tmp_path):
         "from pack import inner\nfrom .helper import HELP\nVALUE = 1, HELP, inner.INNER\n"
     )
     path, start = tmp_path / edited, (tmp_path / edited).stat()
+    compiling = {name: of for name, of in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
     def load(*edits):
         program = [sys.executable, "-c", LOADS, str(tmp_path / "mine.py"), *map(str, edits)]
-        return subprocess.run(program, check=True, capture_output=True, text=True).stdout
+        return subprocess.run(program, check=True, capture_output=True, text=True, env=compiling).stdout
 
     first, meanwhile = load(), load(path)
     os.utime(path, ns=(start.st_atime_ns, start.st_mtime_ns))
