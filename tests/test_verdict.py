@@ -233,6 +233,20 @@ def test_wide_intervals_are_of_the_metric_and_hold_the_spread_of_seeds_and_examp
     assert widen(results, "t", "a", "trust") is None
 
 
+def test_where_all_seeds_lie_on_a_bound_other_examples_do_not():
+    """Both groups are right on three of four examples in every seed, so the gap is 0, and of other examples it is not."""
+    hits = np.tile([1.0, 1, 1, 0], 20)
+    group = np.repeat([0, 1], 40)
+
+    def gap(counts):
+        rates = [counts[group == g] @ hits[group == g] / counts[group == g].sum() for g in (0, 1)]
+        return np.full(3, abs(rates[0] - rates[1]))
+
+    found = two_level(gap, 80, (0, 1), draws=200)
+    assert (found.mean, found.low) == (0, 0)
+    assert 0.05 < found.high < 0.3
+
+
 def test_examples_are_drawn_as_fairlearn_draws_them():
     """Its bootstrap's quantiles of the groups' selection rates lie as far apart as our draws deviate."""
     _, data, stored = stored_study(draws=2)

@@ -31,8 +31,11 @@ class Interval(NamedTuple):
         return self._replace(low=max(self.low, low), high=min(self.high, high)) if self.low <= self.high else self
 
     def bend(self, low: float, high: float) -> "Interval":
-        """It within bounds: that of the mean's logit between them, or of its logarithm above low alone."""
+        """It within bounds: that of the mean's logit between them, or of its logarithm above low alone; cut at a bound
+        on which the mean lies."""
         mean, half = self.mean, self.half
+        if mean in (low, high):
+            return self.cut(low, high)
         if math.isinf(low):
             return self
         if math.isinf(high):
