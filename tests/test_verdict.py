@@ -234,7 +234,7 @@ def test_wide_intervals_are_of_the_metric_and_hold_the_spread_of_seeds_and_examp
 
 
 def test_where_all_seeds_lie_on_a_bound_other_examples_do_not():
-    """Both groups are right on three of four examples in every seed, so the gap is 0, and of other examples it is not."""
+    """Both groups are right on three of four examples in every seed: the gap is 0, and that of others is not."""
     hits = np.tile([1.0, 1, 1, 0], 20)
     group = np.repeat([0, 1], 40)
 
