@@ -22,7 +22,7 @@ from fairray.soundness import describe_doubts
 
 STUDIES = {
     "bade_benchmarks": ["tasks.Adult=toy", smoke.METHODS],
-    "trust_suppression": ["tasks.At once.target=[shape, colour, size]"],
+    "trust_suppression": ["tasks.At once.target=[shape, colour]", "network.channels=2"],
     "attack_comparison": ["methods=[pgd_l2, ours_a0]"],
 }
 

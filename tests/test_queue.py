@@ -325,6 +325,8 @@ def searched(monkeypatch):
     def run(slots, seed):
         arms = [
             SimpleNamespace(
+                task="t",
+                name=name,
                 space={"x": Range(low=0.0, high=1.0)},
                 at=lambda p, name=name: Trial([Stage(f"m {name} {p['x']}")], arm=name, point=p),
             )
