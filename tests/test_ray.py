@@ -54,6 +54,7 @@ def test_ray_gives_the_records_of_local(local, on_ray):
     assert not list(folder.glob("tune-*"))
 
 
+@pytest.mark.slow
 def test_an_adaptive_search_on_ray(tmp_path, capsys):
     search = ("search=tpe", "search.points=4", "search.batch=2", "methods.bade_tuned.strength={low: 0.0, high: 1.0}")
     arguments = (*search, "methods=[standard, bade_tuned]")

@@ -73,11 +73,11 @@ SMALL = {
     "run bade_benchmarks search=tpe": [*LOCAL, "search.points=3", "methods=[standard, bade_tuned]"],
     "run bade_benchmarks 'tasks.Adult={name: table": [*LOCAL[1:], "methods=[standard, bade]"],
     "run bade_benchmarks launch.workers=2": [*TOY, "methods=[standard]", "seeds=1"],
-    "run trust_suppression": ["--scale", "smoke", "launch=local", "methods=[standard, grl_random]", "seeds=1"],
+    "run trust_suppression": ["--scale", "smoke", "launch=local", "methods=[standard]", "seeds=1"],
     "run attack_comparison": ["launch=local", "methods=[pgd_l2, ours_a0]", *FEW],
     "run dro_beta seeds=300": ["--scale", "smoke", "launch=local", "methods=[ours, pgd]", "seeds=4"],
     "run clarc_correction": [
-        "--scale", "smoke", "launch=local", "methods=[vanilla, p_clarc]", "methods.*.lrp=false", "seeds=1"
+        "--scale", "smoke", "launch=local", "methods=[vanilla]", "methods.*.lrp=false", "seeds=1"
     ],
     "run bade_triggers": ["--scale", "smoke", "launch=local"],
     "status": LOCAL,

@@ -88,6 +88,7 @@ def test_features_are_laid_out_in_a_plane(tmp_path_factory):
     assert (folder / "samples.png").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_the_front_is_in_the_report(tmp_path_factory):
     folder = reports(tmp_path_factory, "trust_grl_lambda", "seeds=1", "methods=[standard, grl_known, grl_optuna]")
     records = pd.read_csv(folder / "records.csv")
