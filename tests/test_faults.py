@@ -170,6 +170,20 @@ def test_the_command_says_a_fatal_error_once(monkeypatch, capsys):
     assert capsys.readouterr().err == "error: /store: it cannot be written\n  cure: make room\n"
 
 
+def test_a_run_ends_at_a_fatal_error(study, monkeypatch):
+    """No second job meets it, though the disk has room to write down that the first one failed."""
+    begun = []
+
+    def changed(trials, *rest):
+        begun.append(trials)
+        raise Fatal("trial", "its code is no longer what it was", "run it again")
+
+    monkeypatch.setattr(local, "execute", changed)
+    with pytest.raises(Fatal, match="no longer what it was"):
+        launch_study.run(study, Silent())
+    assert len(begun) == 1
+
+
 def test_jobs_end_at_a_fatal_error():
     """Ray's workers tell the driver, which hands out nothing more."""
     from fairray.launch.cluster import Jobs, Searcher
