@@ -15,7 +15,6 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ from fairray.metrics import Predictions
 from fairray.metrics.eacc import eacc
 from fairray.metrics.odds import odds
 from fairray.records import headline
-from fairray.soundness import describe_doubts, find_doubts
+from fairray.soundness import describe_doubts, list_doubts
 from fairray.store import Store
 from fairray.trial import Trial, execute, results
 
@@ -90,7 +89,7 @@ def judge_standard(spec: dict[str, Any], seeds: int, folder: Path) -> tuple[str,
     execute([trial], store)
     records = results(trial, store)
     means = 100 * headline(records).query("split == 'test'").groupby("metric")["value"].mean()
-    doubts = describe_doubts(chain(*find_doubts(records, ("eacc", "odds")).values()))
+    doubts = describe_doubts(list_doubts(records, ("eacc", "odds")))
     return f"{means['eacc']:.1f} / {means['odds']:.1f}", doubts and f"no result: {doubts}"
 
 

@@ -17,7 +17,7 @@ from fairray.records import DETAILS
 from fairray.signs import SIGNS
 from fairray.words import write_count
 
-__all__ = ["GRAVITY", "Doubt", "Doubts", "Key", "describe_doubts", "find_doubts", "gravity"]
+__all__ = ["GRAVITY", "Doubt", "Doubts", "Key", "describe_doubts", "find_doubts", "gravity", "list_doubts"]
 
 ONE_CLASS = 0.1  # the least share of the examples of other classes than the most frequent that are told from it
 ERRORS = 2.0  # standard errors above the constant guess that are more than luck
@@ -60,6 +60,11 @@ def find_doubts(records: pd.DataFrame, objectives: Sequence[str] = ()) -> Doubts
         for key, doubt in chain(models, _judge_training(records), _compare_seeds(whole), _count_rows(whole)):
             found[key].append(doubt)
     return {key: tuple(doubts) for key, doubts in found.items()}
+
+
+def list_doubts(records: pd.DataFrame, objectives: Sequence[str] = ()) -> list[Doubt]:
+    """What is doubtful of one trial, of which all records are."""
+    return [*chain(*find_doubts(records, objectives).values())]
 
 
 def describe_doubts(doubts: Iterable[Doubt]) -> str:

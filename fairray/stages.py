@@ -105,6 +105,12 @@ class Setting:
         """All that a result of the stage depends on here, besides the stages before it and the seed, as JSON."""
         return self._told(stage)[2]
 
+    def modules(self, stage: "Stage") -> set[str]:
+        """The modules whose code, with what they import, decides a result of the stage here; how it trains is declared
+        in this one."""
+        own = [stage.hyperparameters, self.network, self.numerics]
+        return {__name__, type(stage).__module__, *identity.modules(own)}
+
     @cached_property
     def _known(self) -> dict[int, tuple["Stage", Training, dict[str, Any]]]:
         """By its id each stage that was asked about, as thousands of seeds and points ask of the same few."""
@@ -128,12 +134,11 @@ class Setting:
             "training": training,
             "numerics": self.numerics,
         }
-        modules = {__name__, type(stage).__module__, *identity.modules(own)}
         return {
             "scheme": identity.SCHEME,
             **identity.describe(own),
             "dataset": self.dataset.fingerprint,
-            "code": identity.fingerprint(modules),
+            "code": identity.fingerprint(self.modules(stage)),
         }
 
 

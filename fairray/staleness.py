@@ -30,9 +30,7 @@ class Stale:
 
 def hash_code(replica: Replica) -> dict[str, str]:
     """The hash of each module whose code decides a result."""
-    stage, setting = replica.stage, replica.setting
-    own = [stage.hyperparameters, setting.network, replica.training, setting.numerics]
-    return identity.meanings({"fairray.stages", type(stage).__module__, *identity.modules(own)})
+    return identity.meanings(replica.setting.modules(replica.stage))
 
 
 def explain(missing: Iterable[Replica], store: Store, wanted: Collection[str]) -> list[Stale]:

@@ -4,7 +4,6 @@ import math
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -17,7 +16,7 @@ from optuna.trial import TrialState
 
 from fairray.measures import Measure
 from fairray.selection import best_trials, val_means
-from fairray.soundness import find_doubts, gravity
+from fairray.soundness import gravity, list_doubts
 from fairray.space import Grid, Range, points
 from fairray.store import Store
 from fairray.study import Arm, Search, Study
@@ -162,8 +161,7 @@ def _distribution(choice: Grid | Range) -> BaseDistribution:
 
 def _weigh(records: pd.DataFrame, objectives: Sequence[Measure]) -> int:
     """How grave it is what makes a trial no result; 0 where it is one."""
-    doubts = find_doubts(records, [measure.name for measure in objectives])
-    return gravity([*chain(*doubts.values())])
+    return gravity(list_doubts(records, [measure.name for measure in objectives]))
 
 
 def _sampler(search: Search) -> optuna.samplers.BaseSampler:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ from fairray.launch.queue import Queue
 from fairray.launch.search import askers, keep
 from fairray.results import Results
 from fairray.selection import val_means
-from fairray.soundness import describe_doubts, find_doubts
+from fairray.soundness import describe_doubts, list_doubts
 from fairray.store import Store
 from fairray.study import Study
 from fairray.summary import summarize
@@ -99,7 +98,7 @@ def run(study: Study, mirror: "tracking.Mirror | None" = None, say: Callable[[st
         means = val_means(records)
         measures = [measure for measure in study.objectives_of(trial.task) if measure.name in means]
         said = [f"val {measure.name} {measure.unit.express(means[measure.name]):.4g}" for measure in measures]
-        doubt = describe_doubts(chain(*find_doubts(records, study.objectives).values()))
+        doubt = describe_doubts(list_doubts(records, study.objectives))
         return "  ".join(said + ([f"no result: {doubt}"] if doubt else []))
 
     def note(uid: str, failure: Failure) -> None:

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import wraps
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,7 @@ from fairray.launch.progress import label
 from fairray.provenance import provenance
 from fairray.records import DETAILS
 from fairray.results import interval_of
-from fairray.soundness import describe_doubts, find_doubts
+from fairray.soundness import describe_doubts, list_doubts
 from fairray.study import Study
 from fairray.trees import flatten
 from fairray.trial import Trial
@@ -105,7 +104,7 @@ class Mirror:
         if self._find("fairray.trial", self._key(trial)):
             self._trial(trial)
             return
-        doubt = describe_doubts(chain(*find_doubts(records, self.study.objectives).values()))
+        doubt = describe_doubts(list_doubts(records, self.study.objectives))
         run, params = self._trial(trial, doubt), _list_parameters(trial)
         metrics = [*_list_curves(records), *_list_finals(records)]
         for start in range(0, max(len(metrics), 1), BATCH):

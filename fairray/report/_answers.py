@@ -5,7 +5,9 @@ from collections.abc import Iterable
 from fairray.report._blocks import Line, Part, Strong, join
 from fairray.words import list_some
 
-__all__ = ["sum_up"]
+__all__ = ["UNADJUSTED", "sum_up"]
+
+UNADJUSTED = "By 95 % t-intervals of differences seed by seed, which are not adjusted for their number."
 
 NAMED = 6  # of whom the same is said
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from fairray.matrices import LACKING, Matrix, find_matrices
+from fairray.report._answers import UNADJUSTED
 from fairray.report._blocks import Answer, Bad, Block, Good, Items, Line, Part, Strong, Text, join
 from fairray.report._tables import Entry, lay_out, tabulate
 from fairray.report._words import refuse_verdict, write_interval
@@ -13,8 +14,6 @@ from fairray.statistics.intervals import Interval, mean_interval
 from fairray.statistics.trust import band
 
 __all__ = ["TrustScores"]
-
-SURE = "By 95 % t-intervals of differences seed by seed, which are not adjusted for their number."
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class TrustScores:
         family, arm = best
         score = write_interval("trust", found[best].score)
         said = "Most to be trusted is ", Strong(arm), f" on {family}: {score}, {band(found[best].score.mean)}."
-        return Answer(join(" ", [said, *_compare(results, found, str(results.study.baseline))]), SURE)
+        return Answer(join(" ", [said, *_compare(results, found, str(results.study.baseline))]), UNADJUSTED)
 
 
 def _measure(results: Results, matrix: Matrix) -> Entry:

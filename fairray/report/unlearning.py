@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from fairray.report._answers import sum_up
+from fairray.report._answers import UNADJUSTED, sum_up
 from fairray.report._blocks import Answer, Block, Items, Line, Picture, Strong, Text
 from fairray.report._figures import pick_looks, tell_mean
 from fairray.report._words import express, refuse_verdict, write_interval
@@ -52,8 +52,7 @@ class Unlearning:
             for task, arm in results.chosen
             if arm != results.study.baseline and _is_measured(results, task, arm)
         ]
-        sure = "By 95 % t-intervals of differences seed by seed, which are not adjusted for their number."
-        return Answer((*sum_up(judged), "."), sure) if judged else None
+        return Answer((*sum_up(judged), "."), UNADJUSTED) if judged else None
 
     def _describe(self, results: Results, task: str) -> Iterator[Line]:
         base = str(results.study.baseline)
