@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
-from annotated_types import Ge
+from annotated_types import Ge, Gt
 
 from fairray import evaluation
 from fairray.data import Dataset
@@ -51,6 +51,8 @@ class Launch:
     job; 0 computes inside the job. "auto" chooses by what the networks need (launch/resources.py), and `plan` says how.
     device: what "auto" means for the numeric mode, where gpus are not counted: a GPU where torch sees one here.
     pack: most replicas in one job. engine: "auto" chooses by network and size.
+    hang: minutes without progress, which is an epoch, or a seed of what has none, after which a job is ended; none: it
+    is waited for. repeats: so many trials that end in the same traceback end the study.
     threads: torch threads of a job. output: the folder of the reports; store: of the results, or a URL
     (s3://, gs://), which all nodes must reach. tracking: MLflow's URI, or "none" to do without MLflow. Where they are
     not given they lie in `output`.
@@ -65,6 +67,8 @@ class Launch:
     pack: Annotated[int, Ge(1)] = 25
     engine: Literal["auto", "alone", "stacked"] = "auto"
     threads: Annotated[int, Ge(1)] = 1
+    hang: Annotated[float, Gt(0)] | None = None
+    repeats: Annotated[int, Ge(1)] = 10
     output: str = "runs"
     store: str | None = None
     tracking: str | None = None

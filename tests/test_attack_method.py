@@ -18,6 +18,7 @@ from fairray.defences import bit_depth, jpeg
 from fairray.errors import BadInput
 from fairray.launch import study as launch_study
 from fairray.launch.doctor import checks
+from fairray.launch.failures import Repeats
 from fairray.launch.planning import plan
 from fairray.launch.progress import Progress
 from fairray.launch.queue import Queue
@@ -509,7 +510,7 @@ def test_a_trial_without_some_shard_counts_as_not_computed(study, monkeypatch, b
 def test_shards_are_jobs_of_their_own(study):
     chosen = study("methods.pgd_l2.attack.eps={grid: [0.1, 0.2]}")
     store, jobs = Store(chosen.launch.store_root), []
-    queue = Queue(askers(chosen), store, lambda: 2, 25, Progress(lambda trial: ""))
+    queue = Queue(askers(chosen), store, lambda: 2, 25, Progress(lambda trial: ""), Repeats(1))
     while job := queue.take():
         jobs.append(job.stages)
         execute(job.trials, store, only=job.uids)

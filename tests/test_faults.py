@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pickle
 import re
 import signal
 import socket
@@ -24,6 +25,7 @@ from fairray.files import holder, is_gone, write_whole
 from fairray.identity import digest
 from fairray.launch import local
 from fairray.launch import study as launch_study
+from fairray.launch.failures import Failure
 from fairray.stages import Artifact
 from fairray.store import Damaged, Store
 from fairray.study import Launch
@@ -184,18 +186,27 @@ def test_a_run_ends_at_a_fatal_error(study, monkeypatch):
     assert len(begun) == 1
 
 
-def test_jobs_end_at_a_fatal_error():
-    """Ray's workers tell the driver, which hands out nothing more."""
-    from fairray.launch.cluster import Jobs, Searcher
+def of_workers(*errors):
+    """What Ray Train raises of its workers' errors, which it has pickled."""
+    from fairray.launch.cluster import UserExceptionWithTraceback, WorkerGroupError
 
-    queue = SimpleNamespace(over=False, take=None, end=lambda job, error: None)
+    told = [UserExceptionWithTraceback(error, f"Traceback\n{error}") for error in errors]
+    return pickle.loads(pickle.dumps(WorkerGroupError("two of them", dict(enumerate(told)))))
+
+
+FULL_DISK = Fatal("/store", "it cannot be written", "make room")
+
+
+@pytest.mark.parametrize("workers", [(), (FULL_DISK,), (RuntimeError("Connection closed by peer"), FULL_DISK)])
+def test_jobs_end_at_a_fatal_error(workers):
+    """Ray's workers tell the driver, which hands out nothing more; Ray Train's tell theirs."""
+    from fairray.launch.cluster import Jobs, describe
+
+    queue = SimpleNamespace(fatal=None, end=lambda job, error: None)
     jobs = Jobs(queue, {}, None, None)
     jobs.running["one"] = None
-    jobs.on_trial_complete(
-        "one", {"error": "full", "kind": "input", "fatal": ("/store", "it cannot be written", "make room")}
-    )
-    assert jobs.suggest("two") == Searcher.FINISHED
-    assert jobs.fatal.where == "/store"
+    jobs.on_trial_complete("one", describe(of_workers(*workers) if workers else FULL_DISK))
+    assert str(queue.fatal) == str(FULL_DISK)
 
 
 def test_a_claim_of_a_process_that_has_ended_is_taken_over_at_once(store):
@@ -314,7 +325,9 @@ def test_failures_have_kinds(error, kind, headline, study, tmp_path, monkeypatch
     with monkeypatch.context() as patch:
         patch.setattr(local, "execute", fail)
         assert len(launch_study.run(study, Silent()).failures) == 1
-    assert f"FAILED ({kind}) Adult reweighing: {headline}" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert (f"again ({kind}) Adult reweighing: {headline}" in said) == (kind != "input")
+    assert f"FAILED ({kind}) Adult reweighing: {headline}" in said
     assert main(status) == 0
     whole, broken = capsys.readouterr().out.splitlines()
     assert whole.endswith("100% of 2 stages stored")
@@ -335,19 +348,114 @@ def test_what_memory_does_not_hold_together_is_tried_by_itself(study, monkeypatc
     assert (outcome.computed, outcome.failures) == (2, [])
 
 
-def test_jobs_say_how_they_died():
-    from fairray.launch.cluster import Jobs
+RAY_SAYS = {
+    "The actor is dead because its worker process has died. Worker exit type: SYSTEM_ERROR": "died",
+    "The actor died because its node has died. Node Id: 7": "node",
+    "The actor 8fb1 is unavailable: The actor is temporarily unavailable: RpcError: Socket closed": "node",
+    "Task was killed due to the node running low on memory.": "memory",
+}
+
+
+@pytest.fixture
+def watched(tmp_path):
+    """A job on Ray, as `Watch` sees it, and what it tells the queue of how the job ended."""
+    from fairray.launch.cluster import Jobs, Watch
 
     told = []
-    jobs = Jobs(SimpleNamespace(end=lambda job, error: told.append(error)), {}, None, None)
-    for trial, result, error in (
-        ("a", None, True),
-        ("b", {"share": 1.0, "error": "Traceback", "kind": "memory"}, False),
-        ("c", {"share": 1.0}, False),
-    ):
-        jobs.running[trial] = None
-        jobs.on_trial_complete(trial, result, error)
-    assert [failure and failure.kind for failure in told] == ["died", "memory", None]
+    watch = Watch(Jobs(SimpleNamespace(end=lambda job, error: told.append(error)), {}, None, None), 5.0)
+    watch.jobs.running["a"] = None
+    state = SimpleNamespace(ray_actor="its actor")
+    return watch, SimpleNamespace(trial_id="a", error_file=str(tmp_path / "error.txt"), temporary_state=state), told
+
+
+@pytest.mark.parametrize(("text", "kind"), RAY_SAYS.items())
+def test_jobs_say_how_they_died(text, kind, watched, tmp_path):
+    watch, trial, told = watched
+    (tmp_path / "error.txt").write_text(f"Failure # 1\n{text}")
+    watch.jobs.on_trial_complete("a", error=True)
+    assert not told
+    watch.on_trial_error(0, [trial], trial)
+    assert [failure.kind for failure in told] == [kind]
+    assert text in told[0]
+
+
+def test_a_job_on_ray_that_hangs_is_ended(watched, monkeypatch):
+    """Five minutes after what it said last, and not before."""
+    from fairray.launch import cluster
+
+    watch, trial, told = watched
+    now, killed = [100.0], []
+    monkeypatch.setattr(cluster, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(cluster.ray, "kill", killed.append)
+    watch.on_step_begin(0, [trial])  # it has not started
+    watch.on_trial_start(0, [trial], trial)
+    now[0] += 299
+    watch.on_step_begin(1, [trial])
+    watch.on_trial_result(1, [trial], trial, {})
+    now[0] += 299
+    watch.on_step_begin(2, [trial])
+    assert not killed
+    now[0] += 2
+    watch.on_step_begin(3, [trial])
+    watch.on_step_begin(4, [trial])
+    assert killed == ["its actor"]
+    watch.on_trial_error(4, [trial], trial)
+    assert [(failure.kind, str(failure)) for failure in told] == [("hung", "no progress for 5 minutes (launch.hang)")]
+
+
+def test_a_job_here_that_hangs_is_ended(study, monkeypatch):
+    """With the traceback of where it was; what tells of progress goes on for as long as it likes."""
+
+    def hang(trials, store, engine, progress, only):
+        for _ in range(4):
+            time.sleep(0.03)
+            progress("moving", 0.5)
+        time.sleep(10)  # where it hangs
+
+    monkeypatch.setattr(local, "execute", hang)
+    before = signal.getsignal(signal.SIGALRM)
+    launch = replace(study.launch, hang=0.05 / 60)
+    (_, error), *_ = launch_study.run(replace(study, launch=launch), Silent()).failures
+    assert error.kind == "hung"
+    assert "time.sleep(10)  # where it hangs" in error
+    assert "launch.hang" in error.headline
+    assert signal.getsignal(signal.SIGALRM) == before
+
+
+def test_a_loss_that_is_no_number_ends_as_a_record_and_on_the_page(study, tmp_path):
+    """The study goes on, and every section is written; nothing of it is tried again."""
+    (tmp_path / "nan.py").write_text(
+        "from dataclasses import dataclass\n"
+        "from fairray.training.stage import TrainStage\n"
+        "__all__ = ['Nan']\n"
+        "@dataclass(frozen=True, kw_only=True)\n"
+        "class Nan(TrainStage):\n"
+        "    def loss(self, nets, outputs, batch):\n"
+        "        return outputs['logits'].sum() * float('nan')\n"
+    )
+    methods = f"methods={{standard: standard, diverged: {tmp_path / 'nan.py'}}}"
+    local = ["launch=local", "launch.threads=1", "launch.tracking=none", f"launch.output={tmp_path}"]
+    outcome = launch_study.run_study(config.load("bade_benchmarks", "smoke", [*TOY, *local, methods]))
+    assert (outcome.computed, outcome.failures, outcome.broken) == (2, [], [])
+    assert {trial.arm: doubt for trial, doubt in outcome.doubted}["diverged"].startswith("its outputs are no")
+
+
+def test_what_is_tried_again_gets_a_whole_gpu(study):
+    """Where it was fairray that chose a share."""
+    from fairray.launch.resources import Chosen, Resources
+
+    for gpus, whole in (("auto", 1), (0.25, 0.25)):
+        chosen = Chosen(replace(study, launch=replace(study.launch, gpus=gpus)))
+        (arm, *_) = study.arms()
+        chosen.known[arm.task, arm.name] = Resources(0, 1, 0.25)
+        assert [chosen.of(arm.corner, again).gpus for again in (False, True)] == [0.25, whole]
+
+
+def test_what_a_failure_says_holds_no_secret(monkeypatch):
+    monkeypatch.setenv("CLOUD_API_TOKEN", "a-long-one-3")
+    monkeypatch.setenv("SHORT_KEY", "the")
+    said = Failure("the bucket s3://me:pass@host/x refused a-long-one-3\x1b[2J", "bug")
+    assert said == r"the bucket s3://***@host/x refused ***\x1b[2J"
 
 
 @pytest.mark.parametrize("seconds", [-3600, 3600])

@@ -9,6 +9,7 @@ import pytest
 from fairray.evaluation import metrics
 from fairray.launch import queue as queues
 from fairray.launch import search
+from fairray.launch.failures import Failure, Repeats
 from fairray.launch.queue import Queue
 from fairray.launch.search import OptunaSearch
 from fairray.measures import find
@@ -67,7 +68,7 @@ class Told:
     """A listener that writes down."""
 
     def __init__(self):
-        self.lines, self.stages, self.lost_stages = [], 0, []
+        self.lines, self.stages, self.lost_stages, self.tried_again = [], 0, [], []
 
     def expect(self, trial, stages):
         self.stages += stages
@@ -83,6 +84,9 @@ class Told:
 
     def lost(self, uid, error):
         self.lost_stages.append(uid)
+
+    def again(self, job, error):
+        self.tried_again.append((job.uids, error.kind))
 
     def ended(self, job, stages):
         self.stages -= stages
@@ -102,8 +106,11 @@ class Once:
         pass
 
 
-def make(*trials, store=None, slots=2, pack=25):
-    return Queue([Once(*trials)], store or Store(), lambda: slots, pack, Told())
+BROKEN, INPUT = Failure("broken", "bug"), Failure("broken", "input")
+
+
+def make(*trials, store=None, slots=2, pack=25, most=1000):
+    return Queue([Once(*trials)], store or Store(), lambda: slots, pack, Told(), Repeats(most))
 
 
 def drain(queue):
@@ -204,7 +211,7 @@ def test_a_failure_costs_what_needs_it_and_nothing_else():
     first, second = drain(queue)
     assert {first.uids[0], second.uids[0]} == {"shared", "own"}
     lost, kept = (first, second) if first.uids[0] == "shared" else (second, first)
-    finish(queue, lost, "broken")
+    finish(queue, lost, INPUT)
     finish(queue, kept)
     for job in drain(queue):
         finish(queue, job)
@@ -218,7 +225,8 @@ def test_what_a_failed_job_stored_counts():
     (job,) = drain(queue)
     assert set(job.uids) == {"m 0", "other", "m 1"}
     queue.store.uids |= {"m 0", "other"}
-    queue.end(job, "broken")
+    queue.end(job, BROKEN)
+    queue.end(queue.take(), BROKEN)
     assert sorted(queue.listener.lines) == [("done", "other"), ("failed", "m 1")]
     assert queue.over
 
@@ -228,7 +236,7 @@ def test_a_trial_of_which_one_end_failed_is_not_done_whatever_its_others_do(orde
     queue = make(Trial([Stage("a"), Stage("b")]))
     jobs = drain(queue)
     for i in order:
-        finish(queue, jobs[i], "broken" if jobs[i].uids == ["a"] else None)
+        finish(queue, jobs[i], INPUT if jobs[i].uids == ["a"] else None)
     assert queue.listener.lines == [("failed", "a b")]
     assert queue.over
 
@@ -237,9 +245,61 @@ def test_what_failed_in_company_is_tried_by_itself():
     queue, taken = make(*(Trial([Stage(f"m {i}")]) for i in range(4)), slots=1), []
     while job := queue.take():
         taken.append(len(job.uids))
-        finish(queue, job, "broken" if "m 2" in job.uids else None)
+        finish(queue, job, BROKEN if "m 2" in job.uids else None)
     assert taken == [4, 1, 1, 1, 1]
     assert sorted(queue.listener.lines) == [("done", "m 0"), ("done", "m 1"), ("done", "m 3"), ("failed", "m 2")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "tries"), [("bug", 2), ("memory", 2), ("died", 2), ("hung", 2), ("input", 1), ("node", None)]
+)
+def test_what_fails_is_tried_once_more_where_that_can_help(kind, tries):
+    """What is lost with its node is tried until it is there; what is refused would be refused again."""
+    queue, taken = make(Trial([Stage("m")])), []
+    while len(taken) < 5 and (job := queue.take()):
+        taken.append(job.again)
+        finish(queue, job, Failure("broken", kind))
+    assert taken == ([False, True][:tries] if tries else [False] * 5)
+    assert queue.over == (tries is not None)
+    assert queue.listener.lost_stages == (["m"] if tries else [])
+    assert queue.listener.tried_again == [(["m"], kind)] * (len(taken) - (tries is not None))
+
+
+def test_a_second_try_that_succeeds_costs_nothing():
+    queue = make(Trial([Stage("m")]))
+    finish(queue, queue.take(), BROKEN)
+    finish(queue, queue.take())
+    assert queue.listener.lines == [("done", "m")]
+    assert queue.over
+
+
+def raised(line, message):
+    return Failure(f'Traceback\n  File "mine.py", line {line}, in loss\nValueError: {message}', "bug")
+
+
+def test_a_study_ends_when_so_many_trials_end_in_one_traceback():
+    """Whatever their messages are; those of another traceback, or of the seeds of one trial, do not count."""
+    trials = [Trial([Stage(f"m {i}"), Stage(f"n {i}")]) for i in range(9)]
+    queue, failed = make(*trials, slots=1, pack=1, most=3), []
+    while job := queue.take():
+        failed += job.uids if job.again else []
+        finish(queue, job, raised(7 if "m" in job.uids[0] else 8, f"{len(failed)} of {job.uids}"))
+    assert queue.over
+    assert len({uid for uid in failed if "m" in uid}) == 3 or len({uid for uid in failed if "n" in uid}) == 3
+    assert queue.fatal.where.startswith('File "mine.py", line ')
+    assert "3 trials ended in the same traceback: ValueError: " in queue.fatal.problem
+    assert "launch.repeats=30" in queue.fatal.cure
+    assert queue.take() is None
+
+
+def test_a_job_that_ends_well_without_its_stages_is_a_bug():
+    """Else it would be asked for again without end."""
+    queue = make(Trial([Stage("m")]))
+    for _ in range(2):
+        queue.end(queue.take())
+    assert queue.over
+    assert queue.listener.tried_again == [(["m"], "bug")]
+    assert queue.errors["m"].headline == "it ended without an error, and its stages are not stored"
 
 
 def test_what_another_driver_computes_is_waited_for_without_a_slot(monkeypatch):
@@ -253,7 +313,10 @@ def test_what_another_driver_computes_is_waited_for_without_a_slot(monkeypatch):
     queue.store.elsewhere = set()  # that driver has died
     again = queue.take()
     assert again.uids == job.uids
+    queue.store.elsewhere = {"m 0"}
     queue.end(again)
+    assert queue.listener.tried_again == []
+    queue.store.elsewhere = set()
     queue.store.uids |= {"m 0"}  # a third one has stored it
     assert queue.take().uids == ["m 1"]
 
@@ -333,7 +396,7 @@ def searched(monkeypatch):
             for name in "ab"
         ]
         asking = [OptunaSearch(arm, Search(name="tpe", points=20, batch=4), [find("odds")]) for arm in arms]
-        queue, draw, running = Queue(asking, Store(), lambda: slots, 2, Told()), random.Random(seed), []
+        queue, draw, running = Queue(asking, Store(), lambda: slots, 2, Told(), Repeats(1)), random.Random(seed), []
         most = 0
         while not queue.over:
             while len(running) < slots and (job := queue.take()):
@@ -364,7 +427,7 @@ def test_a_search_whose_batch_has_not_ended_leaves_the_others_going(monkeypatch)
         def tell(self, store):
             pass
 
-    queue = Queue([Batches("slow", 2), Batches("fast", 5)], Store(), lambda: 2, 25, Told())
+    queue = Queue([Batches("slow", 2), Batches("fast", 5)], Store(), lambda: 2, 25, Told(), Repeats(1))
     slow, fast = sorted(drain(queue), key=lambda job: job.trials[0].arm, reverse=True)
     assert slow.trials[0].arm == "slow"
     for _ in range(5):

@@ -1,6 +1,7 @@
 """On Ray: one Tuner for the whole study; a trial trains inside itself or with Ray Train workers."""
 
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -19,12 +20,15 @@ import torch
 from ray import train, tune
 from ray._private.state import state
 from ray.train.torch import TorchTrainer
+from ray.train.v2._internal.exceptions import UserExceptionWithTraceback
+from ray.train.v2.api.exceptions import WorkerGroupError
+from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.integration.ray_train import TuneReportCallback
 from ray.tune.search import Searcher
 
 from fairray.errors import BadInput, Fatal
 from fairray.launch.connect import check_reach, connect
-from fairray.launch.failures import Failure, tell
+from fairray.launch.failures import FULL, Failure, Kind, find_kind, say_hung, tell
 from fairray.launch.progress import Progress, label
 from fairray.launch.queue import Job, Queue
 from fairray.launch.resources import Chosen, Resources
@@ -33,10 +37,12 @@ from fairray.store import Store
 from fairray.study import Launch, Study
 from fairray.trial import Trial, execute, results
 
-__all__ = ["fit", "run", "slots"]
+__all__ = ["describe", "fit", "run", "slots", "tell_death"]
 
 REPORT_S = 5.0
-DIED = "its process died twice; is there enough memory?"
+DIED = "its process died; is there enough memory?"
+NODE = re.compile("is unavailable:|node has died|preempted")  # what Ray says where it is not the process that died
+TELLING: tuple[Kind, ...] = ("input", "memory", "bug", "node", "died", "hung")  # what says most comes first
 
 
 def slots(launch: Launch, needs: Iterable[Resources]) -> int:
@@ -71,9 +77,9 @@ def _count(each: Resources, node: Mapping[str, float]) -> int:
 
 
 def run(study: Study, store: Store, queue: Queue, progress: Progress) -> None:
-    """Run every job on the cluster, each as a trial of Tune's. One whose process dies is tried once more, elsewhere.
+    """Run every job on the cluster, each as a trial of Tune's; what fails is the queue's to try again.
 
-    Raises Fatal at what all jobs would meet, and KeyboardInterrupt where a signal ended it.
+    Raises KeyboardInterrupt where a signal ended it.
     """
     launch = study.launch
     check_reach(study, store)
@@ -102,15 +108,13 @@ def run(study: Study, store: Store, queue: Queue, progress: Progress) -> None:
             name=study.name,
             storage_path=str(folder),
             verbose=0,
-            failure_config=tune.FailureConfig(max_failures=1),
+            callbacks=[Watch(jobs, launch.hang)],
         ),
     )
     try:
         tuner.fit()
     finally:
         shutil.rmtree(folder, ignore_errors=True)  # Tune's own state; the results are in the store
-    if jobs.fatal:
-        raise jobs.fatal
     if not queue.over:  # Tune takes the signal for itself, and ends as if all were well
         raise KeyboardInterrupt
 
@@ -129,17 +133,16 @@ class Jobs(Searcher):
         super().__init__(metric="share", mode="max")
         self.queue, self.common, self.progress, self.chosen = queue, common, progress, chosen
         self.running: dict[str, Job] = {}
-        self.fatal: Fatal | None = None
 
     def suggest(self, trial_id: str) -> Any:
-        job = None if self.fatal else self.queue.take()
+        job = self.queue.take()
         if job is None:
-            return Searcher.FINISHED if self.queue.over or self.fatal else None
+            return Searcher.FINISHED if self.queue.over else None
         self.running[trial_id] = job
         self.progress.begun(job)
         first = job.trials[0]
         said = {"label": label(job.trials), "task": first.task, "method": first.arm, **job.points, "stages": job.stages}
-        needs = asdict(self.chosen.of(first))
+        needs = asdict(self.chosen.of(first, again=job.again))
         return {**self.common, **said, **needs, "trials": [trial.plain for trial in job.trials], "uids": job.uids}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
@@ -147,11 +150,14 @@ class Jobs(Searcher):
             self.progress.at(self.running[trial_id], result["message"], result["share"])
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        failure, said = Failure(DIED, "died") if error else None, result or {}
+        """A job has ended and said how; of one that could not, `Watch` tells."""
+        said = result or {}
         if "fatal" in said:
-            self.fatal = Fatal(*said["fatal"])
-        if "error" in said:
-            failure = Failure(said["error"], said["kind"])
+            self.queue.fatal = Fatal(*said["fatal"])
+        if not error:
+            self.end(trial_id, Failure(said["error"], said["kind"]) if "error" in said else None)
+
+    def end(self, trial_id: str, failure: Failure | None) -> None:
         self.queue.end(self.running.pop(trial_id), failure)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -164,22 +170,86 @@ class Jobs(Searcher):
         raise NotImplementedError("run the study again; what is stored is not computed again")
 
 
+class Watch(tune.Callback):
+    """Sees the jobs that cannot say any more how they are: their process or node died, or they hang.
+
+    minutes: without progress, after which a job is ended; None: it is waited for.
+    """
+
+    def __init__(self, jobs: Jobs, minutes: float | None):
+        self.jobs, self.minutes = jobs, minutes
+        self.heard: dict[str, float] = {}  # when, of the jobs that run
+        self.hung: dict[str, Failure] = {}
+
+    def on_trial_start(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
+        self.heard[trial.trial_id] = time.monotonic()
+
+    def on_trial_result(
+        self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, result: dict[str, Any], **info: Any
+    ) -> None:
+        self.heard[trial.trial_id] = time.monotonic()
+
+    def on_step_begin(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
+        """End the jobs that hang; Tune then finds them dead."""
+        if self.minutes is None:
+            return
+        latest = time.monotonic() - 60 * self.minutes
+        for trial in trials:
+            number, actor = trial.trial_id, trial.temporary_state.ray_actor
+            quiet = number in self.jobs.running and self.heard.get(number, latest) < latest
+            if quiet and actor is not None and number not in self.hung:
+                self.hung[number] = Failure(say_hung(self.minutes), "hung")
+                ray.kill(actor)
+
+    def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
+        self.jobs.end(trial.trial_id, self.hung.get(trial.trial_id) or tell_death(_last(trial)))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}  # see Jobs
+
+
+def _last(trial: TuneTrial) -> str:
+    """What Tune wrote down of a trial's error."""
+    return Path(trial.error_file).read_text() if trial.error_file else ""
+
+
+def tell_death(text: str) -> Failure:
+    """What there is to say of a job whose process ended, by what Ray says of that."""
+    kind: Kind = "memory" if FULL.search(text) else "node" if NODE.search(text) else "died"
+    return Failure(f"{text}\n{DIED}" if kind == "died" else text, kind)
+
+
 def _trial(config: dict[str, Any]) -> None:
-    """What Tune runs. An error of ours is reported at once; a process that dies is Tune's to start again."""
+    """What Tune runs. An error of ours is reported; of a process that dies `Watch` tells."""
     try:
         trials, store = _opened(config)
         if config["workers"]:
             _with_workers(config)
         else:
             _execute(trials, store, config, tune.report)
-    except Fatal as error:
-        said = {"error": str(error), "kind": "input", "fatal": (error.where, error.problem, error.cure)}
-        tune.report({"share": 1.0, **said})
     except Exception as error:
-        failure = tell(error)
-        tune.report({"share": 1.0, "error": str(failure), "kind": failure.kind})
+        tune.report({"share": 1.0, **describe(error)})
     else:
         tune.report({"share": 1.0, **_scores(trials, store, config["objectives"])})
+
+
+def describe(error: Exception) -> dict[str, Any]:
+    """What a job reports of an error; of Ray Train's workers, which fail one by another, the one that tells most."""
+    told: list[tuple[BaseException, Failure]] = [(error, tell(error))]
+    if isinstance(error, WorkerGroupError):
+        told = [_tell_of_worker(one) for _, one in sorted(error.worker_failures.items())]
+    cause, failure = min(told, key=lambda one: TELLING.index(one[1].kind))
+    said = {"error": str(failure), "kind": failure.kind}
+    return {**said, "fatal": cause.args} if isinstance(cause, Fatal) else said
+
+
+def _tell_of_worker(error: Exception) -> tuple[BaseException, Failure]:
+    """The error of a Ray Train worker, without what it was wrapped in, and what there is to say of it."""
+    if not isinstance(error, UserExceptionWithTraceback):
+        return error, tell_death(str(error))
+    cause, text = error._base_exc, str(error)
+    kind = find_kind(cause)
+    return cause, Failure(str(cause) if kind == "input" else text, kind)
 
 
 def _opened(config: dict[str, Any]) -> tuple[list[Trial], Store]:
@@ -206,7 +276,6 @@ def _with_workers(config: dict[str, Any]) -> None:
             name=f"{tune.get_context().get_trial_id()}-{time.time_ns()}",  # a name used before resumes that run
             storage_path=config["folder"],
             callbacks=[TuneReportCallback()],  # type: ignore[list-item]
-            failure_config=train.FailureConfig(max_failures=1),  # a node that is lost: again, on others
         ),
     ).fit()
 

@@ -1,14 +1,17 @@
 """In this process, without Ray: for debugging. The records are the same."""
 
+import signal
+import threading
 import time
-from functools import partial
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 
 from fairray.errors import Fatal
-from fairray.launch.failures import tell
+from fairray.launch.failures import Hung, say_hung, tell
 from fairray.launch.progress import Progress
-from fairray.launch.queue import LOOK_S, Queue
+from fairray.launch.queue import LOOK_S, Job, Queue
 from fairray.store import Store
 from fairray.study import Study
 from fairray.trial import execute
@@ -26,10 +29,44 @@ def run(study: Study, store: Store, queue: Queue, progress: Progress) -> None:
             continue
         progress.begun(job)
         try:
-            execute(job.trials, store, study.launch.engine, partial(progress.at, job), job.uids)
+            with _watched(study.launch.hang) as heard:
+                execute(job.trials, store, study.launch.engine, _told(progress, job, heard), job.uids)
         except Fatal:
             raise
         except Exception as error:
             queue.end(job, tell(error))
         else:
             queue.end(job)
+
+
+def _told(progress: Progress, job: Job, heard: Callable[[], None]) -> Callable[[str, float], None]:
+    def at(message: str, share: float) -> None:
+        heard()
+        progress.at(job, message, share)
+
+    return at
+
+
+@contextmanager
+def _watched(minutes: float | None) -> Iterator[Callable[[], None]]:
+    """Raises Hung in here where what it gives was not called for so long.
+
+    By a signal, so only in a program's first thread, and not before a library that is called comes back to Python.
+    """
+    if minutes is None or threading.current_thread() is not threading.main_thread():
+        yield lambda: None
+        return
+
+    def end(number: int, frame: object) -> None:
+        raise Hung(say_hung(minutes))
+
+    def start() -> None:
+        signal.setitimer(signal.ITIMER_REAL, 60 * minutes)
+
+    before = signal.signal(signal.SIGALRM, end)
+    try:
+        start()
+        yield start
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -85,6 +85,9 @@ class Progress:
         """A stage has failed by itself."""
         self.note(uid, error)
 
+    def again(self, job: Job, error: Failure) -> None:
+        self._say(f"again ({error.kind}) {label(job.trials)}: {error.headline}")
+
     def close(self) -> None:
         """Wait until all is said, and log the last counts."""
         self.thread.shutdown()

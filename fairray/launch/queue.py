@@ -13,7 +13,8 @@ from functools import cached_property
 from math import ceil
 from typing import Protocol
 
-from fairray.launch.failures import Failure
+from fairray.errors import Fatal
+from fairray.launch.failures import COUNTED, Failure, Repeats
 from fairray.launch.search import Asker
 from fairray.stages import Replica
 from fairray.store import Store
@@ -23,15 +24,20 @@ __all__ = ["Job", "Listener", "Queue"]
 
 SHARES = 2  # a slot is given this part of its share of what is ready, so that the ends are even
 LOOK_S = 1.0  # between two looks at what others compute
+LOST = Failure("it ended without an error, and its stages are not stored", "bug")
 
 
 @dataclass(frozen=True)
 class Job:
-    """Stages that one slot computes, earliest first, by uid and by name, and trials to which they belong."""
+    """Stages that one slot computes, earliest first, by uid and by name, and trials to which they belong.
+
+    again: it is tried once more, after a failure.
+    """
 
     trials: list[Trial]
     uids: list[str]
     stages: list[str]
+    again: bool = False
 
     @property
     def points(self) -> dict[str, list[object]]:
@@ -42,13 +48,14 @@ class Job:
 
 
 class Listener(Protocol):
-    """Is told what happens to trials, and which stages failed by themselves."""
+    """Is told what happens to trials, which stages failed by themselves, and which jobs are to be tried again."""
 
     def expect(self, trial: Trial, stages: int) -> None: ...
     def stored(self, trial: Trial) -> None: ...
     def done(self, trial: Trial) -> None: ...
     def failed(self, trial: Trial, error: Failure) -> None: ...
     def lost(self, uid: str, error: Failure) -> None: ...
+    def again(self, job: Job, error: Failure) -> None: ...
     def ended(self, job: Job, stages: int) -> None: ...
 
 
@@ -56,19 +63,19 @@ class Listener(Protocol):
 class _Node:
     """A stage to be computed: a trial that needs it, what it waits for, and what waits for it.
 
-    alone: it is tried by itself, after a job in company that failed.
+    again: a job that began with it has failed, so that it is tried by itself.
     """
 
     replica: Replica
     trial: Trial
     before: set[str]
     after: list[str] = field(default_factory=list)
-    alone: bool = False
+    again: bool = False
 
     @property
     def group(self) -> tuple[str, ...]:
         """What can be computed in one job: a stage of one method on one task."""
-        name = self.replica.uid if self.alone else self.replica.stage.name
+        name = self.replica.uid if self.again else self.replica.stage.name
         return self.trial.task, self.trial.arm, name
 
 
@@ -85,11 +92,23 @@ class Queue:
     """Hands out jobs and is told how they ended.
 
     asking: one for each arm. slots: how many jobs can run at once; asked when the first is taken. pack: most stages
-    that a job begins with. listener: is told of trials.
+    that a job begins with. listener: is told of trials. repeats: counts the failures that are alike.
+
+    What fails is tried once more, by itself; what a job lost with its node is tried again without being counted.
     """
 
-    def __init__(self, asking: Sequence[Asker], store: Store, slots: Callable[[], int], pack: int, listener: Listener):
+    def __init__(
+        self,
+        asking: Sequence[Asker],
+        store: Store,
+        slots: Callable[[], int],
+        pack: int,
+        listener: Listener,
+        repeats: Repeats,
+    ):
         self.asking, self.store, self._count_slots, self.pack, self.listener = asking, store, slots, pack, listener
+        self.repeats = repeats
+        self.fatal: Fatal | None = None  # what ends the study
         self.asked: list[dict[str, Trial]] = [{} for _ in asking]
         self.trials_stored: set[str] = set()
         self.running = 0
@@ -112,15 +131,17 @@ class Queue:
 
     @property
     def over(self) -> bool:
-        """Whether all that was asked for has ended."""
-        return not (self.running or self.held or any(self._ready.values()))
+        """Whether all that was asked for has ended, or the study has."""
+        return self.fatal is not None or not (self.running or self.held or any(self._ready.values()))
 
     @cached_property
     def slots(self) -> int:
         return self._count_slots()
 
     def take(self) -> Job | None:
-        """The next job; None where nothing is ready until another job ends, here or elsewhere."""
+        """The next job; None where nothing is ready until another job ends, here or elsewhere, or the study is over."""
+        if self.fatal is not None:
+            return None
         if self.held and time.monotonic() - self._looked > LOOK_S:
             self._look()
         group = max(filter(None, self._ready.values()), key=lambda waiting: self._need(waiting[0]), default=None)
@@ -131,24 +152,37 @@ class Queue:
         return _job([self._nodes[uid] for uid in self._grow(heads)])
 
     def end(self, job: Job, error: Failure | None = None) -> None:
-        """A job has ended. With an error, what it did not store is tried again, each by itself; what was by itself has
-        failed, and with it all that needs it."""
+        """A job has ended. What it did not store has failed, or is tried again, each by itself."""
         self.running -= 1
         found = {uid for uid in job.uids if self.store.has(uid)}
         begun = [uid for uid in job.uids if uid not in found and self._nodes[uid].before <= found]
         self.listener.ended(job, len(found))
-        if error is None:  # another driver's worker is computing them
-            self.held += [uid for uid in begun if not self._nodes[uid].before]
-        elif len(begun) == 1:
-            self.listener.lost(begun[0], error)
-            self._fail(begun[0], error)
-        else:
-            for node in (self._nodes[uid] for uid in begun):
-                node.alone = True
-                if not node.before:
-                    self._ready[node.group].append(node.replica.uid)
+        if error is None and begun:
+            claimed = {*self.store.claimed()}  # by another driver's worker, which may have stored it by now
+            others = [uid for uid in begun if uid in claimed or self.store.has(uid)]
+            self.held += [uid for uid in others if not self._nodes[uid].before]
+            begun, error = [uid for uid in begun if uid not in others], LOST
+        if begun and error is not None:
+            self._settle(job, begun, error)
         self._release(found)
         self._ask()
+
+    def _settle(self, job: Job, begun: Sequence[str], error: Failure) -> None:
+        """What a failed job had begun is tried again by itself, or has failed, and with it all that needs it."""
+        final = len(begun) == 1 and error.kind == "input"  # which would say the same again
+        nodes = [self._nodes[uid] for uid in begun]
+        failed = [node for node in nodes if error.kind in COUNTED and (final or node.again)]
+        for node in failed:
+            self.listener.lost(node.replica.uid, error)
+            self._fail(node.replica.uid, error)
+            self.fatal = self.fatal or self.repeats.add(node.trial.uid, error)
+        waiting = [node for node in nodes if node not in failed]
+        for node in waiting:
+            node.again |= error.kind in COUNTED
+            if not node.before:
+                self._ready[node.group].append(node.replica.uid)
+        if waiting and self.fatal is None:
+            self.listener.again(job, error)
 
     def _share(self) -> int:
         """How much of what is ready a slot takes at most, so that all slots end together."""
@@ -271,4 +305,4 @@ class Queue:
 def _job(nodes: Sequence[_Node]) -> Job:
     trials = {node.trial.uid: node.trial for node in nodes}
     names = dict.fromkeys(node.replica.stage.name for node in nodes)
-    return Job([*trials.values()], [node.replica.uid for node in nodes], [*names])
+    return Job([*trials.values()], [node.replica.uid for node in nodes], [*names], nodes[0].again)

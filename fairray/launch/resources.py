@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, prod
 from typing import Any
 
@@ -51,11 +51,13 @@ class Chosen:
         self.study = study
         self.known: dict[tuple[str, str], Resources] = {}
 
-    def of(self, trial: Trial) -> Resources:
+    def of(self, trial: Trial, again: bool = False) -> Resources:
+        """again: it is tried once more; where a share of a GPU was chosen here, it gets a whole one."""
         key = trial.task, trial.arm
         if key not in self.known:
             self.known[key] = choose(trial, self.study.launch)
-        return self.known[key]
+        known = self.known[key]
+        return replace(known, gpus=ceil(known.gpus)) if again and self.study.launch.gpus == "auto" else known
 
     def every(self) -> list[Resources]:
         """Of each arm."""

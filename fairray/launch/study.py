@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fairray.launch import local
-from fairray.launch.failures import Failure
+from fairray.launch.failures import Failure, Repeats
 from fairray.launch.planning import open_results
 from fairray.launch.progress import Progress, tell
 from fairray.launch.queue import Queue
@@ -107,7 +107,8 @@ def run(study: Study, mirror: "tracking.Mirror | None" = None, say: Callable[[st
     log = (lambda counts: None) if mirror is None else mirror.progress
     progress = Progress(describe, show, log, say, note)
     searches = askers(study)
-    queue = Queue(searches, store, lambda: _slots(study), study.launch.pack, progress)
+    repeats = Repeats(study.launch.repeats)
+    queue = Queue(searches, store, lambda: _slots(study), study.launch.pack, progress, repeats)
     total, stored = len({trial.uid for trial in queue.trials}), len(queue.trials_stored)
     have = "everything is stored" if queue.over else f"{stored} of {write_count(total, 'trial')} are stored"
     counted = f"{write_count(total, 'trial')}, 0 to run" if queue.over else f"{total - stored} to run"
@@ -119,10 +120,10 @@ def run(study: Study, mirror: "tracking.Mirror | None" = None, say: Callable[[st
             _execute(study, store, queue, progress)
         finally:
             progress.close()
+            if mirror is not None:
+                for trial, error in progress.failures:
+                    mirror.fail(trial, error)
     keep(searches, study.folder / "optuna.journal")
-    if mirror is not None:
-        for trial, error in progress.failures:
-            mirror.fail(trial, error)
     unique = {trial.uid: trial for trial in queue.trials}
     computed = sum(trial.stored(store) for trial in unique.values()) - len(queue.trials_stored)
     return Outcome(len(unique), computed, time.monotonic() - start, progress.failures)
@@ -163,3 +164,5 @@ def _execute(study: Study, store: Store, queue: Queue, progress: Progress) -> No
         from fairray.launch import cluster
 
         cluster.run(study, store, queue, progress)
+    if queue.fatal is not None:
+        raise queue.fatal

@@ -59,10 +59,10 @@ def mean_interval(
     bounds: of what is measured. Where there are two, the interval is that of the mean's logit between them, and with a
     lower one alone that of its logarithm above it (delta method): it stays inside, and is longer on the side where
     values are rarer. Bounds that the values themselves do not keep are none.
-    One value, or several that are all equal, say nothing of how far another would be from them.
+    One value, or several that are all equal, say nothing of how far another would be from them; none say nothing.
     """
     sample = np.asarray(list(values), dtype=float)
-    n, mean = len(sample), float(sample.mean())
+    n, mean = len(sample), float(sample.mean()) if len(sample) else math.nan
     if not has_spread(sample):
         return Interval(mean, float("nan"), float("nan"), n)
     half = float(_quantile((1 + confidence) / 2, n - 1) * sample.std(ddof=1) / np.sqrt(n))
@@ -73,7 +73,7 @@ def mean_interval(
 
 def has_spread(sample: np.ndarray) -> bool:
     """Whether values differ by more than rounding."""
-    return bool(np.ptp(sample) > ROUNDING * np.abs(sample).max())
+    return len(sample) > 0 and bool(np.ptp(sample) > ROUNDING * np.abs(sample).max())
 
 
 def share_interval(values: Iterable[float], confidence: float = 0.95) -> Interval:
