@@ -1,4 +1,5 @@
-"""The command line: list, plan, run, submit, status, report, audit, judge, verify, compare, doctor.
+"""The command line: list, plan, run, submit, status, logs, retry, mirror, report, audit, judge, verify, compare,
+doctor.
 
 It parses and prints; what it needs is imported late.
 """
@@ -7,12 +8,13 @@ import argparse
 import inspect
 import json
 import os
+import re
 import shlex
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
@@ -23,10 +25,12 @@ import argcomplete
 
 from fairray import catalogue
 from fairray.errors import BadInput, Fatal, unknown
+from fairray.launch.failures import COUNTED
 from fairray.words import write_count
 
 if TYPE_CHECKING:
     from fairray.contrast import Found
+    from fairray.launch.failures import Kind
     from fairray.launch.study import Outcome
     from fairray.study import Study
     from fairray.trial import Trial
@@ -126,7 +130,10 @@ def _add_verbs(commands: Any) -> None:
         ("plan", _plan, "what would run, what is stored, what is shared"),
         ("run", _run, "compute what is not stored, and write the report"),
         ("submit", _submit, "run it as a job of a Ray cluster, and follow it"),
-        ("status", _status, "how much of the study is stored or running"),
+        ("status", _status, "how much of the study is stored or running, and what has failed"),
+        ("logs", _logs, "why stages failed: of a study, or of the uid of one"),
+        ("retry", _retry, "compute only the trials that failed, and write the report"),
+        ("mirror", _mirror, "show in MLflow what is stored; nothing is computed"),
         ("report", _report, "write the report of what is stored"),
         ("audit", _audit, "compute finished stages again, and compare them to the last digit"),
         ("doctor", _doctor, "check this machine, and a study's input"),
@@ -137,6 +144,10 @@ def _add_verbs(commands: Any) -> None:
             sub.add_argument("--json", action="store_true", help="for programs")
         if verb == "status":
             sub.add_argument("--follow", action="store_true", help="a line every so often, until all of it is stored")
+        if verb == "logs":
+            sub.add_argument("--store", default="runs/store", help="of a uid: a folder or a URL (default: runs/store)")
+        if verb == "retry":
+            sub.add_argument("--kind", action="append", choices=COUNTED, help="of failure; several may be given")
         if verb == "audit":
             sub.add_argument("--n", type=int, default=5, help="how many stages, drawn at random (default: 5)")
             sub.add_argument("--draw", type=int, default=0, metavar="SEED", help="of the draw (default: 0)")
@@ -249,24 +260,72 @@ def _status(options: argparse.Namespace) -> int:
             running = sum(arm.running for arm in planned.arms)
             print(f"{time.strftime('%H:%M:%S')} {trials}, {stages}, {running} running", flush=True)
         return 0
-    for arm in plan(study).arms:
+    arms = plan(study).arms
+    for arm in arms:
         said = [f"{arm.stored / arm.stages:>4.0%} of {arm.stages} stages stored"]
         said += [f"{arm.running} running"] if arm.running else []
         said += [f"{count} failed ({kind})" for kind, count in arm.failed.items()]
         print(f"  {arm.task:<12} {arm.method:<16} {', '.join(said)}")
+    if any(arm.failed for arm in arms):
+        print("`fairray logs` says why; `fairray retry` tries that again")
     return 0
 
 
-def _run(options: argparse.Namespace) -> int:
+def _logs(options: argparse.Namespace) -> int:
+    """What stages that are not stored said when they failed last: each text once, after those that said it."""
+    from fairray.launch.planning import list_failures
+    from fairray.launch.progress import label
+    from fairray.store import Store
+
+    said: dict[str, dict[str, None]] = {}
+    if re.fullmatch("[0-9a-f]{20}", options.study):
+        store = Store(options.store)
+        if (failure := store.failures().get(options.study)) is None:
+            cure = "`fairray logs STUDY` lists the stages that failed; --store is where they would be stored"
+            raise BadInput(f"stage {options.study}", f"{store.url} knows of no failure of it", cure)
+        since = ", and is stored since" if store.has(options.study) else ""
+        said[failure["text"]] = {f"failed ({failure['kind']}){since}": None}
+    else:
+        for trial, one, why in list_failures(_load(options)):
+            name = f"failed ({why.kind}) {label([trial])}, {one.stage.name} of seed {one.seed}: {one.uid}"
+            said.setdefault(why, {})[name] = None
+    for text, names in said.items():
+        print(*names, text.strip(), "", sep="\n")
+    if not said:
+        print("nothing of it has failed, or all of that is stored now")
+    return 0
+
+
+def _mirror(options: argparse.Namespace) -> int:
+    from fairray.launch.study import mirror_study
+
+    study = _load(options)
+    outcome = mirror_study(study)
+    failed = f", {len(outcome.failures)} failed" if outcome.failures else ""
+    print(f"{write_count(outcome.trials, 'trial')} shown{failed}: {_say_runs(study)}")
+    return 0
+
+
+def _say_runs(study: "Study") -> str:
+    """Where the runs are seen, or how."""
+    uri = study.launch.tracking_uri or ""
+    return uri if uri.startswith("http") else f"mlflow ui --backend-store-uri {uri}"
+
+
+def _retry(options: argparse.Namespace) -> int:
+    return _run(options, options.kind or COUNTED)
+
+
+def _run(options: argparse.Namespace, again: "Collection[Kind] | None" = None) -> int:
+    """again: of the trials only those that failed, in these ways."""
     from fairray.launch.study import run_study
 
     study = _load(options)
-    outcome = run_study(study)
+    outcome = run_study(study, again=again)
     print(f"{write_count(outcome.computed, 'trial')} computed, {outcome.seconds:.0f} s", file=sys.stderr)
     code = _show_outcome(outcome)
-    uri = study.launch.tracking_uri
-    if outcome.files and uri:
-        print(f"runs: {uri if uri.startswith('http') else f'mlflow ui --backend-store-uri {uri}'}")
+    if outcome.files and study.launch.tracking_uri:
+        print(f"runs: {_say_runs(study)}")
     return code
 
 

@@ -422,6 +422,39 @@ def test_a_job_here_that_hangs_is_ended(study, monkeypatch):
     assert signal.getsignal(signal.SIGALRM) == before
 
 
+COMMAND = ["bade_benchmarks", "--scale", "smoke", *TOY, "launch=local", "launch.threads=1", "launch.tracking=none"]
+
+
+def test_failures_are_told_and_tried_again(tmp_path, monkeypatch, capsys):
+    """After the driver has gone; of two methods that failed only the one that was asked for."""
+
+    def fail(trials, *rest):
+        if trials[0].arm in ("reweighing", "undersampling"):
+            raise {"reweighing": MemoryError, "undersampling": ValueError}[trials[0].arm]("not today")
+        execute(trials, *rest)
+
+    arguments = [*COMMAND, "methods=[standard, undersampling, reweighing]", f"launch.output={tmp_path}"]
+    with monkeypatch.context() as patch:
+        patch.setattr(local, "execute", fail)
+        launch_study.run(config.load(COMMAND[0], "smoke", arguments[3:]))
+    capsys.readouterr()
+    assert main(["logs", *arguments]) == 0
+    said = capsys.readouterr().out
+    assert "MemoryError: not today" in said
+    (uid,) = re.findall(r"failed \(memory\) Adult reweighing, reweighing of seed 0: (\w+)", said)
+    assert main(["logs", uid, "--store", str(tmp_path / "store")]) == 0
+    assert "MemoryError: not today" in capsys.readouterr().out
+    assert main(["retry", *arguments, "--kind", "memory"]) == 0
+    assert "1 trial computed" in capsys.readouterr().err
+    assert main(["retry", *arguments, "--kind", "memory"]) == 2
+    assert "nothing of it has failed as it is now (memory)" in capsys.readouterr().err
+
+
+def test_of_a_stage_that_never_failed_there_is_nothing_to_tell(tmp_path, capsys):
+    assert main(["logs", "0" * 20, "--store", str(tmp_path)]) == 2
+    assert "knows of no failure of it" in capsys.readouterr().err
+
+
 def test_a_loss_that_is_no_number_ends_as_a_record_and_on_the_page(study, tmp_path):
     """The study goes on, and every section is written; nothing of it is tried again."""
     (tmp_path / "nan.py").write_text(

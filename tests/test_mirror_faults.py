@@ -3,17 +3,19 @@
 import re
 import shutil
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from fairray import config
-from fairray.errors import BadInput
+from fairray.errors import BadInput, Fatal
 from fairray.files import holder
 from fairray.launch import local
 from fairray.launch import study as launch_study
 from fairray.launch.tracking import Mirror
+from fairray.store import Store
 
 TOY = ["tasks={Adult: {name: toy, size: 256}}", "methods=[standard, reweighing]", "seeds=1", "network.depth=1"]
 KEYS = ("fairray.trial", "fairray.arm", "fairray.study")
@@ -39,8 +41,10 @@ def finished(tmp_path_factory):
 
 @pytest.fixture
 def study(finished, tmp_path):
+    """A copy of it; its MLflow is one that somebody gave, so that it is no folder that was moved."""
     shutil.copytree(finished, tmp_path / "runs")
-    return load(tmp_path / "runs")
+    copied = load(tmp_path / "runs")
+    return replace(copied, launch=replace(copied.launch, tracking=copied.launch.tracking_uri))
 
 
 @pytest.fixture
@@ -73,6 +77,24 @@ def test_a_deleted_experiment_is_restored(study, client):
     client.delete_experiment(client.get_experiment_by_name("bade_benchmarks").experiment_id)
     launch_study.run(study, open_mirror(study))
     assert {run.info.run_id for run in search(client)} == shown
+
+
+def test_a_folder_that_was_moved_is_shown_and_written_where_it_is(study, client, finished, tmp_path):
+    """What was shown before the move keeps a name of its own."""
+    study = load(study.launch.folder)
+    (before,) = client.search_experiments(filter_string="name = 'bade_benchmarks'")
+    page = tmp_path / "report.html"
+    page.write_text("new")
+    mirror = open_mirror(study)
+    launch_study.run(study, mirror)
+    mirror.finish({}, [page], {})
+    now = client.get_experiment_by_name("bade_benchmarks")
+    assert now.artifact_location == (study.launch.folder / "mlartifacts").as_uri()
+    assert [path.read_text() for path in study.launch.folder.glob("mlartifacts/**/report.html")] == ["new"]
+    assert not [*finished.glob("mlartifacts/**/report.html")]
+    assert Counter(map(key_of, search(client)))["fairray.trial"] == 2
+    assert "before its folder was moved" in client.get_experiment(before.experiment_id).name
+    assert open_mirror(study).experiment == now.experiment_id
 
 
 def test_trials_are_hung_anew_where_what_they_hung_on_was_deleted(study, client):
@@ -189,3 +211,44 @@ def test_no_run_stays_running_after_a_stop_or_when_all_has_failed(study, client,
     ended = Counter((key_of(run), run.info.status) for run in search(client))
     assert ended["fairray.study", status] == 1
     assert not any(status == "RUNNING" for _, status in ended)
+
+
+@pytest.fixture
+def unwritten(monkeypatch):
+    """No report is written, which takes its time."""
+    monkeypatch.setattr("fairray.report.write_report", lambda results, sections: ([], []))
+
+
+def test_mirror_fills_it_in_and_computes_nothing(study, client, monkeypatch, unwritten):
+    """What is stored and what failed, each once however often it is asked for."""
+    forget_trials(study, client)
+    lost, store = next(arm.corner for arm in study.arms() if arm.name == "reweighing"), Store(study.launch.store_root)
+    store.remove(lost.replicas[0].uid)
+    store.note_failure(lost.replicas[0].uid, "memory", "it was full")
+    monkeypatch.setattr(launch_study, "_execute", None)
+    for _ in range(2):
+        outcome = launch_study.mirror_study(study)
+        assert (outcome.trials, [trial.uid for trial, _ in outcome.failures]) == (1, [lost.uid])
+        trials = [run for run in search(client) if key_of(run) == "fairray.trial"]
+        assert {run.info.status: run.data.tags.get("fairray.kind") for run in trials} == {
+            "FINISHED": None, "FAILED": "memory"
+        }  # fmt: skip
+        assert len(trials) == 2
+
+
+def test_what_cannot_be_mirrored_is_one_error(study):
+    with pytest.raises(BadInput, match=re.escape("launch.tracking: it is none")):
+        launch_study.mirror_study(replace(study, launch=replace(study.launch, tracking="none")))
+    shutil.rmtree(study.launch.store_root)
+    with pytest.raises(BadInput, match="nothing of it is stored yet"):
+        launch_study.mirror_study(study)
+
+
+def test_a_mirror_that_goes_away_is_an_error_where_it_is_all_that_was_asked_for(study, client, monkeypatch, unwritten):
+    def away(*_, **__):
+        raise MlflowException("the server is away")
+
+    forget_trials(study, client)
+    monkeypatch.setattr(MlflowClient, "log_batch", away)
+    with pytest.raises(Fatal, match="it went away before all was shown"):
+        launch_study.mirror_study(study)

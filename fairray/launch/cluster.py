@@ -1,5 +1,6 @@
 """On Ray: one Tuner for the whole study; a trial trains inside itself or with Ray Train workers."""
 
+import logging
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ from typing import Any
 os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
 os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.1")
 os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # its banner counts our endless samples
+os.environ.setdefault("TUNE_PRINT_ALL_TRIAL_ERRORS", "0")  # what fails is told once, by us
 
 import pandas as pd
 import ray
@@ -111,6 +113,7 @@ def run(study: Study, store: Store, queue: Queue, progress: Progress) -> None:
             callbacks=[Watch(jobs, launch.hang)],
         ),
     )
+    logging.getLogger("ray.tune.tune").setLevel(logging.CRITICAL)  # it calls failed what the queue has tried again
     try:
         tuner.fit()
     finally:

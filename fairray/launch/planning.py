@@ -5,19 +5,24 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
+from typing import cast
 
 import pandas as pd
 
+from fairray.launch.failures import Failure, Kind
 from fairray.launch.resources import Chosen
 from fairray.launch.search import Asker, askers
 from fairray.results import Results
+from fairray.stages import Replica
 from fairray.staleness import Stale, explain
 from fairray.store import Store
 from fairray.study import Study
 from fairray.trial import Trial, results, stages
 from fairray.words import write_count
 
-__all__ = ["ArmPlan", "Plan", "list_asked", "open_pilot", "open_results", "plan", "stored_records", "watch"]
+__all__ = [
+    "ArmPlan", "Plan", "list_asked", "list_failures", "open_pilot", "open_results", "plan", "stored_records", "watch"
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,15 @@ def _list_batches(asker: Asker, store: Store) -> list[Trial]:
         whole = whole and all(have)
         asker.tell(store)
     return [*known.values()]
+
+
+def list_failures(study: Study) -> Iterator[tuple[Trial, Replica, Failure]]:
+    """The trials that have a stage which failed when it was run last, that stage, and why."""
+    store = Store(study.launch.store_root)
+    noted = {uid: said for uid, said in store.failures().items() if not store.has(uid)}
+    known = {uid: Failure(said["text"], cast(Kind, said["kind"])) for uid, said in noted.items()}
+    for trial in list_asked(study, store):
+        yield from ((trial, one, known[uid]) for uid, one in stages(trial.ends).items() if uid in known)
 
 
 def plan(study: Study, why: bool = False) -> Plan:

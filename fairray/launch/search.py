@@ -22,7 +22,7 @@ from fairray.store import Store
 from fairray.study import Arm, Search, Study
 from fairray.trial import Trial, results
 
-__all__ = ["Asker", "GridSearch", "OptunaSearch", "askers", "keep"]
+__all__ = ["Again", "Asker", "GridSearch", "OptunaSearch", "askers", "keep"]
 
 DIRECTIONS: dict[str, Literal["maximize", "minimize"]] = {"high": "maximize", "low": "minimize"}
 QUIET: dict[str, Any] = {"warn_independent_sampling": False}  # samplers of numbers draw words at random
@@ -52,6 +52,20 @@ class GridSearch:
 
     def tell(self, store: Store) -> None:
         """Nothing: what is asked does not depend on the scores."""
+
+
+class Again:
+    """A trial that was asked for before."""
+
+    def __init__(self, trial: Trial):
+        self.trials = [trial]
+
+    def ask(self) -> list[Trial]:
+        asked, self.trials = self.trials, []
+        return asked
+
+    def tell(self, store: Store) -> None:
+        """Nothing: no more is asked."""
 
 
 class OptunaSearch:

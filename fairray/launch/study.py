@@ -1,17 +1,19 @@
 """Running a whole study: what is stored is taken, what is missing is computed, all of it is mirrored."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fairray.errors import BadInput, Fatal
 from fairray.launch import local
-from fairray.launch.failures import Failure, Repeats
-from fairray.launch.planning import open_results
+from fairray.launch.failures import COUNTED, Failure, Kind, Repeats
+from fairray.launch.planning import list_failures, open_results
 from fairray.launch.progress import Progress, tell
 from fairray.launch.queue import Queue
-from fairray.launch.search import askers, keep
+from fairray.launch.search import Again, Asker, askers, keep
 from fairray.results import Results
 from fairray.selection import val_means
 from fairray.soundness import describe_doubts, list_doubts
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from fairray.launch import tracking
     from fairray.report import Section
 
-__all__ = ["Outcome", "run", "run_study"]
+__all__ = ["Outcome", "mirror_study", "run", "run_study"]
 
 
 @dataclass(frozen=True)
@@ -42,35 +44,91 @@ class Outcome:
     doubted: list[tuple[Trial, str]] = field(default_factory=list)
 
 
-def run_study(study: Study, say: Callable[[str], None] = tell, sections: "Sequence[Section] | None" = None) -> Outcome:
+def run_study(
+    study: Study,
+    say: Callable[[str], None] = tell,
+    sections: "Sequence[Section] | None" = None,
+    again: Collection[Kind] | None = None,
+) -> Outcome:
     """Check a study, compute what the store lacks, write the report, and mirror all of it in MLflow, if it is wanted.
 
     say: is told what is done while it is done. sections: of the report, where they are not those that the study has.
-    Raises BadInput before anything runs.
+    again: of the trials only those that failed, in these ways. Raises BadInput before anything runs.
     """
     from fairray.report import load_sections  # plotting takes its time to import
 
     study.check()
     sections = sections or load_sections(study)
+    searches = askers(study) if again is None else [Again(trial) for trial, _ in _list_failed(study, again)]
     for task, reason in study.left_out.items():
         say(f"left out: {task} ({reason})")
     for task, note in study.notes():
         say(f"note: {task}: {note}")
+    with _mirrored(study) as mirror:
+        return _conclude(study, sections, mirror, run(study, mirror, say, searches))
+
+
+def mirror_study(study: Study) -> Outcome:
+    """Show in MLflow what is stored of a study, and what failed; nothing is computed.
+
+    Raises BadInput where nothing is stored, or the study does without MLflow, and Fatal where MLflow goes away.
+    """
+    from fairray.report import load_sections
+
+    study.check()
+    found, sections, start = open_results(study), load_sections(study), time.monotonic()
+    if found is None:
+        raise BadInput(f"study {study.name}", "nothing of it is stored yet", f"fairray run {study.name}")
+    with _mirrored(study) as mirror:
+        if mirror is None:
+            raise BadInput("launch.tracking", "it is none", "give a URI of MLflow's, or leave it out")
+        for trial in found.trials:
+            mirror.show(trial, results(trial, Store(study.launch.store_root)))
+        failures = _find_failed(study)
+        for trial, failure in failures:
+            mirror.fail(trial, failure)
+        outcome = Outcome(len(found.trials), 0, time.monotonic() - start, failures)
+        outcome = _conclude(study, sections, mirror, outcome)
+        if mirror.away:
+            raise Fatal(f"MLflow at {mirror.uri}", "it went away before all was shown", "mirror it once that is back")
+    return outcome
+
+
+def _list_failed(study: Study, kinds: Collection[Kind]) -> list[tuple[Trial, Failure]]:
+    """The trials that failed in some ways, each with the first of them. Raises BadInput where there are none."""
+    failed = _find_failed(study, kinds)
+    if not failed:
+        problem = f"nothing of it has failed as it is now ({', '.join(kinds)})"
+        raise BadInput(f"study {study.name}", problem, f"fairray run {study.name}; what was mended is new to the store")
+    return failed
+
+
+def _find_failed(study: Study, kinds: Collection[Kind] = COUNTED) -> list[tuple[Trial, Failure]]:
+    first: dict[tuple[str, str, str], tuple[Trial, Failure]] = {}
+    for trial, _, failure in list_failures(study):
+        if failure.kind in kinds:
+            first.setdefault((trial.task, trial.arm, trial.uid), (trial, failure))
+    return [*first.values()]
+
+
+@contextmanager
+def _mirrored(study: Study) -> "Iterator[tracking.Mirror | None]":
+    """The mirror, if it is wanted; what it has begun does not stay RUNNING."""
     mirror = _mirror(study)
     try:
-        return _run(study, sections, mirror, say)
+        yield mirror
     except BaseException:
         if mirror is not None:
             mirror.stop("KILLED")
         raise
 
 
-def _run(
-    study: Study, sections: Sequence["Section"], mirror: "tracking.Mirror | None", say: Callable[[str], None]
+def _conclude(
+    study: Study, sections: Sequence["Section"], mirror: "tracking.Mirror | None", outcome: Outcome
 ) -> Outcome:
+    """Write the report of what is stored, and mirror what it says."""
     from fairray.report import write_report
 
-    outcome = run(study, mirror, say)
     found = open_results(study)
     if found is None:
         if mirror is not None:
@@ -85,28 +143,16 @@ def _run(
     return replace(outcome, files=files, broken=broken, doubted=found.doubted)
 
 
-def run(study: Study, mirror: "tracking.Mirror | None" = None, say: Callable[[str], None] = tell) -> Outcome:
-    """Compute what the store lacks; show every trial in the mirror as it comes."""
+def run(
+    study: Study,
+    mirror: "tracking.Mirror | None" = None,
+    say: Callable[[str], None] = tell,
+    searches: Sequence[Asker] | None = None,
+) -> Outcome:
+    """Compute what the store lacks; show every trial in the mirror as it comes. searches: not those of the study."""
     start, store = time.monotonic(), Store(study.launch.store_root)
-
-    def show(trial: Trial) -> None:
-        if mirror is not None:
-            mirror.show(trial, results(trial, store))
-
-    def describe(trial: Trial) -> str:
-        records = results(trial, store)
-        means = val_means(records)
-        measures = [measure for measure in study.objectives_of(trial.task) if measure.name in means]
-        said = [f"val {measure.name} {measure.unit.express(means[measure.name]):.4g}" for measure in measures]
-        doubt = describe_doubts(list_doubts(records, study.objectives))
-        return "  ".join(said + ([f"no result: {doubt}"] if doubt else []))
-
-    def note(uid: str, failure: Failure) -> None:
-        store.note_failure(uid, failure.kind, failure)
-
-    log = (lambda counts: None) if mirror is None else mirror.progress
-    progress = Progress(describe, show, log, say, note)
-    searches = askers(study)
+    progress = _progress(study, store, mirror, say)
+    searches = searches or askers(study)
     repeats = Repeats(study.launch.repeats)
     queue = Queue(searches, store, lambda: _slots(study), study.launch.pack, progress, repeats)
     total, stored = len({trial.uid for trial in queue.trials}), len(queue.trials_stored)
@@ -127,6 +173,28 @@ def run(study: Study, mirror: "tracking.Mirror | None" = None, say: Callable[[st
     unique = {trial.uid: trial for trial in queue.trials}
     computed = sum(trial.stored(store) for trial in unique.values()) - len(queue.trials_stored)
     return Outcome(len(unique), computed, time.monotonic() - start, progress.failures)
+
+
+def _progress(study: Study, store: Store, mirror: "tracking.Mirror | None", say: Callable[[str], None]) -> Progress:
+    """Tells of each trial what it found, and shows it in the mirror; keeps why stages failed in the store."""
+
+    def show(trial: Trial) -> None:
+        if mirror is not None:
+            mirror.show(trial, results(trial, store))
+
+    def describe(trial: Trial) -> str:
+        records = results(trial, store)
+        means = val_means(records)
+        measures = [measure for measure in study.objectives_of(trial.task) if measure.name in means]
+        said = [f"val {measure.name} {measure.unit.express(means[measure.name]):.4g}" for measure in measures]
+        doubt = describe_doubts(list_doubts(records, study.objectives))
+        return "  ".join(said + ([f"no result: {doubt}"] if doubt else []))
+
+    def note(uid: str, failure: Failure) -> None:
+        store.note_failure(uid, failure.kind, failure)
+
+    log = (lambda counts: None) if mirror is None else mirror.progress
+    return Progress(describe, show, log, say, note)
 
 
 def _list_by_arm(results: Results) -> dict[str, str]:

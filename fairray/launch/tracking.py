@@ -57,7 +57,7 @@ def _optional(write: Callable[..., None]) -> Callable[..., None]:
         except (MlflowException, OSError) as error:
             mirror.away = getattr(error, "error_code", None) != REFUSED
             what = "nothing more is shown" if mirror.away else "this is not shown"
-            print(f"{what} in MLflow, run again to fill it in: {error}", file=sys.stderr)
+            print(f"{what} in MLflow, `fairray mirror` fills it in: {error}", file=sys.stderr)
 
     return attempt
 
@@ -71,6 +71,7 @@ class Mirror:
     def __init__(self, study: Study, uri: str):
         self.study, self.uri, self.away = study, uri, False
         self.shown: dict[str, Run] = {}  # by what they show
+        self.failed: dict[str, str] = {}  # by what they show, why it failed
         self.begun: dict[str, None] = {}  # the runs that this driver has to end
         try:
             with connect(uri) as self.client:
@@ -113,7 +114,10 @@ class Mirror:
 
     @_optional
     def fail(self, trial: Trial, error: Failure) -> None:
-        """Log a trial that failed, with its kind and why, as a failed run; it is shown anew when it succeeds."""
+        """Log a trial that failed, with its kind and why, as a failed run, unless that is shown already; it is shown
+        anew when it succeeds."""
+        if self.failed.get(self._key(trial)) == error[-5000:]:
+            return
         run = self._trial(trial)
         tags = [RunTag("fairray.error", error[-5000:]), RunTag("fairray.kind", error.kind)]
         self.client.log_batch(run, params=_list_parameters(trial), tags=tags)
@@ -171,12 +175,16 @@ class Mirror:
 
     def _experiment(self, uri: str) -> str:
         found = self.client.get_experiment_by_name(self.study.name)
+        # without a server the artefacts lie beside the database, not wherever the user happens to stand
+        place = (self.study.launch.folder / "mlartifacts").as_uri() if uri.startswith("sqlite:///") else None
         if found is not None:
             if found.lifecycle_stage == "deleted":
                 self.client.restore_experiment(found.experiment_id)
-            return found.experiment_id
-        # without a server the artefacts lie beside the database, not wherever the user happens to stand
-        place = (self.study.launch.folder / "mlartifacts").as_uri() if uri.startswith("sqlite:///") else None
+            if self.study.launch.tracking is not None or found.artifact_location == place:
+                return found.experiment_id
+            # the folder was moved, and an experiment writes for ever where it was made: its runs are shown anew
+            moved = f"{self.study.name}, before its folder was moved (experiment {found.experiment_id})"
+            self.client.rename_experiment(found.experiment_id, moved)
         kind = {"mlflow.experimentKind": "custom_model_development"}  # so that the UI opens on runs, not on chats
         return self.client.create_experiment(self.study.name, artifact_location=place, tags=kind)
 
@@ -213,6 +221,8 @@ class Mirror:
         for key in KEYS:
             if key in run.data.tags and (key != "fairray.trial" or run.info.status == "FINISHED"):
                 self.shown[run.data.tags[key]] = run
+        if "fairray.error" in run.data.tags:
+            self.failed[run.data.tags["fairray.trial"]] = run.data.tags["fairray.error"]
 
     def _is_left(self, run: Run) -> bool:
         """Whether whoever had to end a run cannot: a trial's is begun and ended at one go."""
