@@ -40,6 +40,7 @@ class Results:
     report turns ours into those where it prints them (`measures.Unit`).
     made: by uid, how each stored stage came to be (its spec's "made"). read: gives what is stored, by uid.
     runs: by task, arm and trial's uid, the run in MLflow that shows it, where that is known: its URL, or its id.
+    missing: the trials that were asked for and are not stored.
     """
 
     study: Study
@@ -48,6 +49,7 @@ class Results:
     made: Mapping[str, Mapping[str, object]]
     read: Callable[[str], Artifact] = lambda uid: Artifact()
     runs: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
+    missing: Sequence[Trial] = ()
 
     @cached_property
     def chosen(self) -> dict[tuple[str, str], Trial]:
@@ -57,6 +59,13 @@ class Results:
         """
         fresh = {(trial.task, trial.arm): trial for trial in self.confirming}
         return {pair: fresh.get(pair, trial) for pair, trial in self.choices.items()}
+
+    def count_missing(self, task: str, arm: str) -> tuple[int, int]:
+        """How many trials of a method on a task are not stored, and of how many that were asked for."""
+        missing, stored = (
+            sum((trial.task, trial.arm) == (task, arm) for trial in trials) for trials in (self.missing, self.trials)
+        )
+        return missing, missing + stored
 
     @cached_property
     def choices(self) -> dict[tuple[str, str], Trial]:

@@ -446,6 +446,8 @@ def test_failures_are_told_and_tried_again(tmp_path, monkeypatch, capsys):
     assert "MemoryError: not today" in capsys.readouterr().out
     assert main(["retry", *arguments, "--kind", "memory"]) == 0
     assert "1 trial computed" in capsys.readouterr().err
+    (page,) = tmp_path.glob("reports/*/*/report.html")
+    assert "Incomplete: 2 of 3 trials are stored; there is nothing of Adult, undersampling." in page.read_text()
     assert main(["retry", *arguments, "--kind", "memory"]) == 2
     assert "nothing of it has failed as it is now (memory)" in capsys.readouterr().err
 

@@ -19,6 +19,7 @@ from fairray import config, report
 from fairray.report._blocks import Facts, Trials, find_place
 from fairray.report._drawing import draw_svg, fit_to_page, note
 from fairray.report._opening import Opening
+from fairray.report._page import Chapter, _render
 from fairray.report._tables import lead_to_trials
 
 NAMES = """a <b>&"' ∞ @#"""
@@ -63,6 +64,19 @@ def test_a_number_leads_to_its_trial_and_is_read_as_itself():
     assert table.files["table.md"].decode().splitlines()[-1] == "| t | m | 2 | 20.00 [0.01, 99.86] |"
     listed = Trials([("t m None", "a name", "what is said")])
     assert f'id="{find_place("t m None")[1:]}"' in listed.html
+
+
+def test_an_incomplete_study_says_so_at_its_top_and_in_its_tables():
+    runs = [ran("t", name, odds=[0.1, 0.3]) for name in ("m", "n")]
+    whole = results_of(*runs, seeds=2, name="s", question="?", scale="smoke")
+    lost = SimpleNamespace(task="t", arm="m", uid="x", point={"method.strength": 2.0})
+    said = "Incomplete: 2 of 3 trials are stored; there is nothing of t, m, strength = 2."
+    for results, is_whole in ((whole, True), (replace(whole, missing=[lost]), False)):
+        (table, *_) = report.Table(("odds",))(results)
+        marked = lead_to_trials(table, results)
+        assert ("| t | m (1 of 2 trials) |" in marked.files["table.md"].decode()) != is_whole
+        assert "| t | n |" in marked.files["table.md"].decode()
+        assert (said in _render(results, Chapter(""), [])) != is_whole
 
 
 def test_names_of_methods_lead_to_their_trials_in_every_table():

@@ -164,17 +164,20 @@ def watch(study: Study, every_s: float = 5.0) -> Iterator[Plan]:
 
 def stored_records(study: Study) -> tuple[pd.DataFrame, list[Trial]]:
     """The tidy records of every trial that is stored, and those trials."""
-    store = Store(study.launch.store_root)
-    trials = [trial for trial in list_asked(study, store) if trial.stored(store)]
-    tables = [results(trial, store) for trial in trials]
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(), trials
+    found = open_results(study)
+    return (found.records, found.trials) if found else (pd.DataFrame(), [])
 
 
 def open_results(study: Study) -> Results | None:
     """The results that are stored of a study; none where nothing is."""
-    records, trials = stored_records(study)
+    store = Store(study.launch.store_root)
+    trials: list[Trial] = []
+    missing: list[Trial] = []
+    for trial in list_asked(study, store):
+        (trials if trial.stored(store) else missing).append(trial)
     if not trials:
         return None
-    store = Store(study.launch.store_root)
+    records = pd.concat([results(trial, store) for trial in trials], ignore_index=True)
     uids = stages(replica for trial in trials for replica in trial.ends)
-    return Results(study, records, trials, {uid: store.spec(uid)["made"] for uid in uids}, store.read)
+    made = {uid: store.spec(uid)["made"] for uid in uids}
+    return Results(study, records, trials, made, store.read, missing=missing)

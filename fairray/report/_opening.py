@@ -8,10 +8,13 @@ from fairray.measures import find
 from fairray.report._blocks import Answer, Bad, Block, Facts, Line, Strong, join
 from fairray.report._words import describe_point, name_metric, write_interval
 from fairray.results import Results
-from fairray.trial import stages
-from fairray.words import write_count
+from fairray.trial import Trial, stages
+from fairray.words import list_some, write_count
 
-__all__ = ["Opening"]
+__all__ = ["Opening", "describe_missing"]
+
+
+NAMED = 6  # of the trials that are missing
 
 
 @dataclass(frozen=True)
@@ -91,5 +94,17 @@ def _list_missing(results: Results) -> Iterator[Line]:
         if (missing.task, missing.name) not in results.chosen:
             yield f"{missing.name} on {missing.task}, of which nothing is stored"
     for trial, why in results.doubted:
-        name = ", ".join(filter(None, [trial.task, trial.arm, describe_point(trial.point)]))
-        yield Strong(name), ", which is ", Bad("no result"), f": {why}"
+        yield Strong(_name(trial)), ", which is ", Bad("no result"), f": {why}"
+
+
+def describe_missing(results: Results) -> str:
+    """How much of a study is stored, and which trials are not; nothing where it is whole."""
+    if not results.missing:
+        return ""
+    stored, missing = ({trial.uid for trial in trials} for trials in (results.trials, results.missing))
+    names = list_some(map(_name, results.missing), NAMED)
+    return f"Incomplete: {len(stored)} of {len(stored | missing)} trials are stored; there is nothing of {names}."
+
+
+def _name(trial: Trial) -> str:
+    return ", ".join(filter(None, [trial.task, trial.arm, describe_point(trial.point)]))

@@ -17,7 +17,7 @@ from fairray.members import checked
 from fairray.report import Section
 from fairray.report._appendix import Data, Runs
 from fairray.report._blocks import Frame
-from fairray.report._opening import Opening
+from fairray.report._opening import Opening, describe_missing
 from fairray.report._tables import lead_to_trials
 from fairray.report.timeline import Timeline
 from fairray.results import Results
@@ -99,8 +99,9 @@ def _number(name: str, number: int) -> str:
 
 
 def _render(results: Results, opening: Chapter, chapters: Sequence[Chapter]) -> str:
-    seeds = write_count(results.study.seeds, "seed")
-    return fill_template("page.html", study=results.study, seeds=seeds, opening=opening, chapters=chapters)
+    seeds, missing = write_count(results.study.seeds, "seed"), describe_missing(results)
+    said = {"study": results.study, "seeds": seeds, "missing": missing}
+    return fill_template("page.html", **said, opening=opening, chapters=chapters)
 
 
 def fill_template(name: str, **values: Any) -> str:

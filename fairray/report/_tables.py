@@ -48,7 +48,8 @@ def tabulate(name: str, cells: pd.DataFrame, entries: Iterable[Entry], caption: 
 
 
 def lead_to_trials(table: Frame, results: Results) -> Frame:
-    """The table, in which each method's name leads to the trial that was chosen of it on the row's task."""
+    """The table, in which each method's name leads to the trial that was chosen of it on the row's task, and says how
+    many there were to choose from where some are missing."""
     if "task" not in table.cells:
         return table
     cells = table.cells.copy()
@@ -60,7 +61,10 @@ def lead_to_trials(table: Frame, results: Results) -> Frame:
 
 def _lead(results: Results, task: str, arm: str) -> str:
     trial = results.chosen.get((task, arm))
-    return Link(arm, find_place(trial.uid)) if trial else arm
+    if trial is None:
+        return arm
+    missing, asked = results.count_missing(task, arm)
+    return Link(f"{arm} ({asked - missing} of {asked} trials)" if missing else arm, find_place(trial.uid))
 
 
 def explain_directions(entries: Iterable[Entry]) -> Iterator[Text]:
