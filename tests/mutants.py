@@ -206,7 +206,7 @@ MUTANTS = [
         ("launch/failures.py", "self.trials[failure.calls]", "self.trials[()]", "test_queue.py"),
         ("launch/failures.py", "SECRET.search(name) and len(value) >= SHORTEST", "False", "test_faults.py"),
         ("launch/cluster.py", "is not None and number not in self.hung", "is not None", "test_faults.py"),
-        ("launch/cluster.py", "TELLING.index(one[1].kind)", "0", "test_faults.py"),
+        ("launch/cluster.py", "CAUSES.index(one[1].kind)", "0", "test_faults.py"),
         ("launch/tracking.py", "if self.failed.get(self._key(trial)) == error[-5000:]:", "if False:", "test_mirror_faults.py"),
         ("launch/tracking.py", "or found.artifact_location == place", "or True", "test_mirror_faults.py"),
         ("launch/study.py", "if failure.kind in kinds:", "if True:", "test_faults.py"),

@@ -187,11 +187,11 @@ def test_a_run_ends_at_a_fatal_error(study, monkeypatch):
 
 
 def of_workers(*errors):
-    """What Ray Train raises of its workers' errors, which it has pickled."""
-    from fairray.launch.cluster import UserExceptionWithTraceback, WorkerGroupError
+    """What Ray Train raises of its workers' errors: it has their tracebacks, and the errors themselves pickled."""
+    from fairray.launch.cluster import WorkerGroupError
 
-    told = [UserExceptionWithTraceback(error, f"Traceback\n{error}") for error in errors]
-    return pickle.loads(pickle.dumps(WorkerGroupError("two of them", dict(enumerate(told)))))
+    told = "\n".join(f"Traceback\n{error}" for error in errors)
+    return pickle.loads(pickle.dumps(WorkerGroupError(told, dict(enumerate(errors)))))
 
 
 FULL_DISK = Fatal("/store", "it cannot be written", "make room")
@@ -207,6 +207,24 @@ def test_jobs_end_at_a_fatal_error(workers):
     jobs.running["one"] = None
     jobs.on_trial_complete("one", describe(of_workers(*workers) if workers else FULL_DISK))
     assert str(queue.fatal) == str(FULL_DISK)
+
+
+@pytest.mark.parametrize(
+    ("workers", "kind"),
+    [
+        ((ValueError("what is this"),), "bug"),
+        ((RuntimeError("Connection closed by peer"), MemoryError("Unable to allocate")), "memory"),
+        (("has died",), "died"),
+        ((RuntimeError("Connection closed by peer"), "has died"), "died"),
+    ],
+)
+def test_jobs_tell_of_their_workers(workers, kind):
+    """What others failed by, with its traceback where it has one."""
+    from fairray.launch.cluster import RayTrainError, describe
+
+    said = describe(of_workers(*(RayTrainError(one) if isinstance(one, str) else one for one in workers)))
+    assert said["kind"] == kind
+    assert ("Traceback" in said["error"]) == (kind != "died")
 
 
 def test_a_claim_of_a_process_that_has_ended_is_taken_over_at_once(store):
@@ -329,9 +347,10 @@ def test_failures_have_kinds(error, kind, headline, study, tmp_path, monkeypatch
     assert (f"again ({kind}) Adult reweighing: {headline}" in said) == (kind != "input")
     assert f"FAILED ({kind}) Adult reweighing: {headline}" in said
     assert main(status) == 0
-    whole, broken = capsys.readouterr().out.splitlines()
+    whole, broken, hint = capsys.readouterr().out.splitlines()
     assert whole.endswith("100% of 2 stages stored")
     assert broken.endswith(f"0% of 2 stages stored, 1 failed ({kind})")
+    assert "`fairray logs` says why" in hint
     launch_study.run(study, Silent())
     assert main(status) == 0
     assert "failed" not in capsys.readouterr().out

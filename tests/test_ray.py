@@ -99,10 +99,11 @@ def test_train_workers_give_the_records_of_local(workers, local, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_worker_that_dies_loses_its_own_shard_only(tmp_path, capsys):
+@pytest.mark.parametrize("end", ["os._exit(1)", "os.kill(os.getpid(), signal.SIGSEGV)"])
+def test_a_worker_that_dies_loses_its_own_shard_only(end, tmp_path, capsys):
     """The first call of the attack kills its worker; each shard has images of two splits, and calls it twice."""
     (tmp_path / "dies.py").write_text(
-        "import os\n"
+        "import os, signal\n"
         "from dataclasses import dataclass\n"
         "__all__ = ['Dies']\n"
         "@dataclass(frozen=True, kw_only=True)\n"
@@ -112,7 +113,7 @@ def test_a_worker_that_dies_loses_its_own_shard_only(tmp_path, capsys):
         "        with open(self.calls, 'a') as calls:\n"
         "            calls.write('.')\n"
         "        if os.path.getsize(self.calls) == 1:\n"
-        "            os._exit(1)\n"
+        f"            {end}\n"
         "        return 1 - x\n"
     )
     attack = f"{{name: {tmp_path / 'dies.py'}, calls: {tmp_path / 'calls'}}}"

@@ -21,8 +21,9 @@ import ray
 import torch
 from ray import train, tune
 from ray._private.state import state
+from ray.exceptions import RayError
 from ray.train.torch import TorchTrainer
-from ray.train.v2._internal.exceptions import UserExceptionWithTraceback
+from ray.train.v2._internal.exceptions import RayTrainError
 from ray.train.v2.api.exceptions import WorkerGroupError
 from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.integration.ray_train import TuneReportCallback
@@ -44,7 +45,7 @@ __all__ = ["describe", "fit", "run", "slots", "tell_death"]
 REPORT_S = 5.0
 DIED = "its process died; is there enough memory?"
 NODE = re.compile("is unavailable:|node has died|preempted")  # what Ray says where it is not the process that died
-TELLING: tuple[Kind, ...] = ("input", "memory", "bug", "node", "died", "hung")  # what says most comes first
+CAUSES: tuple[Kind, ...] = ("input", "memory", "node", "died", "bug", "hung")  # a worker's death is a bug to others
 
 
 def slots(launch: Launch, needs: Iterable[Resources]) -> int:
@@ -238,21 +239,20 @@ def _trial(config: dict[str, Any]) -> None:
 
 def describe(error: Exception) -> dict[str, Any]:
     """What a job reports of an error; of Ray Train's workers, which fail one by another, the one that tells most."""
-    told: list[tuple[BaseException, Failure]] = [(error, tell(error))]
+    told = [(error, tell(error))]
     if isinstance(error, WorkerGroupError):
-        told = [_tell_of_worker(one) for _, one in sorted(error.worker_failures.items())]
-    cause, failure = min(told, key=lambda one: TELLING.index(one[1].kind))
+        told = [(one, _tell_of_worker(one, str(error))) for _, one in sorted(error.worker_failures.items())]
+    cause, failure = min(told, key=lambda one: CAUSES.index(one[1].kind))
     said = {"error": str(failure), "kind": failure.kind}
     return {**said, "fatal": cause.args} if isinstance(cause, Fatal) else said
 
 
-def _tell_of_worker(error: Exception) -> tuple[BaseException, Failure]:
-    """The error of a Ray Train worker, without what it was wrapped in, and what there is to say of it."""
-    if not isinstance(error, UserExceptionWithTraceback):
-        return error, tell_death(str(error))
-    cause, text = error._base_exc, str(error)
-    kind = find_kind(cause)
-    return cause, Failure(str(cause) if kind == "input" else text, kind)
+def _tell_of_worker(error: Exception, text: str) -> Failure:
+    """What there is to say of a Ray Train worker's error. text: with the traceback, which the error has lost."""
+    if isinstance(error, RayError | RayTrainError):
+        return tell_death(str(error))
+    kind = find_kind(error)
+    return Failure(str(error) if kind == "input" else text, kind)
 
 
 def _opened(config: dict[str, Any]) -> tuple[list[Trial], Store]:
