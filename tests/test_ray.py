@@ -99,10 +99,12 @@ def test_train_workers_give_the_records_of_local(workers, local, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("end", ["os._exit(1)", "os.kill(os.getpid(), signal.SIGSEGV)"])
-def test_a_worker_that_dies_loses_its_own_shard_only(end, tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("name", "end"), [("leaves", "os._exit(1)"), ("crashes", "os.kill(os.getpid(), signal.SIGSEGV)")]
+)
+def test_a_worker_that_dies_loses_its_own_shard_only(name, end, tmp_path, capsys):
     """The first call of the attack kills its worker; each shard has images of two splits, and calls it twice."""
-    (tmp_path / "dies.py").write_text(
+    (tmp_path / f"{name}.py").write_text(
         "import os, signal\n"
         "from dataclasses import dataclass\n"
         "__all__ = ['Dies']\n"
@@ -116,7 +118,7 @@ def test_a_worker_that_dies_loses_its_own_shard_only(end, tmp_path, capsys):
         f"            {end}\n"
         "        return 1 - x\n"
     )
-    attack = f"{{name: {tmp_path / 'dies.py'}, calls: {tmp_path / 'calls'}}}"
+    attack = f"{{name: {tmp_path / name}.py, calls: {tmp_path / 'calls'}}}"
     arguments = ["methods=[pgd_l2]", f"methods.pgd_l2.attack={attack}", "methods.pgd_l2.shards=3"]
     assert main(["run", "attack_comparison", "--scale", "smoke", *arguments, f"launch.output={tmp_path}"]) == 0
     assert (tmp_path / "calls").read_text() == "." * (1 + 3 * 2)

@@ -81,7 +81,7 @@ def say_hung(minutes: float) -> str:
     return f"no progress for {minutes:g} minutes (launch.hang)"
 
 
-def find_kind(error: BaseException) -> Kind:
+def find_kind(error: Exception) -> Kind:
     if isinstance(error, BadInput):
         return "input"
     if isinstance(error, Hung):
