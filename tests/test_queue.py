@@ -279,14 +279,15 @@ def raised(line, message):
 
 def test_a_study_ends_when_so_many_trials_end_in_one_traceback():
     """Whatever their messages are; those of another traceback, or of the seeds of one trial, do not count."""
-    trials = [Trial([Stage(f"m {i}"), Stage(f"n {i}")]) for i in range(9)]
+    trials = [Trial([Stage(f"m {i} {seed}") for seed in range(2)]) for i in range(9)]
     queue, failed = make(*trials, slots=1, pack=1, most=3), []
     while job := queue.take():
         failed += job.uids if job.again else []
-        finish(queue, job, raised(7 if "m" in job.uids[0] else 8, f"{len(failed)} of {job.uids}"))
+        line = 7 + int(job.uids[0].split()[1]) % 2
+        finish(queue, job, raised(line, f"{len(failed)} of {job.uids}"))
     assert queue.over
-    assert len({uid for uid in failed if "m" in uid}) == 3 or len({uid for uid in failed if "n" in uid}) == 3
-    assert queue.fatal.where.startswith('File "mine.py", line ')
+    assert [uid.split()[1] for uid in failed] == [*"001122334"]  # the third of line 7
+    assert queue.fatal.where == 'File "mine.py", line 7, in loss'
     assert "3 trials ended in the same traceback: ValueError: " in queue.fatal.problem
     assert "launch.repeats=30" in queue.fatal.cure
     assert queue.take() is None
