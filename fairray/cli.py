@@ -140,6 +140,9 @@ def _add_verbs(commands: Any) -> None:
         if verb == "audit":
             sub.add_argument("--n", type=int, default=5, help="how many stages, drawn at random (default: 5)")
             sub.add_argument("--draw", type=int, default=0, metavar="SEED", help="of the draw (default: 0)")
+        if verb in ("run", "submit"):
+            said = "begin nothing more beyond so many trials, hours, or hours of GPUs: 20trials, 1.5h, 4gpu-h"
+            sub.add_argument("--budget", metavar="AMOUNT", help=f"{said} (or launch.budget)")
         if verb == "submit":
             sub.add_argument("--address", metavar="URL", help="of the cluster's dashboard (default: this machine's)")
         sub.set_defaults(command=command)
@@ -262,7 +265,8 @@ def _run(options: argparse.Namespace) -> int:
 
     study = _load(options)
     outcome = run_study(study)
-    print(f"{write_count(outcome.computed, 'trial')} computed, {outcome.seconds:.0f} s", file=sys.stderr)
+    took = f" ({outcome.spent})" if outcome.spent else ""
+    print(f"{write_count(outcome.computed, 'trial')} computed, {outcome.seconds:.0f} s{took}", file=sys.stderr)
     code = _show_outcome(outcome)
     uri = study.launch.tracking_uri
     if outcome.files and uri:
@@ -402,6 +406,8 @@ def _doctor(options: argparse.Namespace) -> int:
 def _load(options: argparse.Namespace) -> "Study":
     from fairray import config
 
+    if budget := getattr(options, "budget", None):
+        options.overrides.append(f"launch.budget={budget}")
     return config.load(options.study, options.scale, options.overrides)
 
 

@@ -40,6 +40,7 @@ class Results:
     report turns ours into those where it prints them (`measures.Unit`).
     made: by uid, how each stored stage came to be (its spec's "made"). read: gives what is stored, by uid.
     runs: by task, arm and trial's uid, the run in MLflow that shows it, where that is known: its URL, or its id.
+    left: how many trials the study asks for besides, which are not stored. last_run: what the run that found them took.
     """
 
     study: Study
@@ -48,6 +49,8 @@ class Results:
     made: Mapping[str, Mapping[str, object]]
     read: Callable[[str], Artifact] = lambda uid: Artifact()
     runs: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
+    left: int = 0
+    last_run: str = ""
 
     @cached_property
     def chosen(self) -> dict[tuple[str, str], Trial]:

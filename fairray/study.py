@@ -13,6 +13,7 @@ import torch
 from annotated_types import Ge
 
 from fairray import evaluation
+from fairray.budget import Budget
 from fairray.data import Dataset
 from fairray.errors import BadInput, unknown
 from fairray.identity import digest
@@ -53,7 +54,7 @@ class Launch:
     pack: most replicas in one job. engine: "auto" chooses by network and size.
     threads: torch threads of a job. output: the folder of the reports; store: of the results, or a URL
     (s3://, gs://), which all nodes must reach. tracking: MLflow's URI, or "none" to do without MLflow. Where they are
-    not given they lie in `output`.
+    not given they lie in `output`. budget: what a run may take before it starts nothing more: 20trials, 1.5h, 4gpu-h.
     """
 
     executor: Literal["ray", "local"] = "ray"
@@ -68,6 +69,11 @@ class Launch:
     output: str = "runs"
     store: str | None = None
     tracking: str | None = None
+    budget: str | float | None = None
+
+    def __post_init__(self) -> None:
+        if self.budget is not None:
+            Budget.read(str(self.budget))
 
     @property
     def folder(self) -> Path:
@@ -266,6 +272,9 @@ class Study:
     def _check_device(self) -> None:
         launch, place = self.launch, self.where("numerics.device")
         if self.numerics.device != "cuda":
+            if launch.budget is not None and Budget.read(str(launch.budget)).unit == "gpu-h":
+                problem = "no job is given a GPU"
+                raise BadInput(self.where("launch.budget"), problem, "give it in trials or in hours")
             return
         if launch.executor == "ray" and launch.gpus == 0:
             raise BadInput(

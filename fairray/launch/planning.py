@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
@@ -10,6 +10,7 @@ import pandas as pd
 
 from fairray.launch.resources import Chosen
 from fairray.launch.search import Asker, askers
+from fairray.launch.spending import Estimate, estimate
 from fairray.results import Results
 from fairray.staleness import Stale, explain
 from fairray.store import Store
@@ -40,8 +41,8 @@ class ArmPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """Trials and stages, how many of them are stored, how many stages several trials share, and what is stored as it
-    was before something changed."""
+    """Trials and stages, how many of them are stored, how many stages several trials share, what is stored as it was
+    before something changed, and what the stages that are not stored will take."""
 
     trials: int
     trials_stored: int
@@ -50,6 +51,7 @@ class Plan:
     shared: int
     arms: list[ArmPlan]
     stale: list[Stale] = field(default_factory=list)
+    estimate: Estimate | None = None
 
     def __str__(self) -> str:
         trials, stages = write_count(self.trials, "trial"), write_count(self.stages, "stage")
@@ -61,6 +63,7 @@ class Plan:
                   f"{arm.stages - arm.stored:>4} of {arm.stages} stages to compute, a job has {arm.job}"
                   for arm in self.arms]  # fmt: skip
         lines += [f"changed since it was stored: {stale}" for stale in self.stale]
+        lines += [str(self.estimate)] if self.estimate else []
         return "\n".join(lines)
 
 
@@ -117,7 +120,9 @@ def plan(study: Study, why: bool = False) -> Plan:
     shared = sum(count > 1 for count in wanted.values())
     stored = sum(trial.stored(store) for trial in unique.values())
     stale = _explain(unique.values(), store, wanted.keys(), have) if why and store.local else []
-    return Plan(len(unique), stored, len(wanted), len(have), shared, arms, stale)
+    missing = wanted.keys() - have
+    foreseen = estimate(unique.values(), missing, have, store, study.launch.threads) if missing else None
+    return Plan(len(unique), stored, len(wanted), len(have), shared, arms, stale, foreseen)
 
 
 def _explain(trials: Iterable[Trial], store: Store, wanted: Collection[str], have: Collection[str]) -> list[Stale]:
@@ -152,15 +157,25 @@ def stored_records(study: Study) -> tuple[pd.DataFrame, list[Trial]]:
     """The tidy records of every trial that is stored, and those trials."""
     store = Store(study.launch.store_root)
     trials = [trial for trial in list_asked(study, store) if trial.stored(store)]
+    return _read_records(trials, store), trials
+
+
+def _read_records(trials: Sequence[Trial], store: Store) -> pd.DataFrame:
     tables = [results(trial, store) for trial in trials]
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(), trials
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def _count(trials: Iterable[Trial]) -> int:
+    return len({trial.uid for trial in trials})  # two methods can have one in common
 
 
 def open_results(study: Study) -> Results | None:
     """The results that are stored of a study; none where nothing is."""
-    records, trials = stored_records(study)
+    store = Store(study.launch.store_root)
+    asked = list_asked(study, store)
+    trials = [trial for trial in asked if trial.stored(store)]
     if not trials:
         return None
-    store = Store(study.launch.store_root)
     uids = stages(replica for trial in trials for replica in trial.ends)
-    return Results(study, records, trials, {uid: store.spec(uid)["made"] for uid in uids}, store.read)
+    made = {uid: store.spec(uid)["made"] for uid in uids}
+    return Results(study, _read_records(trials, store), trials, made, store.read, left=_count(asked) - _count(trials))

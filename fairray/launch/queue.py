@@ -14,6 +14,7 @@ from math import ceil
 from typing import Protocol
 
 from fairray.launch.failures import Failure
+from fairray.launch.purse import Purse
 from fairray.launch.search import Asker
 from fairray.stages import Replica
 from fairray.store import Store
@@ -85,11 +86,21 @@ class Queue:
     """Hands out jobs and is told how they ended.
 
     asking: one for each arm. slots: how many jobs can run at once; asked when the first is taken. pack: most stages
-    that a job begins with. listener: is told of trials.
+    that a job begins with. listener: is told of trials. purse: says whether more may begin.
     """
 
-    def __init__(self, asking: Sequence[Asker], store: Store, slots: Callable[[], int], pack: int, listener: Listener):
+    def __init__(
+        self,
+        asking: Sequence[Asker],
+        store: Store,
+        slots: Callable[[], int],
+        pack: int,
+        listener: Listener,
+        purse: Purse | None = None,
+    ):
         self.asking, self.store, self._count_slots, self.pack, self.listener = asking, store, slots, pack, listener
+        self.purse = purse or Purse()
+        self.computed: set[str] = set()  # the stages that its jobs have stored
         self.asked: list[dict[str, Trial]] = [{} for _ in asking]
         self.trials_stored: set[str] = set()
         self.running = 0
@@ -112,15 +123,27 @@ class Queue:
 
     @property
     def over(self) -> bool:
-        """Whether all that was asked for has ended."""
-        return not (self.running or self.held or any(self._ready.values()))
+        """Whether all that was asked for, or what its budget allows of it, has ended."""
+        return not self.running and (self.purse.spent or not (self.held or any(self._ready.values())))
+
+    @property
+    def missing(self) -> set[str]:
+        """The stages that are to be computed."""
+        return {*self._nodes}
+
+    @property
+    def stored(self) -> set[str]:
+        """The stages that are known to be stored."""
+        return self._stored
 
     @cached_property
     def slots(self) -> int:
         return self._count_slots()
 
     def take(self) -> Job | None:
-        """The next job; None where nothing is ready until another job ends, here or elsewhere."""
+        """The next job; None where nothing is ready until another job ends, here or elsewhere, or nothing may begin."""
+        if self.purse.spent:
+            return None
         if self.held and time.monotonic() - self._looked > LOOK_S:
             self._look()
         group = max(filter(None, self._ready.values()), key=lambda waiting: self._need(waiting[0]), default=None)
@@ -128,14 +151,18 @@ class Queue:
             return None
         heads = [group.popleft() for _ in range(min(self._share(), self.pack, len(group)))]
         self.running += 1
-        return _job([self._nodes[uid] for uid in self._grow(heads)])
+        job = _job([self._nodes[uid] for uid in self._grow(heads)])
+        self.purse.begin(job.uids[0], job.trials[0])
+        return job
 
     def end(self, job: Job, error: Failure | None = None) -> None:
         """A job has ended. With an error, what it did not store is tried again, each by itself; what was by itself has
         failed, and with it all that needs it."""
         self.running -= 1
+        self.purse.end(job.uids[0])
         found = {uid for uid in job.uids if self.store.has(uid)}
         begun = [uid for uid in job.uids if uid not in found and self._nodes[uid].before <= found]
+        self.computed |= found
         self.listener.ended(job, len(found))
         if error is None:  # another driver's worker is computing them
             self.held += [uid for uid in begun if not self._nodes[uid].before]
@@ -194,6 +221,9 @@ class Queue:
         if not missing:
             self.trials_stored.add(trial.uid)
             self.listener.stored(trial)
+            return
+        if not self.purse.admit(trial):
+            self._left[number] += 1  # for ever: its search learns nothing more
             return
         new = [replica for uid, replica in missing.items() if uid not in self._nodes and uid not in self.errors]
         self.listener.expect(trial, len(new))
