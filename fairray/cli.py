@@ -23,6 +23,7 @@ import argcomplete
 
 from fairray import catalogue
 from fairray.errors import BadInput, Fatal, unknown
+from fairray.secrecy import hide
 from fairray.words import write_count
 
 if TYPE_CHECKING:
@@ -270,7 +271,7 @@ def _run(options: argparse.Namespace) -> int:
     code = _show_outcome(outcome)
     uri = study.launch.tracking_uri
     if outcome.files and uri:
-        print(f"runs: {uri if uri.startswith('http') else f'mlflow ui --backend-store-uri {uri}'}")
+        print(hide(f"runs: {uri if uri.startswith('http') else f'mlflow ui --backend-store-uri {uri}'}"))
     return code
 
 

@@ -222,6 +222,7 @@ class Study:
 
     def check(self) -> None:
         """Raise BadInput where a method cannot serve a data set or a device is not there, before anything runs."""
+        self._check_name()
         self._check_device()
         self._check_splits()
         arms = [*self.arms()]
@@ -235,6 +236,11 @@ class Study:
         self._check_stages(arms)
         if self.launch.workers not in ("auto", 0, 1) and self.numerics.device != "cuda":
             self._check_batch_norm(arms)
+
+    def _check_name(self) -> None:
+        if Path(self.name).name != self.name or self.name in ("", "..") or not self.name.isprintable():
+            problem = f"the study is called {self.name!r}, and its report's folder is called after it"
+            raise BadInput(self.where("name"), problem, "give it a name without /")
 
     def refusal(self, arm: Arm) -> BadInput | None:
         """Why an arm cannot run, if it cannot."""

@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from fairray.launch.failures import Failure
 from fairray.launch.queue import Job
+from fairray.secrecy import hide
 from fairray.trial import Trial
 
 __all__ = ["Progress", "label", "tell"]
@@ -78,12 +79,13 @@ class Progress:
 
     def failed(self, trial: Trial, error: Failure) -> None:
         self.ended_trials.add(trial.uid)
+        error = _without_secrets(error)
         self.failures.append((trial, error))
         self._say(f"FAILED ({error.kind}) {label([trial])}: {error.headline}")
 
     def lost(self, uid: str, error: Failure) -> None:
         """A stage has failed by itself."""
-        self.note(uid, error)
+        self.note(uid, _without_secrets(error))
 
     def close(self) -> None:
         """Wait until all is said, and log the last counts."""
@@ -137,6 +139,10 @@ def label(trials: list[Trial]) -> str:
         return f"{first.task} {first.arm} ({len(trials)} points)"
     values = [f"{key.split('.')[-1]}={_short(value)}" for key, value in first.point.items()]
     return " ".join([first.task, first.arm, *values])
+
+
+def _without_secrets(error: Failure) -> Failure:
+    return Failure(hide(error), error.kind)
 
 
 def _short(value: object) -> str:
