@@ -7,7 +7,7 @@ one has ended, whatever the others do; so what is asked depends on the scores be
 
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import ceil
@@ -217,7 +217,7 @@ class Queue:
                     self._add(number, trial)
 
     def _add(self, number: int, trial: Trial) -> None:
-        missing = {uid: replica for uid, replica in stages(trial.ends).items() if not self._has(uid)}
+        missing = self._find_missing(stages(trial.ends))
         if not missing:
             self.trials_stored.add(trial.uid)
             self.listener.stored(trial)
@@ -236,6 +236,20 @@ class Queue:
             self._open[uid].append(opened)
         for uid in missing.keys() & self.errors.keys():
             self._close_failed(uid)
+
+    def _find_missing(self, chain: Mapping[str, Replica]) -> dict[str, Replica]:
+        """What is not stored of a trial, earliest first; and what is, but whose tensors were let go and are needed for
+        it: that is forgotten, and computed again."""
+        missing = {uid for uid in chain if not self._has(uid)}
+        ahead = [*missing]
+        while ahead:
+            for parent in chain[ahead.pop()].parents.values():
+                if parent.uid not in missing and self.store.lacks_tensors(parent.uid):
+                    self.store.remove(parent.uid)
+                    self._stored.discard(parent.uid)
+                    missing.add(parent.uid)
+                    ahead.append(parent.uid)
+        return {uid: replica for uid, replica in chain.items() if uid in missing}
 
     def _insert(self, replica: Replica, trial: Trial, missing: dict[str, Replica]) -> None:
         before = {parent.uid for parent in replica.parents.values()} & missing.keys()
