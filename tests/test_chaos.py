@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import ray  # noqa: F401 (psutil is found once it is imported)
 from smoke import ARGUMENTS
 
 from fairray import config
@@ -125,3 +126,26 @@ def test_a_few_kills(nursery, tmp_path):
 @pytest.mark.slow
 def test_fifty_kills(nursery, tmp_path):
     print(disturb(nursery, int(os.environ.get("FAIRRAY_KILLS", "50")), tmp_path, seed=1))
+
+
+@pytest.mark.slow
+def test_everything_is_killed_on_ray(nursery, tmp_path):
+    """The driver, Ray's own processes and the workers, once a third is stored."""
+    import psutil  # of Ray's
+
+    assert nursery.run(tmp_path / "undisturbed") == [0]
+    expected, folder = digits(tmp_path / "undisturbed"), tmp_path / "disturbed"
+    command = [sys.executable, "-m", "fairray", "run", STUDY, "--scale", SCALE, *GIVEN, f"launch.output={folder}"]
+    driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while driver.poll() is None and 3 * len(stored(folder)) < len(stored(tmp_path / "undisturbed")):
+        time.sleep(0.05)
+    everything = [psutil.Process(driver.pid), *psutil.Process(driver.pid).children(recursive=True)]
+    assert len(everything) > 3
+    for process in everything:
+        process.kill()
+    assert driver.wait(timeout=300) == -signal.SIGKILL
+    kept = stored(folder)
+    assert len(kept) < len(stored(tmp_path / "undisturbed"))
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+    assert kept.items() <= stored(folder).items()
+    assert digits(folder) == expected
