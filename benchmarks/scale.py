@@ -2,12 +2,14 @@
 
 Sleeping takes no core, so four workers can be had anywhere. Efficiency is the share of the slots' time that is slept,
 from the moment when every worker has begun (they start one after the other, and import torch) to the last trial's end.
+What the driver takes by itself, to plan a study and to see that one is finished, is in CPU seconds, beyond imports.
 
-    python benchmarks/scale.py [--trials 240] [--many 5000]
+    python benchmarks/scale.py [--trials 240] [--many 5000] [--planned 100000] [--finished 10000]
 """
 
 import argparse
 import random
+import resource
 import tempfile
 import time
 from pathlib import Path
@@ -16,8 +18,10 @@ import ray
 from overhead import whole_stack, write_step
 
 from fairray import config
+from fairray.launch.planning import plan
 from fairray.launch.study import run
 
+HERE = ["launch=local", "launch.threads=1", "launch.tracking=none", "baseline=null"]
 ABOVE = "import os\nimport time\nfrom pathlib import Path\nSECONDS = "
 SLEEPS = """start = time.time()
         time.sleep(SECONDS[self.x])
@@ -59,11 +63,49 @@ def driver_seconds(trials: int) -> float:
     return spent / trials
 
 
+def plan_seconds(stages: int) -> tuple[float, float]:
+    """CPU seconds of planning so many stages: a teacher, a student and what both are worth, of two seeds at each point;
+    and MiB for 10,000 of them."""
+    points = stages // 8
+    space = f"{{name: bade, strength: {{grid: {[round(i / points, 9) for i in range(points)]}}}}}"
+    own = ["tasks={Adult: {name: toy, size: 256}}", "seeds=2", f"methods={{bade: {space}}}"]
+    study = config.load("bade_benchmarks", "smoke", [*own, *HERE, f"launch.output={tempfile.mkdtemp()}"])
+    study.check()
+    start, memory = time.process_time(), measure_memory()
+    planned = plan(study)
+    spent, used = time.process_time() - start, measure_memory() - memory
+    return spent, used * 10_000 / planned.stages
+
+
+def measure_memory() -> float:
+    """The most MiB that this process has had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def again_seconds(trials: int) -> float:
+    """CPU seconds of a run that finds everything stored, of so many trials of one stage."""
+    folder = Path(tempfile.mkdtemp())
+    method = folder / f"no_op_{folder.name}.py"
+    write_step(method)
+    space = f"{{name: {method}, x: {{grid: {[*range(trials)]}}}}}"
+    own = ["tasks={Adult: {name: toy, size: 256}}", "seeds=1", f"methods={{standard: {space}}}"]
+    study = config.load("bade_benchmarks", "smoke", [*own, *HERE, f"launch.output={folder}"])
+    assert run(study, say=lambda line: None).computed == trials
+    start = time.process_time()
+    assert run(study).computed == 0
+    return time.process_time() - start
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--trials", type=int, default=240)
     parser.add_argument("--many", type=int, default=5000)
+    parser.add_argument("--planned", type=int, default=100_000)
+    parser.add_argument("--finished", type=int, default=10_000)
     given = parser.parse_args()
+    spent, used = plan_seconds(given.planned)
+    print(f"plan of {given.planned} stages: {spent:.1f} CPU s, {used:.0f} MiB of the driver for 10,000", flush=True)
+    print(f"finished study of {given.finished} stages again: {again_seconds(given.finished):.1f} CPU s", flush=True)
     even = [1.0] * given.trials
     uneven = [0.5] * (given.trials * 9 // 10) + [5.0] * (given.trials // 10)
     random.Random(0).shuffle(uneven)

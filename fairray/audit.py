@@ -57,14 +57,19 @@ def audit(trials: Sequence[Trial], store: Store, n: int = 5, seed: int = 0) -> I
     what is stored of the stages before it, and compare every tensor and record.
 
     On CPUs they are equal to the last bit; on GPUs, and where several devices trained together, within `TOLERANCE`.
-    What was made of other code or of other data than there are now is named, and not computed.
+    What was made of other code or of other data than there are now is named, and not computed. Stages that were let go
+    and those after them are not looked at.
     Raises BadInput where nothing is stored.
     """
     if n < 1:
         raise BadInput("--n", f"it is {n}, and one stage is the least", "give 1 or more")
     named = {uid: (trial, replica) for trial in trials for uid, replica in stages(trial.ends).items()}
     declared = {uid: replica for uid, (_, replica) in named.items()}
-    finished = {uid: _Stored(replica) for uid, replica in declared.items() if store.has(uid)}
+    finished = {
+        uid: _Stored(replica)
+        for uid, replica in declared.items()
+        if store.has(uid) and not store.lacks_tensors(uid) and _can_compute(replica, store)
+    }
     finished |= _find_former([r for uid, r in declared.items() if uid not in finished], store, declared)
     if not finished:
         raise BadInput(store.url, "nothing of the study is stored here", "run it, or set launch.store or launch.output")
@@ -73,6 +78,11 @@ def audit(trials: Sequence[Trial], store: Store, n: int = 5, seed: int = 0) -> I
         for uid in random.Random(seed).sample(sorted(finished), min(n, len(finished))):
             stored = finished[uid]
             yield _examine(uid, _name(*named[stored.replica.uid]), stored, declared, store, scratch)
+
+
+def _can_compute(replica: Replica, store: Store) -> bool:
+    """Whether the tensors of the stages before it were not let go."""
+    return not any(store.has(one.uid) and store.lacks_tensors(one.uid) for one in replica.parents.values())
 
 
 def _name(trial: Trial, replica: Replica) -> str:
@@ -116,7 +126,7 @@ def _examine(
         exact = numerics.device == "cpu" and made.get("engine") != "distributed"
         tolerance = 0.0 if exact else TOLERANCE
         if not scratch.has(uid):
-            pack = [declared[one] for one in made.get("pack", [uid]) if one in declared]
+            pack = [one for one in map(declared.get, made.get("pack", [uid])) if one and _can_compute(one, store)]
             with _threads(made["threads"]):
                 compute(pack, store, scratch, "stacked" if made.get("engine") == "stacked" else "alone")
         return Finding(uid, name, [*_compare(store.read(uid), scratch.read(uid), tolerance)], elsewhere, tolerance)

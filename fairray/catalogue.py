@@ -106,7 +106,9 @@ def conf_file(group: str, name: str) -> Path:
 
 
 def find(place: str) -> Path | None:
-    """The first of `ROOTS` that has a file there."""
+    """The first of `ROOTS` that has a file there; a name of the user's does not lead out of it."""
+    if ".." in Path(place).parts:
+        return None
     return next((root / place for root in ROOTS if (root / place).is_file()), None)
 
 

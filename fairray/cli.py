@@ -1,4 +1,4 @@
-"""The command line: list, plan, run, submit, status, logs, retry, mirror, report, audit, judge, verify, compare,
+"""The command line: list, plan, run, submit, status, logs, retry, mirror, report, audit, judge, verify, gc, compare,
 doctor.
 
 It parses and prints; what it needs is imported late.
@@ -26,7 +26,8 @@ import argcomplete
 from fairray import catalogue
 from fairray.errors import BadInput, Fatal, unknown
 from fairray.launch.failures import COUNTED
-from fairray.words import write_count
+from fairray.secrecy import hide
+from fairray.words import write_bytes, write_count
 
 if TYPE_CHECKING:
     from fairray.contrast import Found
@@ -151,6 +152,9 @@ def _add_verbs(commands: Any) -> None:
         if verb == "audit":
             sub.add_argument("--n", type=int, default=5, help="how many stages, drawn at random (default: 5)")
             sub.add_argument("--draw", type=int, default=0, metavar="SEED", help="of the draw (default: 0)")
+        if verb in ("run", "submit"):
+            said = "begin nothing more beyond so many trials, hours, or hours of GPUs: 20trials, 1.5h, 4gpu-h"
+            sub.add_argument("--budget", metavar="AMOUNT", help=f"{said} (or launch.budget)")
         if verb == "submit":
             sub.add_argument("--address", metavar="URL", help="of the cluster's dashboard (default: this machine's)")
         sub.set_defaults(command=command)
@@ -181,6 +185,14 @@ def _add_comparing(commands: Any) -> None:
     verifying.add_argument("store", nargs="?", default="runs/store", help="a folder or a URL (default: runs/store)")
     verifying.add_argument("--remove", action="store_true", help="what is damaged, so that it is computed again")
     verifying.set_defaults(command=_verify)
+
+    sparing = commands.add_parser("gc", help="what of a store no named study needs; with --remove it goes")
+    sparing.add_argument("store", nargs="?", default="runs/store", help="a folder or a URL (default: runs/store)")
+    said = 'a study whose results stay, in quotes as it was run: "NAME --scale SCALE key=value"; several times'
+    sparing.add_argument("--keep", action="append", required=True, metavar="STUDY", help=said)
+    sparing.add_argument("--most", type=float, metavar="GIB", help="only until the store is no larger")
+    sparing.add_argument("--remove", action="store_true", help="what is listed; it is computed again when asked for")
+    sparing.set_defaults(command=_gc)
 
 
 def _add_study(parser: argparse.ArgumentParser, required: bool) -> None:
@@ -322,10 +334,11 @@ def _run(options: argparse.Namespace, again: "Collection[Kind] | None" = None) -
 
     study = _load(options)
     outcome = run_study(study, again=again)
-    print(f"{write_count(outcome.computed, 'trial')} computed, {outcome.seconds:.0f} s", file=sys.stderr)
+    took = f" ({outcome.spent})" if outcome.spent else ""
+    print(f"{write_count(outcome.computed, 'trial')} computed, {outcome.seconds:.0f} s{took}", file=sys.stderr)
     code = _show_outcome(outcome)
     if outcome.files and study.launch.tracking_uri:
-        print(f"runs: {_say_runs(study)}")
+        print(hide(f"runs: {_say_runs(study)}"))
     return code
 
 
@@ -378,15 +391,41 @@ def _find(text: str) -> "Found":
 
     if Path(text).is_dir():
         return Found.read(Path(text))
-    parser = argparse.ArgumentParser(prog="fairray compare", add_help=False)
-    _add_study(parser, required=True)
-    options, rest = parser.parse_known_args(shlex.split(text))
-    options.overrides += rest
-    study = _load(options)
+    study = _load_text(text)
     study.check()
     if (results := open_results(study)) is None:
         raise BadInput(f"study {text}", "nothing of it is stored yet", f"fairray run {text}")
     return Found.of(results)
+
+
+def _load_text(text: str) -> "Study":
+    """The study of one text, as it follows ``fairray run``."""
+    parser = argparse.ArgumentParser(prog="fairray", add_help=False)
+    _add_study(parser, required=True)
+    options, rest = parser.parse_known_args(shlex.split(text))
+    options.overrides += rest
+    return _load(options)
+
+
+def _gc(options: argparse.Namespace) -> int:
+    from fairray.launch.sparing import find_spare, let_go, limit
+    from fairray.store import Store
+
+    store = Store(options.store)
+    spare = [*find_spare(store, [_load_text(text) for text in options.keep])]
+    entries = store.entries()
+    size = sum(store.measure(uid)[0] for uid in entries)
+    if options.most is not None:
+        spare = limit(spare, size, options.most * 2**30)
+    for what, said in (("results", "of no study that is named"), ("tensors", "of points that were not chosen")):
+        sizes = [each.size for each in spare if each.what == what]
+        print(f"{what} {said}: {len(sizes)}, {write_bytes(sum(sizes))}")
+    total = sum(each.size for each in spare)
+    print(f"{write_count(len(entries), 'result')}, {write_bytes(size)}; {write_bytes(total)} of it", end=" ")
+    if options.remove:
+        let_go(spare, store)
+    print("removed" if options.remove else "can go (--remove)")
+    return 0
 
 
 def _verify(options: argparse.Namespace) -> int:
@@ -461,6 +500,8 @@ def _doctor(options: argparse.Namespace) -> int:
 def _load(options: argparse.Namespace) -> "Study":
     from fairray import config
 
+    if budget := getattr(options, "budget", None):
+        options.overrides.append(f"launch.budget={budget}")
     return config.load(options.study, options.scale, options.overrides)
 
 

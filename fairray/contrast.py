@@ -14,6 +14,7 @@ from fairray.judgement import Word
 from fairray.measures import find
 from fairray.members import plain
 from fairray.results import Results, change_of
+from fairray.sheets import read_csv, write_csv
 from fairray.statistics.comparison import UNDEFINED, against, holm
 from fairray.statistics.intervals import Interval, has_spread
 from fairray.statistics.power import LEVEL
@@ -44,7 +45,7 @@ class Found(NamedTuple):
     def read(cls, folder: Path) -> "Found":
         """What a report in this folder says. Raises BadInput where it has not the files."""
         try:
-            return cls(json.loads((folder / DECLARED).read_text()), pd.read_csv(folder / CHOSEN))
+            return cls(json.loads((folder / DECLARED).read_text()), read_csv(folder / CHOSEN))
         except (OSError, ValueError) as error:
             cure = "name a folder that `fairray report` has written, such as runs/reports/bade_benchmarks/small"
             raise BadInput(str(folder), f"it is no report with {DECLARED} and {CHOSEN} ({error})", cure) from error
@@ -53,7 +54,7 @@ class Found(NamedTuple):
     def files(self) -> dict[str, bytes]:
         """By name, what `read` reads."""
         declared = json.dumps(self.declared, indent=2).encode()
-        return {DECLARED: declared, CHOSEN: self.values.to_csv(index=False).encode()}
+        return {DECLARED: declared, CHOSEN: write_csv(self.values)}
 
     @property
     def by_seed(self) -> dict[tuple[str, str, str], pd.Series]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from difflib import get_close_matches
 
+from fairray.secrecy import hide
 from fairray.words import list_some
 
 __all__ = ["BadInput", "Fatal", "placed", "said_of", "unknown"]
@@ -22,6 +23,7 @@ class BadInput(Exception):
     """
 
     def __init__(self, where: str, problem: str, cure: str):
+        where, problem, cure = map(hide, (where, problem, cure))
         super().__init__(where, problem, cure)
         self.where, self.problem, self.cure = where, problem, cure
 

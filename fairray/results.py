@@ -40,7 +40,7 @@ class Results:
     report turns ours into those where it prints them (`measures.Unit`).
     made: by uid, how each stored stage came to be (its spec's "made"). read: gives what is stored, by uid.
     runs: by task, arm and trial's uid, the run in MLflow that shows it, where that is known: its URL, or its id.
-    missing: the trials that were asked for and are not stored.
+    missing: the trials that were asked for and are not stored. last_run: what the run that found them took.
     """
 
     study: Study
@@ -50,6 +50,7 @@ class Results:
     read: Callable[[str], Artifact] = lambda uid: Artifact()
     runs: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
     missing: Sequence[Trial] = ()
+    last_run: str = ""
 
     @cached_property
     def chosen(self) -> dict[tuple[str, str], Trial]:

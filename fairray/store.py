@@ -36,8 +36,8 @@ T = TypeVar("T")
 class Damaged(BadInput):
     """A stored result that is not what was written; uid says which."""
 
-    def __init__(self, uid: str, where: str, problem: str, root: str):
-        super().__init__(where, problem, f"fairray verify {root} --remove; then it is computed again")
+    def __init__(self, uid: str, where: str, problem: str, root: str, cure: str = ""):
+        super().__init__(where, problem, cure or f"fairray verify {root} --remove; then it is computed again")
         self.uid = uid
 
 
@@ -47,7 +47,8 @@ class Store:
     root: a folder, or a URL that fsspec knows (s3://, gs://). An entry is there when its spec.json is,
     so a killed run leaves nothing half-done that could be taken for a result. spec.json has a checksum of each part,
     which is compared when the part is read: Damaged where it differs. `<root>/scheme` says how uids are made; BadInput
-    where they are made otherwise, since none of those results would be found.
+    where they are made otherwise, since none of those results would be found. Where tensors were let go there is no
+    artifact, and spec.json has no checksum of it.
     """
 
     def __init__(self, root: str):
@@ -61,10 +62,20 @@ class Store:
             raise BadInput(self.url, problem, "move it away, or set launch.store to another place")
 
     def has(self, uid: str) -> bool:
-        return self.fs.exists(f"{self._folder(uid)}/{SPEC}")
+        return self.fs.exists(self._place(uid, SPEC))
+
+    def lacks_tensors(self, uid: str) -> bool:
+        """Whether those of an entry were let go; where they are lost, reading says so."""
+        return not self.fs.exists(self._place(uid, ARTIFACT)) and _are_let_go(self._open(uid)[1])
 
     def read(self, uid: str) -> Artifact:
+        """Raises Damaged where an entry is not what was written, or its tensors were let go."""
         sums = self._open(uid)[1]
+        if self.lacks_tensors(uid):
+            place = self._folder(uid)
+            raise Damaged(
+                uid, place, "its tensors were let go (fairray gc)", self.url, f"remove {place}, and run again"
+            )
         return Artifact(self._part(uid, ARTIFACT, sums, load), self._part(uid, RECORDS, sums, _table))
 
     def records(self, uid: str) -> pd.DataFrame:
@@ -92,7 +103,7 @@ class Store:
                 self._rename_in(uid, parts)
             else:  # a bucket has no rename, but each object appears whole, and spec.json comes last
                 for name, content in parts.items():
-                    self.fs.pipe_file(f"{self._folder(uid)}/{name}", content)
+                    self.fs.pipe_file(self._place(uid, name), content)
 
     def check_writable(self) -> None:
         """Raise Fatal where nothing can be written."""
@@ -117,15 +128,34 @@ class Store:
 
     def check(self, uid: str) -> None:
         """Raise Damaged where an entry is not what was written, or lies under another's uid."""
-        spec, _ = self._open(uid)
+        spec, sums = self._open(uid)
         if "key" in spec and digest(spec["key"]) != uid:
-            raise Damaged(uid, f"{self._folder(uid)}/{SPEC}", "it is the spec of another entry", self.url)
-        self.read(uid)
+            raise Damaged(uid, self._place(uid, SPEC), "it is the spec of another entry", self.url)
+        if _are_let_go(sums):
+            self.records(uid)
+        else:
+            self.read(uid)
 
     def remove(self, uid: str) -> None:
         """Forget an entry; its stage is computed again."""
-        with self._writing():
+        with self._writing(), suppress(FileNotFoundError):  # somebody else has done so
             self.fs.rm(self._folder(uid), recursive=True)
+
+    def let_go(self, uid: str) -> None:
+        """Keep the records of an entry, and not its tensors."""
+        spec, sums = self._open(uid)
+        sums = {
+            SPEC: _sum(_plain(spec)),
+            RECORDS: sums.get(RECORDS) or _sum(self.fs.cat_file(self._place(uid, RECORDS))),
+        }
+        with self._writing():
+            self._put(f"{uid[:2]}/{uid}/{SPEC}", json.dumps({**spec, "checksums": sums}, indent=1).encode())
+            self.fs.rm_file(self._place(uid, ARTIFACT))
+
+    def measure(self, uid: str) -> tuple[int, int]:
+        """Bytes of an entry, and those of its tensors."""
+        sizes = {file["name"]: file["size"] for file in self.fs.ls(self._folder(uid), detail=True)}
+        return sum(sizes.values()), sizes.get(self._place(uid, ARTIFACT), 0)
 
     @contextmanager
     def claim(self, uids: Iterable[str]) -> Iterator[set[str]]:
@@ -206,6 +236,9 @@ class Store:
     def _folder(self, uid: str) -> str:
         return f"{self.root}/{uid[:2]}/{uid}"
 
+    def _place(self, uid: str, part: str) -> str:
+        return f"{self._folder(uid)}/{part}"
+
     def _open(self, uid: str) -> tuple[dict[str, Any], dict[str, str]]:
         """What an entry is, and the checksums of its parts; entries of earlier versions have none."""
         spec = self._part(uid, SPEC, {}, lambda content: dict(json.loads(content)))
@@ -214,7 +247,7 @@ class Store:
         return spec, sums
 
     def _part(self, uid: str, name: str, sums: dict[str, str], parse: Callable[[bytes], T]) -> T:
-        place = f"{self._folder(uid)}/{name}"
+        place = self._place(uid, name)
         try:
             content = self.fs.cat_file(place)
         except (FileNotFoundError, NotADirectoryError) as error:
@@ -229,7 +262,7 @@ class Store:
 
     def _compare(self, uid: str, name: str, sums: dict[str, str], content: bytes) -> None:
         if name in sums and sums[name] != _sum(content):
-            raise Damaged(uid, f"{self._folder(uid)}/{name}", "it is not what was written", self.url)
+            raise Damaged(uid, self._place(uid, name), "it is not what was written", self.url)
 
     def _rename_in(self, uid: str, parts: dict[str, bytes]) -> None:
         final, temporary = Path(self._folder(uid)), Path(self.root, "tmp", uuid.uuid4().hex)
@@ -289,6 +322,11 @@ def _table(content: bytes) -> pd.DataFrame:
 
 def _plain(spec: dict[str, Any]) -> bytes:
     return json.dumps(spec, sort_keys=True).encode()
+
+
+def _are_let_go(sums: dict[str, str]) -> bool:
+    """Whether an entry has lost its tensors on purpose; those of earlier versions have no checksums at all."""
+    return RECORDS in sums and ARTIFACT not in sums
 
 
 def _sum(content: bytes) -> str:

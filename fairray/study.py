@@ -13,6 +13,7 @@ import torch
 from annotated_types import Ge, Gt
 
 from fairray import evaluation
+from fairray.budget import Budget
 from fairray.data import Dataset
 from fairray.errors import BadInput, unknown
 from fairray.identity import digest
@@ -55,7 +56,7 @@ class Launch:
     is waited for. repeats: so many trials that end in the same traceback end the study.
     threads: torch threads of a job. output: the folder of the reports; store: of the results, or a URL
     (s3://, gs://), which all nodes must reach. tracking: MLflow's URI, or "none" to do without MLflow. Where they are
-    not given they lie in `output`.
+    not given they lie in `output`. budget: what a run may take before it starts nothing more: 20trials, 1.5h, 4gpu-h.
     """
 
     executor: Literal["ray", "local"] = "ray"
@@ -72,6 +73,11 @@ class Launch:
     output: str = "runs"
     store: str | None = None
     tracking: str | None = None
+    budget: str | float | None = None
+
+    def __post_init__(self) -> None:
+        if self.budget is not None:
+            Budget.read(str(self.budget))
 
     @property
     def folder(self) -> Path:
@@ -220,6 +226,7 @@ class Study:
 
     def check(self) -> None:
         """Raise BadInput where a method cannot serve a data set or a device is not there, before anything runs."""
+        self._check_name()
         self._check_device()
         self._check_splits()
         arms = [*self.arms()]
@@ -233,6 +240,11 @@ class Study:
         self._check_stages(arms)
         if self.launch.workers not in ("auto", 0, 1) and self.numerics.device != "cuda":
             self._check_batch_norm(arms)
+
+    def _check_name(self) -> None:
+        if Path(self.name).name != self.name or self.name in ("", "..") or not self.name.isprintable():
+            problem = f"the study is called {self.name!r}, and its report's folder is called after it"
+            raise BadInput(self.where("name"), problem, "give it a name without /")
 
     def refusal(self, arm: Arm) -> BadInput | None:
         """Why an arm cannot run, if it cannot."""
@@ -270,6 +282,9 @@ class Study:
     def _check_device(self) -> None:
         launch, place = self.launch, self.where("numerics.device")
         if self.numerics.device != "cuda":
+            if launch.budget is not None and Budget.read(str(launch.budget)).unit == "gpu-h":
+                problem = "no job is given a GPU"
+                raise BadInput(self.where("launch.budget"), problem, "give it in trials or in hours")
             return
         if launch.executor == "ray" and launch.gpus == 0:
             raise BadInput(

@@ -1,13 +1,16 @@
-"""Each row of docs/faults.md is shown by a test that there is."""
+"""Each row of docs/faults.md and docs/security.md is shown by a test that there is."""
 
 import re
 from pathlib import Path
 
+import pytest
+
 TESTS = Path(__file__).parent
 
 
-def test_every_row_names_tests_that_there_are():
-    rows = [line for line in (TESTS.parent / "docs" / "faults.md").read_text().splitlines() if line.startswith("| ")]
+@pytest.mark.parametrize("page", ["faults.md", "security.md"])
+def test_every_row_names_tests_that_there_are(page):
+    rows = [line for line in (TESTS.parent / "docs" / page).read_text().splitlines() if line.startswith("| ")]
     for row in rows[2:]:
         cell, file = row.rstrip("| ").rsplit("|", 1)[1].strip(), ""
         if cell == "the same":

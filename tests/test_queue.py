@@ -55,13 +55,19 @@ class Trial:
 
 class Store:
     def __init__(self, *uids):
-        self.uids, self.elsewhere = {*uids}, set()
+        self.uids, self.elsewhere, self.let_go = {*uids}, set(), set()
 
     def has(self, uid):
         return uid in self.uids
 
     def claimed(self):
         return sorted(self.elsewhere)
+
+    def lacks_tensors(self, uid):
+        return uid in self.let_go
+
+    def remove(self, uid):
+        self.uids.remove(uid)
 
 
 class Told:
@@ -239,6 +245,16 @@ def test_a_trial_of_which_one_end_failed_is_not_done_whatever_its_others_do(orde
         finish(queue, jobs[i], INPUT if jobs[i].uids == ["a"] else None)
     assert queue.listener.lines == [("failed", "a b")]
     assert queue.over
+
+
+def test_what_was_let_go_is_computed_again_where_it_is_needed():
+    """As far back as it is needed, and no further."""
+    first = chain("a", 3)
+    queue_store = Store("a 0", "a 1", "a 2", "b 0")
+    queue_store.let_go |= {"a 1", "a 2", "b 0"}
+    queue = make(Trial([Stage("c", (first,))]), Trial([chain("b", 1)]), store=queue_store)
+    assert queue.missing == {"a 1", "a 2", "c"}
+    assert queue_store.uids == {"a 0", "b 0"}
 
 
 def test_what_failed_in_company_is_tried_by_itself():

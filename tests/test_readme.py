@@ -70,6 +70,7 @@ SMALL = {
     "plan bade_benchmarks seeds=8": LOCAL,
     "run bade_benchmarks seeds=8": [*LOCAL, "methods=[standard, bade]"],
     "run bade_benchmarks tasks.MEPS.folder=DIR": ["tasks={MEPS: meps}", "--scale", "smoke", "launch=local"],
+    "run bade_benchmarks --budget": [*LOCAL, "methods=[standard]", "seeds=1"],
     "run bade_benchmarks search=tpe": [*LOCAL, "search.points=3", "methods=[standard, bade_tuned]"],
     "run bade_benchmarks 'tasks.Adult={name: table": [*LOCAL[1:], "methods=[standard, bade]"],
     "run bade_benchmarks launch.workers=2": [*TOY, "methods=[standard]", "seeds=1"],

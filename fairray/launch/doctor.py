@@ -15,6 +15,7 @@ from fairray.launch.resources import Chosen, Resources
 from fairray.members import label
 from fairray.methods._attacked import predicted
 from fairray.provenance import provenance
+from fairray.secrecy import hide
 from fairray.store import Store
 from fairray.study import Launch, Study
 from fairray.trial import Trial, dataset
@@ -61,7 +62,7 @@ def _attempt(name: str, check: Callable[[], str], cure: str) -> Check:
     except BadInput as error:
         return name, f"{error.where}: {error.problem}", error.cure
     except Exception as error:  # whatever a library raises, a doctor says it
-        return name, f"{type(error).__name__}: {error}", cure
+        return name, hide(f"{type(error).__name__}: {error}"), cure
 
 
 def _store(launch: Launch) -> str:
@@ -74,7 +75,7 @@ def _mlflow(uri: str) -> str:
     from fairray.launch import tracking
 
     with tracking.connect(uri) as client:
-        return f"{uri}, {write_count(len(client.search_experiments()), 'experiment')}"
+        return f"{hide(uri)}, {write_count(len(client.search_experiments()), 'experiment')}"
 
 
 def _disk(folder: Path) -> Check:

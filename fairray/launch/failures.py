@@ -1,12 +1,12 @@
 """Why a job failed: by kind, in words, and what that means for the study."""
 
-import os
 import re
 import traceback
 from collections import defaultdict
 from typing import Literal
 
 from fairray.errors import BadInput, Fatal
+from fairray.secrecy import hide
 
 __all__ = ["COUNTED", "Failure", "Hung", "Kind", "Repeats", "find_kind", "say_hung", "tell"]
 
@@ -14,8 +14,6 @@ Kind = Literal["bug", "input", "memory", "died", "hung", "node"]
 COUNTED: tuple[Kind, ...] = ("bug", "input", "memory", "died", "hung")  # what is lost with a node is nobody's fault
 
 FULL = re.compile("out of memory|not enough memory|low on memory|allocate memory|ALLOC_FAILED", re.IGNORECASE)
-SECRET = re.compile("KEY|PASSWORD|SECRET|TOKEN", re.IGNORECASE)  # in the name of an environment variable
-SHORTEST = 8  # of the values of such variables that are looked for; "1" or "true" is no secret
 
 
 class Failure(str):
@@ -90,9 +88,5 @@ def find_kind(error: Exception) -> Kind:
 
 
 def _conceal(text: str) -> str:
-    """The text without passwords in URLs, secrets of the environment, and characters that move a terminal."""
-    text = re.sub(r"(\w://)[^\s/@]+@", r"\1***@", text)
-    for name, value in os.environ.items():
-        if SECRET.search(name) and len(value) >= SHORTEST:
-            text = text.replace(value, "***")
-    return "".join(char if char.isprintable() or char in "\n\t" else ascii(char)[1:-1] for char in text)
+    """The text without secrets, and without characters that move a terminal."""
+    return "".join(char if char.isprintable() or char in "\n\t" else ascii(char)[1:-1] for char in hide(text))

@@ -12,6 +12,7 @@ import pandas as pd
 from fairray.launch.failures import Failure, Kind
 from fairray.launch.resources import Chosen
 from fairray.launch.search import Asker, askers
+from fairray.launch.spending import Estimate, estimate
 from fairray.results import Results
 from fairray.stages import Replica
 from fairray.staleness import Stale, explain
@@ -45,8 +46,8 @@ class ArmPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """Trials and stages, how many of them are stored, how many stages several trials share, and what is stored as it
-    was before something changed."""
+    """Trials and stages, how many of them are stored, how many stages several trials share, what is stored as it was
+    before something changed, and what the stages that are not stored will take."""
 
     trials: int
     trials_stored: int
@@ -55,6 +56,7 @@ class Plan:
     shared: int
     arms: list[ArmPlan]
     stale: list[Stale] = field(default_factory=list)
+    estimate: Estimate | None = None
 
     def __str__(self) -> str:
         trials, stages = write_count(self.trials, "trial"), write_count(self.stages, "stage")
@@ -66,6 +68,7 @@ class Plan:
                   f"{arm.stages - arm.stored:>4} of {arm.stages} stages to compute, a job has {arm.job}"
                   for arm in self.arms]  # fmt: skip
         lines += [f"changed since it was stored: {stale}" for stale in self.stale]
+        lines += [str(self.estimate)] if self.estimate else []
         return "\n".join(lines)
 
 
@@ -131,7 +134,9 @@ def plan(study: Study, why: bool = False) -> Plan:
     shared = sum(count > 1 for count in wanted.values())
     stored = sum(trial.stored(store) for trial in unique.values())
     stale = _explain(unique.values(), store, wanted.keys(), have) if why and store.local else []
-    return Plan(len(unique), stored, len(wanted), len(have), shared, arms, stale)
+    missing = wanted.keys() - have
+    foreseen = estimate(unique.values(), missing, have, store, study.launch.threads) if missing else None
+    return Plan(len(unique), stored, len(wanted), len(have), shared, arms, stale, foreseen)
 
 
 def _explain(trials: Iterable[Trial], store: Store, wanted: Collection[str], have: Collection[str]) -> list[Stale]:

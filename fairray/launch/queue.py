@@ -7,7 +7,7 @@ one has ended, whatever the others do; so what is asked depends on the scores be
 
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import ceil
@@ -15,6 +15,7 @@ from typing import Protocol
 
 from fairray.errors import Fatal
 from fairray.launch.failures import COUNTED, Failure, Repeats
+from fairray.launch.purse import Purse
 from fairray.launch.search import Asker
 from fairray.stages import Replica
 from fairray.store import Store
@@ -92,7 +93,8 @@ class Queue:
     """Hands out jobs and is told how they ended.
 
     asking: one for each arm. slots: how many jobs can run at once; asked when the first is taken. pack: most stages
-    that a job begins with. listener: is told of trials. repeats: counts the failures that are alike.
+    that a job begins with. listener: is told of trials. repeats: counts the failures that are alike. purse: says
+    whether more may begin.
 
     What fails is tried once more, by itself; what a job lost with its node is tried again without being counted.
     """
@@ -105,10 +107,12 @@ class Queue:
         pack: int,
         listener: Listener,
         repeats: Repeats,
+        purse: Purse | None = None,
     ):
         self.asking, self.store, self._count_slots, self.pack, self.listener = asking, store, slots, pack, listener
-        self.repeats = repeats
+        self.repeats, self.purse = repeats, purse or Purse()
         self.fatal: Fatal | None = None  # what ends the study
+        self.computed: set[str] = set()  # the stages that its jobs have stored
         self.asked: list[dict[str, Trial]] = [{} for _ in asking]
         self.trials_stored: set[str] = set()
         self.running = 0
@@ -131,16 +135,28 @@ class Queue:
 
     @property
     def over(self) -> bool:
-        """Whether all that was asked for has ended, or the study has."""
-        return self.fatal is not None or not (self.running or self.held or any(self._ready.values()))
+        """Whether all that was asked for, or what its budget allows of it, has ended, or the study has."""
+        if self.fatal is not None:
+            return True
+        return not self.running and (self.purse.spent or not (self.held or any(self._ready.values())))
+
+    @property
+    def missing(self) -> set[str]:
+        """The stages that are to be computed."""
+        return {*self._nodes}
+
+    @property
+    def stored(self) -> set[str]:
+        """The stages that are known to be stored."""
+        return self._stored
 
     @cached_property
     def slots(self) -> int:
         return self._count_slots()
 
     def take(self) -> Job | None:
-        """The next job; None where nothing is ready until another job ends, here or elsewhere, or the study is over."""
-        if self.fatal is not None:
+        """The next job; None where nothing is ready until another job ends, here or elsewhere, or nothing may begin."""
+        if self.fatal is not None or self.purse.spent:
             return None
         if self.held and time.monotonic() - self._looked > LOOK_S:
             self._look()
@@ -149,13 +165,17 @@ class Queue:
             return None
         heads = [group.popleft() for _ in range(min(self._share(), self.pack, len(group)))]
         self.running += 1
-        return _job([self._nodes[uid] for uid in self._grow(heads)])
+        job = _job([self._nodes[uid] for uid in self._grow(heads)])
+        self.purse.begin(job.uids[0], job.trials[0])
+        return job
 
     def end(self, job: Job, error: Failure | None = None) -> None:
         """A job has ended. What it did not store has failed, or is tried again, each by itself."""
         self.running -= 1
+        self.purse.end(job.uids[0])
         found = {uid for uid in job.uids if self.store.has(uid)}
         begun = [uid for uid in job.uids if uid not in found and self._nodes[uid].before <= found]
+        self.computed |= found
         self.listener.ended(job, len(found))
         if error is None and begun:
             claimed = {*self.store.claimed()}  # by another driver's worker, which may have stored it by now
@@ -224,10 +244,13 @@ class Queue:
                     self._add(number, trial)
 
     def _add(self, number: int, trial: Trial) -> None:
-        missing = {uid: replica for uid, replica in stages(trial.ends).items() if not self._has(uid)}
+        missing = self._find_missing(stages(trial.ends))
         if not missing:
             self.trials_stored.add(trial.uid)
             self.listener.stored(trial)
+            return
+        if not self.purse.admit(trial):
+            self._left[number] += 1  # for ever: its search learns nothing more
             return
         new = [replica for uid, replica in missing.items() if uid not in self._nodes and uid not in self.errors]
         self.listener.expect(trial, len(new))
@@ -240,6 +263,20 @@ class Queue:
             self._open[uid].append(opened)
         for uid in missing.keys() & self.errors.keys():
             self._close_failed(uid)
+
+    def _find_missing(self, chain: Mapping[str, Replica]) -> dict[str, Replica]:
+        """What is not stored of a trial, earliest first; and what is, but whose tensors were let go and are needed for
+        it: that is forgotten, and computed again."""
+        missing = {uid for uid in chain if not self._has(uid)}
+        ahead = [*missing]
+        while ahead:
+            for parent in chain[ahead.pop()].parents.values():
+                if parent.uid not in missing and self.store.lacks_tensors(parent.uid):
+                    self.store.remove(parent.uid)
+                    self._stored.discard(parent.uid)
+                    missing.add(parent.uid)
+                    ahead.append(parent.uid)
+        return {uid: replica for uid, replica in chain.items() if uid in missing}
 
     def _insert(self, replica: Replica, trial: Trial, missing: dict[str, Replica]) -> None:
         before = {parent.uid for parent in replica.parents.values()} & missing.keys()

@@ -7,13 +7,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fairray.budget import Budget
 from fairray.errors import BadInput, Fatal
 from fairray.launch import local
 from fairray.launch.failures import COUNTED, Failure, Kind, Repeats
 from fairray.launch.planning import list_failures, open_results
 from fairray.launch.progress import Progress, tell
+from fairray.launch.purse import Purse
 from fairray.launch.queue import Queue
+from fairray.launch.resources import Chosen
 from fairray.launch.search import Again, Asker, askers, keep
+from fairray.launch.spending import Estimate, estimate, sum_seconds
 from fairray.results import Results
 from fairray.selection import val_means
 from fairray.soundness import describe_doubts, list_doubts
@@ -21,7 +25,7 @@ from fairray.store import Store
 from fairray.study import Study
 from fairray.summary import summarize
 from fairray.trial import Trial, results
-from fairray.words import write_count
+from fairray.words import write_count, write_work
 
 if TYPE_CHECKING:
     from fairray.launch import tracking
@@ -33,12 +37,17 @@ __all__ = ["Outcome", "mirror_study", "run", "run_study"]
 @dataclass(frozen=True)
 class Outcome:
     """What a run left: how many trials it computed, in what time, those that failed, with why, the files of the
-    report, what those of its sections say that are broken, and which trials are no results, with why."""
+    report, what those of its sections say that are broken, and which trials are no results, with why.
+
+    spent: what it took, and what it was estimated to, in words. left: how many trials its budget has left undone.
+    """
 
     trials: int
     computed: int
     seconds: float
     failures: list[tuple[Trial, Failure]]
+    spent: str = ""
+    left: int = 0
     files: list[Path] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
     doubted: list[tuple[Trial, str]] = field(default_factory=list)
@@ -136,7 +145,7 @@ def _conclude(
         return outcome
     if mirror is not None:
         found = replace(found, runs=mirror.find_runs(found.trials))
-    files, broken = write_report(found, sections)
+    files, broken = write_report(replace(found, last_run=outcome.spent), sections)
     if mirror is not None:
         mirror.finish(summarize(found), files, _list_by_arm(found))
         mirror.stop("FAILED")  # the methods without a result
@@ -153,13 +162,12 @@ def run(
     start, store = time.monotonic(), Store(study.launch.store_root)
     progress = _progress(study, store, mirror, say)
     searches = searches or askers(study)
-    repeats = Repeats(study.launch.repeats)
-    queue = Queue(searches, store, lambda: _slots(study), study.launch.pack, progress, repeats)
-    total, stored = len({trial.uid for trial in queue.trials}), len(queue.trials_stored)
-    have = "everything is stored" if queue.over else f"{stored} of {write_count(total, 'trial')} are stored"
-    counted = f"{write_count(total, 'trial')}, 0 to run" if queue.over else f"{total - stored} to run"
-    said = f"{study.name}, scale {study.scale}, {write_count(study.seeds, 'seed')}: {have}"
-    say(f"{said}{':' if queue.over else ','} {counted}")
+    repeats, purse = Repeats(study.launch.repeats), _purse(study)
+    queue = Queue(searches, store, lambda: _slots(study), study.launch.pack, progress, repeats, purse)
+    say(_describe_start(study, queue))
+    expected = estimate(queue.trials, queue.missing, queue.stored, store, study.launch.threads)
+    if queue.missing:
+        say(str(expected))
     if not queue.over:
         store.check_writable()
         try:
@@ -170,9 +178,11 @@ def run(
                 for trial, error in progress.failures:
                     mirror.fail(trial, error)
     keep(searches, study.folder / "optuna.journal")
-    unique = {trial.uid: trial for trial in queue.trials}
-    computed = sum(trial.stored(store) for trial in unique.values()) - len(queue.trials_stored)
-    return Outcome(len(unique), computed, time.monotonic() - start, progress.failures)
+    outcome = _settle(study, queue, progress, expected, time.monotonic() - start)
+    if outcome.left:
+        said = f"the budget of {purse.budget} is spent; {write_count(outcome.left, 'trial')} left"
+        say(f"{said}, run again to go on")
+    return outcome
 
 
 def _progress(study: Study, store: Store, mirror: "tracking.Mirror | None", say: Callable[[str], None]) -> Progress:
@@ -182,19 +192,61 @@ def _progress(study: Study, store: Store, mirror: "tracking.Mirror | None", say:
         if mirror is not None:
             mirror.show(trial, results(trial, store))
 
-    def describe(trial: Trial) -> str:
-        records = results(trial, store)
-        means = val_means(records)
-        measures = [measure for measure in study.objectives_of(trial.task) if measure.name in means]
-        said = [f"val {measure.name} {measure.unit.express(means[measure.name]):.4g}" for measure in measures]
-        doubt = describe_doubts(list_doubts(records, study.objectives))
-        return "  ".join(said + ([f"no result: {doubt}"] if doubt else []))
-
     def note(uid: str, failure: Failure) -> None:
         store.note_failure(uid, failure.kind, failure)
 
     log = (lambda counts: None) if mirror is None else mirror.progress
-    return Progress(describe, show, log, say, note)
+    return Progress(lambda trial: _describe_result(study, trial, store), show, log, say, note)
+
+
+def _settle(study: Study, queue: Queue, progress: Progress, expected: Estimate, seconds: float) -> Outcome:
+    """What has become of all that was asked for, and what that took."""
+    asked = {trial.uid for trial in queue.trials}
+    undone = {trial.uid for trial in queue.trials if not trial.stored(queue.store)}
+    left = len(undone - {trial.uid for trial, _ in progress.failures})
+    computed = len(asked - undone) - len(queue.trials_stored)
+    spent = _describe_spending(study, queue, expected)
+    return Outcome(len(asked), computed, seconds, progress.failures, spent, left)
+
+
+def _purse(study: Study) -> Purse:
+    """Of what the study's launch says."""
+    chosen, budget = Chosen(study), study.launch.budget
+
+    def count_gpus(trial: Trial) -> float:
+        needs = chosen.of(trial)
+        return needs.gpus * max(needs.workers, 1)
+
+    return Purse(None if budget is None else Budget.read(str(budget)), count_gpus)
+
+
+def _describe_result(study: Study, trial: Trial, store: Store) -> str:
+    """What validation data say of a trial."""
+    records = results(trial, store)
+    means = val_means(records)
+    measures = [measure for measure in study.objectives_of(trial.task) if measure.name in means]
+    said = [f"val {measure.name} {measure.unit.express(means[measure.name]):.4g}" for measure in measures]
+    doubt = describe_doubts(list_doubts(records, study.objectives))
+    return "  ".join(said + ([f"no result: {doubt}"] if doubt else []))
+
+
+def _describe_start(study: Study, queue: Queue) -> str:
+    total, stored = len({trial.uid for trial in queue.trials}), len(queue.trials_stored)
+    said = f"{study.name}, scale {study.scale}, {write_count(study.seeds, 'seed')}"
+    if stored == total:
+        return f"{said}: everything is stored: {write_count(total, 'trial')}, 0 to run"
+    return f"{said}: {stored} of {write_count(total, 'trial')} are stored, {total - stored} to run"
+
+
+def _describe_spending(study: Study, queue: Queue, expected: Estimate) -> str:
+    """What this run took, beside what it was estimated to; nothing where it computed nothing."""
+    if not queue.computed:
+        return ""
+    seconds = study.launch.threads * sum_seconds(queue.computed, queue.store)
+    said = f"{write_count(len(queue.computed), 'stage')} took {write_work(seconds)}"
+    if gpus := queue.purse.gpu_seconds:
+        said += f" ({write_work(gpus, 'GPU')})"
+    return f"{said}, estimated before: {write_work(expected.seconds) if expected.known else 'not known'}"
 
 
 def _list_by_arm(results: Results) -> dict[str, str]:
@@ -219,7 +271,6 @@ def _slots(study: Study) -> int:
     if study.launch.executor == "local":
         return 1
     from fairray.launch import cluster
-    from fairray.launch.resources import Chosen
 
     return cluster.slots(study.launch, Chosen(study).every())
 

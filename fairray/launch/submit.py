@@ -24,6 +24,7 @@ from fairray.launch.planning import open_results
 from fairray.launch.preflight import Node, Upload, check_fits, check_launch, measure_upload
 from fairray.launch.resources import Chosen
 from fairray.provenance import provenance
+from fairray.secrecy import has_password
 from fairray.study import Study
 
 __all__ = ["list_places", "make_command", "submit"]
@@ -41,6 +42,9 @@ def submit(study: Study, arguments: Sequence[str], address: str | None) -> int:
     arguments: the key=value that the study was made with. Raises BadInput before anything is sent. Interrupted, it
     leaves the job running, says how to come back to it, and returns 130.
     """
+    if shown := [argument.partition("=")[0] for argument in arguments if has_password(argument)]:
+        cure = "let the job find it: ~/.mlflow/credentials, or MLFLOW_TRACKING_USERNAME and _PASSWORD, on the head"
+        raise BadInput(f"argument {shown[0]}", "whoever sees the cluster's jobs would read its password", cure)
     for handler in logging.getLogger("ray").handlers:
         handler.setLevel(logging.ERROR)  # it tells of every file that it obeys
     client = _reach(address)

@@ -31,6 +31,7 @@ from fairray.launch.progress import label
 from fairray.provenance import provenance
 from fairray.records import DETAILS
 from fairray.results import interval_of
+from fairray.secrecy import hide, strip_password
 from fairray.soundness import describe_doubts, list_doubts
 from fairray.study import Study
 from fairray.trees import flatten
@@ -57,7 +58,7 @@ def _optional(write: Callable[..., None]) -> Callable[..., None]:
         except (MlflowException, OSError) as error:
             mirror.away = getattr(error, "error_code", None) != REFUSED
             what = "nothing more is shown" if mirror.away else "this is not shown"
-            print(f"{what} in MLflow, `fairray mirror` fills it in: {error}", file=sys.stderr)
+            print(hide(f"{what} in MLflow, `fairray mirror` fills it in: {error}"), file=sys.stderr)
 
     return attempt
 
@@ -159,7 +160,8 @@ class Mirror:
 
     def find_runs(self, trials: Iterable[Trial]) -> dict[tuple[str, str, str], str]:
         """The runs that show these trials, by task, arm and uid: pages of a server, or ids in a database."""
-        page = f"{self.uri.rstrip('/')}/#/experiments/{self.experiment}/runs/" if self.uri.startswith("http") else ""
+        url = strip_password(self.uri).rstrip("/")
+        page = f"{url}/#/experiments/{self.experiment}/runs/" if url.startswith("http") else ""
         shown = ((trial, self.shown.get(self._key(trial))) for trial in trials)
         return {(trial.task, trial.arm, trial.uid): page + run.info.run_id for trial, run in shown if run}
 

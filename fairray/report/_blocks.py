@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 import pandas as pd
 from markupsafe import Markup, escape
 
+from fairray.sheets import write_csv
+
 if TYPE_CHECKING:  # a section is listed without it
     from matplotlib.figure import Figure
 
@@ -174,11 +176,11 @@ class Frame(Block):
     @property
     def files(self) -> dict[str, bytes]:
         forms = {
-            "csv": self.numbers.to_csv(index=False),
-            "md": _write_markdown(self.cells),
-            "tex": _write_latex(self.cells),
+            "csv": write_csv(self.numbers),
+            "md": _write_markdown(self.cells).encode(),
+            "tex": _write_latex(self.cells).encode(),
         }
-        return {f"{self.name}.{form}": text.encode() for form, text in forms.items() if self.name}
+        return {f"{self.name}.{form}": content for form, content in forms.items() if self.name}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from fairray.report._blocks import Answer, Bad, Block, Facts, Line, Strong, join
 from fairray.report._words import describe_point, name_metric, write_interval
 from fairray.results import Results
 from fairray.trial import Trial, stages
-from fairray.words import list_some, write_count
+from fairray.words import list_some, write_count, write_work
 
 __all__ = ["Opening", "describe_missing"]
 
@@ -73,11 +73,11 @@ def _describe_cost(results: Results) -> str:
         return f"{size}."
     each = [sum(seconds.get(uid, 0.0) for uid in stages(trial.ends)) for trial in trials.values()]
     spent = sum(seconds.values()) * results.study.launch.threads
-    total = f"{spent / 60:.1f} core-minutes" if spent >= 60 else f"{spent:.1f} core-seconds"
     dates = sorted(str(made["at"]) for made in results.made.values())
     return (
-        f"{size}: {total}, {max(each):.0f} s for the trial that took longest, on "
+        f"{size}: {write_work(spent)}, {max(each):.0f} s for the trial that took longest, on "
         f"{_list_machines(results)}, between {dates[0]} and {dates[-1]}."
+        + (f" The last run: {results.last_run}." if results.last_run else "")
     )
 
 
@@ -87,7 +87,7 @@ def _list_machines(results: Results) -> str:
 
 
 def _list_missing(results: Results) -> Iterator[Line]:
-    """Tasks that were left out, methods of which nothing is stored, and those that are no result."""
+    """Tasks that were left out, trials and methods that are not stored, and those that are no result."""
     for task, why in results.study.left_out.items():
         yield f"{task}, as {why}"
     for missing in results.study.arms():

@@ -21,6 +21,8 @@ from fairray.report._opening import Opening, describe_missing
 from fairray.report._tables import lead_to_trials
 from fairray.report.timeline import Timeline
 from fairray.results import Results
+from fairray.secrecy import hide
+from fairray.sheets import write_csv
 from fairray.words import write_count
 
 __all__ = ["Report", "fill_template", "write"]
@@ -77,8 +79,8 @@ def _make_chapter(section: Section, results: Results) -> Chapter:
             chapter.html.append(block.html)
             chapter.files |= files
     except Exception as error:
-        chapter.error = traceback.format_exc()
-        chapter.failure = " ".join(f"{chapter.title}: {type(error).__name__}: {error}".split())
+        chapter.error = hide(traceback.format_exc())
+        chapter.failure = hide(" ".join(f"{chapter.title}: {type(error).__name__}: {error}".split()))
     return chapter
 
 
@@ -113,6 +115,6 @@ def fill_template(name: str, **values: Any) -> str:
 def _make_record_files(records: pd.DataFrame) -> dict[str, bytes]:
     """The files that hold the records."""
     single = records["sample"].notna()
-    whole = records[~single].drop(columns="sample").to_csv(index=False)
+    whole = write_csv(records[~single].drop(columns="sample"))
     samples = {"samples.parquet": records[single].to_parquet(index=False)} if single.any() else {}
-    return {"records.csv": whole.encode(), **samples}
+    return {"records.csv": whole, **samples}

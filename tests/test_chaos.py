@@ -1,0 +1,151 @@
+"""Studies that are killed with -9 at random moments, and run again: all end, and as if nothing had happened."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import ray  # noqa: F401 (psutil is found once it is imported)
+from smoke import ARGUMENTS
+
+from fairray import config
+from fairray.launch.planning import open_results
+from fairray.report import Table
+from fairray.store import Store
+
+STUDY, _, SCALE, *GIVEN = ARGUMENTS
+GIVEN = [*GIVEN, "methods=[standard, reweighing, bade]", "tasks.Adult.size=256", "network.depth=1", "launch.pack=2"]
+GIVEN += ["launch.threads=1", "launch.tracking=none"]
+# a process that has imported all it needs, and is copied for each run: drivers begin at once, as many as are asked for
+NURSERY = """
+import os, sys
+from fairray import config
+from fairray.launch.study import run
+
+for line in sys.stdin:
+    count, folder = line.split()
+    pids = []
+    for _ in range(int(count)):
+        if not (pid := os.fork()):
+            study = config.load(sys.argv[1], sys.argv[2], [*sys.argv[3:], f"launch.output={folder}"])
+            os._exit(len(run(study, say=lambda line: None).failures))
+        pids.append(pid)
+    print(*pids, flush=True)
+    sys.stdin.readline()  # until then they can be killed by their numbers, ended or not
+    ended = dict(os.wait() for _ in pids)
+    print(*(ended[pid] for pid in pids), flush=True)
+"""
+
+
+class Nursery:
+    """Starts drivers of the study, and kills the first of them."""
+
+    def __init__(self):
+        command = [sys.executable, "-c", NURSERY, STUDY, SCALE, *GIVEN, "launch=local"]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        self.process = subprocess.Popen(
+            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def run(self, folder, drivers=1, after=None, seconds=0.0):
+        """How the drivers ended: by a signal, or with 0. The first is killed after so many results and seconds."""
+        print(drivers, folder, file=self.process.stdin, flush=True)
+        first, *_ = map(int, self._read())
+        if after is not None:
+            deadline = time.monotonic() + 120
+            while len(stored(folder)) < after and time.monotonic() < deadline:
+                time.sleep(0.001)
+            time.sleep(seconds)
+            os.kill(first, signal.SIGKILL)
+        print(file=self.process.stdin, flush=True)
+        return [*map(os.waitstatus_to_exitcode, map(int, self._read()))]
+
+    def _read(self):
+        return self.process.stdout.readline().split()
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+@pytest.fixture
+def nursery():
+    made = Nursery()
+    yield made
+    made.close()
+
+
+def stored(folder):
+    """When each result that is there was written."""
+    return {path.parent.name: path.stat().st_mtime_ns for path in Path(folder, "store").glob("??/*/spec.json")}
+
+
+def digits(folder):
+    """Every byte that is not a time or a place: tensors and records of each stage, all records, and the table."""
+    store = Store(str(Path(folder, "store")))
+    assert [*store.find_damaged(store.entries())] == []
+    assert store.claimed() == []
+    parts = {path.relative_to(store.root): path.read_bytes() for path in Path(store.root).glob("??/*/*.[sp]a*")}
+    assert len(parts) == 2 * len(store.entries())
+    found = open_results(config.load(STUDY, SCALE, [*GIVEN, f"launch.output={folder}"]))
+    tables = [block.files for block in Table(("odds", "eacc"))(found)]
+    assert any("table.csv" in files for files in tables)
+    return parts, found.records.to_csv(), tables
+
+
+def disturb(nursery, kills, folder, seed=0):
+    """Kills drivers until so many have died: one that is alone, which is everything, or one of two; in the first
+    moments, or somewhat after a result was stored."""
+    draw, died, runs = random.Random(seed), [], 0
+    assert nursery.run(folder / "undisturbed") == [0]
+    expected, every = digits(folder / "undisturbed"), len(stored(folder / "undisturbed"))
+    while len(died) < kills:
+        place, kept, ended, runs = folder / str(runs), {}, [1], runs + 1
+        while 0 not in ended:
+            drivers = draw.choice([1, 1, 2])
+            after = draw.randrange(len(kept), every) if len(died) < kills and len(kept) < every else None
+            ended = nursery.run(place, drivers, after, draw.uniform(0, 0.1))
+            assert {*ended} <= {0, -signal.SIGKILL}
+            died += [drivers] * ended.count(-signal.SIGKILL)
+            now = stored(place)
+            assert kept.items() <= now.items()  # nothing that was finished is lost, or written again
+            kept = now
+        assert digits(place) == expected
+    return f"{len(died)} killed, {died.count(2)} of them one of two; {runs} studies, all as undisturbed"
+
+
+def test_a_few_kills(nursery, tmp_path):
+    print(disturb(nursery, 3, tmp_path))
+
+
+@pytest.mark.slow
+def test_fifty_kills(nursery, tmp_path):
+    print(disturb(nursery, int(os.environ.get("FAIRRAY_KILLS", "50")), tmp_path, seed=1))
+
+
+@pytest.mark.slow
+def test_everything_is_killed_on_ray(nursery, tmp_path):
+    """The driver, Ray's own processes and the workers, once a third is stored."""
+    import psutil  # of Ray's
+
+    assert nursery.run(tmp_path / "undisturbed") == [0]
+    expected, folder = digits(tmp_path / "undisturbed"), tmp_path / "disturbed"
+    command = [sys.executable, "-m", "fairray", "run", STUDY, "--scale", SCALE, *GIVEN, f"launch.output={folder}"]
+    driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while driver.poll() is None and 3 * len(stored(folder)) < len(stored(tmp_path / "undisturbed")):
+        time.sleep(0.05)
+    everything = [psutil.Process(driver.pid), *psutil.Process(driver.pid).children(recursive=True)]
+    assert len(everything) > 3
+    for process in everything:
+        process.kill()
+    assert driver.wait(timeout=300) == -signal.SIGKILL
+    kept = stored(folder)
+    assert len(kept) < len(stored(tmp_path / "undisturbed"))
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+    assert kept.items() <= stored(folder).items()
+    assert digits(folder) == expected
