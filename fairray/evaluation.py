@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import pandas as pd
 import torch
@@ -29,6 +29,11 @@ class Evaluation(Step):
 
     brief = True
     heeds_weights = True
+
+    @classmethod
+    def of(cls, model: Stage, dataset: Dataset) -> Self:
+        """With all metrics that suit the data."""
+        return cls(model=model, metrics=tuple(metrics(dataset.problem, bool(dataset.covariate)).values()))
 
     def compute(self, setting, seed, before):
         tables = []
