@@ -13,7 +13,7 @@ from fairray.measures import Problem, find
 from fairray.metrics import Metric, Predictions, apply
 from fairray.records import join, rows
 from fairray.signs import SIGNS, read_signs
-from fairray.stages import Artifact, Stage, Step
+from fairray.stages import Artifact, Parent, Step
 
 __all__ = ["Evaluation", "measure_all", "metrics", "predictions"]
 
@@ -24,14 +24,14 @@ class Evaluation(Step):
 
     measures = SIGNS
 
-    model: Stage
+    model: Parent
     metrics: tuple[Metric, ...]
 
     brief = True
     heeds_weights = True
 
     @classmethod
-    def of(cls, model: Stage, dataset: Dataset) -> Self:
+    def of(cls, model: Parent, dataset: Dataset) -> Self:
         """With all metrics that suit the data."""
         return cls(model=model, metrics=tuple(metrics(dataset.problem, bool(dataset.covariate)).values()))
 

@@ -209,7 +209,7 @@ def results(trial: Trial, store: Store) -> pd.DataFrame:
     for uid, replica in stages(trial.ends).items():
         table = store.records(uid).assign(stage=replica.stage.name, seed=replica.seed, uid=uid)
         if isinstance(replica.stage, Evaluation) and uid not in last:
-            table["model"] = replica.stage.model.name
+            table["model"] = replica.parents["model"].stage.name
         tables.append(table)
     table = pd.concat(tables, ignore_index=True)
     return table.assign(task=trial.task, arm=trial.arm, trial=trial.uid, **trial.point)
