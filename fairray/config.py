@@ -31,6 +31,7 @@ Tree = dict[str, Any]
 
 SINGLE = ("network", "training", "search", "launch")
 MANY = {"tasks": "dataset", "methods": "method", "networks": "network", "searches": "search"}
+MANY |= {"trainings": "training"}
 FAMILIES = {group: f"{group}s" for group in ("artefact", "attack", "cost", "dataset", "method", "network", "trigger")}
 FAMILIES |= {"saliency": "saliency"}
 GROUPS = {family: group for group, family in FAMILIES.items()}
@@ -57,6 +58,7 @@ class Keys:
     numerics: dict[str, Any] = field(default_factory=dict)
     search: dict[str, Any] = field(default_factory=dict)
     searches: dict[str, Any] = field(default_factory=dict)
+    trainings: dict[str, Any] = field(default_factory=dict)
     selection: dict[str, Any] = field(default_factory=dict)
     launch: dict[str, Any] = field(default_factory=dict)
     baseline: str | None = None
@@ -115,6 +117,7 @@ def dump(study: Study) -> str:
         "network": study.network.plain,
         "networks": {label: part.plain for label, part in networks.items()},
         "training": study.training.plain,
+        "trainings": {method: part.plain for method, part in study.trainings.items() if method in study.methods},
         "searches": {method: asdict(search) for method, search in study.searches.items() if method in study.methods},
         **{key: asdict(getattr(study, key)) for key in ("numerics", "search", "selection", "launch")},
         **{key: getattr(study, key) for key in as_they_are},
@@ -308,7 +311,7 @@ def _study(draft: Draft, name: str, scale: str) -> Study:
     _check_labels(draft, keys)
     left_out = _left_out(draft)
     tasks, families = _tasks(draft, left_out)
-    search = partial(members.checked, Search)
+    search, train = partial(members.checked, Search), partial(template, checked_training)
     launch = draft.closed("launch", partial(members.checked, Launch), keys.launch)
     study = Study(
         name=name,
@@ -319,7 +322,8 @@ def _study(draft: Draft, name: str, scale: str) -> Study:
         methods={k: draft.member("method", f"methods.{k}", spec) for k, spec in keys.methods.items()},
         network=draft.member("network", "network", keys.network),
         networks={k: draft.member("network", f"networks.{k}", spec) for k, spec in keys.networks.items()},
-        training=draft.built("training", partial(template, checked_training), keys.training),
+        training=draft.built("training", train, keys.training),
+        trainings={k: draft.built(f"trainings.{k}", train, {**keys.training, **v}) for k, v in keys.trainings.items()},
         numerics=draft.closed("numerics", partial(_numerics, launch), keys.numerics),
         seeds=keys.seeds,
         splits=keys.splits,
@@ -351,7 +355,8 @@ def _check_labels(draft: Draft, keys: Keys) -> None:
     """Raise BadInput where a key names a task or method that there is not."""
     tasks, methods = draft.labels["tasks"], draft.labels["methods"]
     named = [("optional", keys.optional, tasks), ("printed_tasks", keys.printed_tasks, tasks)]
-    named += [("networks", keys.networks, tasks | methods), ("searches", keys.searches, methods)]
+    named += [("networks", keys.networks, tasks | methods)]
+    named += [("searches", keys.searches, methods), ("trainings", keys.trainings, methods)]
     for key, labels, known in named:
         for label in labels:
             if not any(label == one or label.startswith(f"{one} ") for one in known):  # of a task with lists, too
@@ -363,7 +368,8 @@ def _check_labels(draft: Draft, keys: Keys) -> None:
 
 def _check_searches(draft: Draft, study: Study) -> None:
     """Raise BadInput where a grid search has an interval to try all of."""
-    parts = [(f"methods.{k}", study.searches.get(k, study.search), t) for k, t in study.methods.items()]
+    own = (("methods", study.methods), ("trainings", study.trainings))
+    parts = [(f"{key}.{k}", study.searches.get(k, study.search), t) for key, of in own for k, t in of.items()]
     parts += [(key, study.search, getattr(study, key)) for key in ("network", "training")]
     for key, search, part in parts:
         for name, choice in part.space.items():

@@ -141,6 +141,7 @@ def _declare(study: Study) -> dict[str, Any]:
         "network": study.network.plain,
         "networks": {name: network.plain for name, network in study.networks.items()},
         "training": study.training.plain,
+        "trainings": {name: training.plain for name, training in study.trainings.items()},
         "numerics": asdict(study.numerics),
         "search": asdict(study.search),
         "searches": {name: asdict(search) for name, search in study.searches.items()},

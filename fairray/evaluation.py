@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import pandas as pd
 import torch
@@ -13,7 +13,7 @@ from fairray.measures import Problem, find
 from fairray.metrics import Metric, Predictions, apply
 from fairray.records import join, rows
 from fairray.signs import SIGNS, read_signs
-from fairray.stages import Artifact, Stage, Step
+from fairray.stages import Artifact, Parent, Step
 
 __all__ = ["Evaluation", "measure_all", "metrics", "predictions"]
 
@@ -24,11 +24,16 @@ class Evaluation(Step):
 
     measures = SIGNS
 
-    model: Stage
+    model: Parent
     metrics: tuple[Metric, ...]
 
     brief = True
     heeds_weights = True
+
+    @classmethod
+    def of(cls, model: Parent, dataset: Dataset) -> Self:
+        """With all metrics that suit the data."""
+        return cls(model=model, metrics=tuple(metrics(dataset.problem, bool(dataset.covariate)).values()))
 
     def compute(self, setting, seed, before):
         tables = []

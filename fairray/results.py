@@ -81,11 +81,17 @@ class Results:
         fresh = self.study.reported if self.study.confirm else ()
         return [trial for trial in self.trials if trial.point and trial.seeds == fresh]
 
+    def budget(self, task: str, arm: str) -> int:
+        """How many points a method was tried at on a task, of which one is chosen."""
+        asked, again = ([(t.task, t.arm) for t in trials] for trials in (self.trials, self.confirming))
+        return asked.count((task, arm)) - again.count((task, arm))
+
     @cached_property
     def tried(self) -> pd.DataFrame:
         """The records of all that can be chosen."""
-        uids = {trial.uid for trial in self.confirming}
-        return self.records[~self.records["trial"].isin(uids)] if uids else self.records
+        again = [(trial.task, trial.arm, trial.uid) for trial in self.confirming]
+        # a method that is not searched may be the very point that another's search chose
+        return self.records[~pd.MultiIndex.from_frame(self.records[["task", "arm", "trial"]]).isin(again)]
 
     def measure_optimism(self, task: str, arm: str, metric: str) -> tuple[float, float] | None:
         """The means on the data of the choice, of the seeds that a point was chosen by and of fresh ones.

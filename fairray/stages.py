@@ -20,7 +20,7 @@ from fairray.networks import Network
 from fairray.records import join
 
 __all__ = [
-    "Artifact", "Before", "Method", "NetworkSpec", "Numerics", "Pinned", "Progress", "Replica", "Setting",
+    "Artifact", "Before", "Method", "NetworkSpec", "Numerics", "Parent", "Pinned", "Progress", "Replica", "Setting",
     "Shared", "Stage", "Step", "Training", "one_by_one",
 ]  # fmt: skip
 

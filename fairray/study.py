@@ -136,7 +136,8 @@ class Study:
 
     tasks: data sets by the name the study gives them. methods, network, training: templates; their values may be open.
     families: of each task the one of the study file that stands for it and for others, by its lists of targets.
-    networks: of methods, or of tasks, that have another network than the others. searches: of methods likewise.
+    networks: of methods, or of tasks, that have another network than the others. trainings, searches: of methods
+    likewise.
     splits: how many times the data are drawn, of which seeds have one each in turn. confirm: fresh seeds that are
     reported, where those above only choose points; 0 where the same do both. spread: of measures, in the unit of print,
     how far differences between methods deviate over seeds, for `plan`.
@@ -157,6 +158,7 @@ class Study:
     network: Template
     networks: dict[str, Template] = field(default_factory=dict)
     training: Template
+    trainings: dict[str, Template] = field(default_factory=dict)
     numerics: Numerics
     seeds: int
     splits: int = 1
@@ -177,7 +179,8 @@ class Study:
     def arms(self) -> Iterator[Arm]:
         """Every method on every task."""
         for (task, data), (name, method) in product(self.tasks.items(), self.methods.items()):
-            parts = {"method": method, "network": self._network(task, name)[1], "training": self.training}
+            training = self.trainings.get(name, self.training)
+            parts = {"method": method, "network": self._network(task, name)[1], "training": training}
             space = {f"{part}.{key}": choice for part, t in parts.items() for key, choice in t.space.items()}
             corner = {part: template.corner for part, template in parts.items()}
             seeds = self.choosing if space or not self.confirm else self.reported
@@ -267,6 +270,7 @@ class Study:
         """Where a value of a trial came from."""
         part, dot, rest = name.partition(".")
         keys = {"method": f"methods.{arm.name}", "network": self._network(arm.task, arm.name)[0]}
+        keys |= {"training": f"trainings.{arm.name}"} if arm.name in self.trainings else {}
         return self.where(f"{keys.get(part, part)}{dot}{rest}")
 
     def _check_splits(self) -> None:

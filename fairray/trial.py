@@ -18,7 +18,7 @@ import torch.distributed as dist
 from fairray import members
 from fairray.data import Dataset
 from fairray.errors import BadInput, Fatal, placed, said_of, unknown
-from fairray.evaluation import Evaluation, metrics
+from fairray.evaluation import Evaluation
 from fairray.identity import digest
 from fairray.provenance import processor
 from fairray.stages import Artifact, Numerics, Progress, Replica, Setting, Stage, Training
@@ -88,11 +88,7 @@ class Trial:
 
     def _end(self, data: Dataset) -> Stage:
         stage = self.method.chain(data)
-        return self._evaluation(stage) if isinstance(stage, TrainStage) else stage
-
-    def _evaluation(self, model: Stage) -> Evaluation:
-        suited = metrics(self.data.problem, bool(self.data.covariate))
-        return Evaluation(model=model, metrics=tuple(suited.values()))
+        return Evaluation.of(stage, self.data) if isinstance(stage, TrainStage) else stage
 
     @cached_property
     def replicas(self) -> list[Replica]:
@@ -109,7 +105,9 @@ class Trial:
         if len(self.data.groups) < 2:
             return self.replicas
         models = [replica for replica in stages(self.replicas).values() if isinstance(replica.stage, TrainStage)]
-        measured = {key: self._evaluation(stage) for key, stage in {id(m.stage): m.stage for m in models}.items()}
+        measured = {
+            key: Evaluation.of(stage, self.data) for key, stage in {id(m.stage): m.stage for m in models}.items()
+        }
         found = [Replica(measured[id(model.stage)], model.setting, model.seed) for model in models]
         return [*{replica.uid: replica for replica in [*self.replicas, *found]}.values()]
 
@@ -211,7 +209,7 @@ def results(trial: Trial, store: Store) -> pd.DataFrame:
     for uid, replica in stages(trial.ends).items():
         table = store.records(uid).assign(stage=replica.stage.name, seed=replica.seed, uid=uid)
         if isinstance(replica.stage, Evaluation) and uid not in last:
-            table["model"] = replica.stage.model.name
+            table["model"] = replica.parents["model"].stage.name
         tables.append(table)
     table = pd.concat(tables, ignore_index=True)
     return table.assign(task=trial.task, arm=trial.arm, trial=trial.uid, **trial.point)

@@ -10,6 +10,7 @@ from fairray.concepts import probe
 from fairray.errors import BadInput
 from fairray.store import Store
 from fairray.training.stacked import Stacked
+from fairray.training.stage import TrainStage
 from fairray.trial import dataset, execute, stages
 
 
@@ -20,6 +21,7 @@ def counted(engine):
 
 UNMEASURED = str(Path(__file__).with_name("members") / "unmeasured.py")
 COUNTED = str(Path(__file__).with_name("members") / "counted.py")
+DRAWN_BY_NOBODY = {"boosting", "logistic_regression"}  # methods of which all seeds are one on small data
 KINDS = {"table": {}, "image": {"side": 8}}
 STAMPED = str(Path(__file__).with_name("members") / "stamped.py")
 DATA = {**KINDS, "stamped": {"name": STAMPED, "side": 8}}
@@ -40,7 +42,7 @@ def serves(method, kind):
 
 def quick(method):
     """A method with few steps of whatever is not under test."""
-    few = {"probe_epochs": 2, "attack": {"name": "pgd_l2", "N": 3}, "lrp": False}
+    few = {"probe_epochs": 2, "attack": {"name": "pgd_l2", "N": 3}, "lrp": False, "trees": 5}
     few["condition"] = "class"  # the others ask a support vector machine, whose solver stops at 1e-4
     default = members.load("methods", method)()
     return {"name": method, **{name: value for name, value in few.items() if hasattr(default, name)}}
@@ -113,8 +115,9 @@ def assert_engines_agree(trials, folder):
     alone = artifacts(trials, folder / "alone", "alone")
     with counted(Stacked) as steps:
         stacked = artifacts(trials, folder / "stacked", "stacked")
-    assert steps.call_count
+    trains = any(isinstance(one.stage, TrainStage) for one in stages(r for t in trials for r in t.replicas).values())
+    assert bool(steps.call_count) == trains
     assert alone.keys() == stacked.keys()
-    assert len(alone) > 6 * len(trials)
+    assert len(alone) > (6 if trains else 2) * len(trials)
     for key, tensor in alone.items():
         torch.testing.assert_close(stacked[key], tensor, rtol=1e-10, atol=1e-10)

@@ -68,7 +68,7 @@ def test_a_saved_study_is_the_same_at_every_scale(name, tmp_path):
     path = tmp_path / "saved.yaml"
     path.write_text(config.dump(study))
     again = config.load(str(path))
-    kept = ("name", "question", "scale", "families", "left_out", "networks", "searches", "printed_tasks")
+    kept = ("name", "question", "scale", "families", "left_out", "networks", "trainings", "searches", "printed_tasks")
     assert replace(again, **{key: getattr(study, key) for key in kept}) == study
     assert [(arm.parts, arm.fixed) for arm in again.arms()] == [(arm.parts, arm.fixed) for arm in study.arms()]
     with pytest.raises(BadInput, match="it has no scales, and paper was asked for"):

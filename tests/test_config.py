@@ -1,10 +1,13 @@
 """What study files say: pairs of targets and attributes, networks of their own, triggers, scales."""
 
+from dataclasses import replace
+
 import pytest
 
 from fairray import catalogue, config, members
 from fairray.errors import BadInput
 from fairray.networks.mlp import Mlp
+from fairray.space import points
 from fairray.triggers.badnet import BadNet
 
 STUDIES = catalogue.studies()
@@ -98,6 +101,33 @@ def test_a_network_of_a_list_of_targets_is_that_of_all_its_tasks(tmp_path):
         ["Wiki gender", "Wiki age"], "densenet121"
     )
     assert study.families["Wiki age"] == "Wiki"
+
+
+def test_a_method_can_be_trained_in_a_way_of_its_own(tmp_path):
+    """What it does not say is as in all others; the file that says all of it makes the same study."""
+    given = ["trainings.standard_tuned.batch=64"]
+    study = config.load("bade_benchmarks", "small", given)
+    arms = {arm.name: arm for arm in study.arms()}
+    assert arms["standard_tuned"].corner.training == replace(arms["standard"].corner.training, batch=64, epochs=5)
+    assert {*arms["standard_tuned"].space} == {"training.lr", "training.epochs"}
+    path = tmp_path / "mine.yaml"
+    path.write_text(config.dump(study))
+    assert config.load(str(path)).trainings == study.trainings
+    with pytest.raises(BadInput, match=r"trainings\.other.*no method of this study 'other'"):
+        config.load("bade_benchmarks", "small", ["trainings={other: {lr: 0.1}}"])
+    with pytest.raises(BadInput, match=r"trainings\.standard_tuned\.lr.*a grid search needs a grid"):
+        config.load("bade_benchmarks", "small", ["trainings.standard_tuned.lr={low: 0.1, high: 0.2}"])
+    with pytest.raises(BadInput, match=r"trainings\.standard_tuned.*bach"):
+        config.load("bade_benchmarks", "small", ["trainings={standard_tuned: {bach: 3}}"])
+
+
+@pytest.mark.parametrize("scale", ["small", "paper"])
+def test_searched_methods_of_table_3_are_tried_at_as_many_points_by_other_seeds_than_are_reported(scale):
+    study = config.load("bade_benchmarks", scale)
+    spaces = {arm.name: len(points(arm.space)) for arm in study.arms()}
+    assert {count for name, count in spaces.items() if name.endswith("_tuned")} == {4}
+    assert {name for name, count in spaces.items() if count == 1} >= {n.removesuffix("_tuned") for n in spaces}
+    assert not {*study.choosing} & {*study.reported}
 
 
 def test_a_method_can_be_searched_in_a_way_of_its_own():

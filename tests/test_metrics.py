@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import sklearn.metrics as sklearn
 import torch
+from sklearn.calibration import calibration_curve
 
 from fairray.data import Problem
 from fairray.evaluation import metrics
@@ -48,6 +49,13 @@ ORACLES = {
     ),
     "equalized_odds_difference": lambda y, p, s, g: fairlearn.equalized_odds_difference(y, p, sensitive_features=g),
     "group_accuracy": by_group(sklearn.accuracy_score),
+    "calibration_error": lambda y, p, s, g: expected_calibration_error(y, s),
+    "calibration_difference": lambda y, p, s, g: np.ptp(calibration_errors(y, s, g)),
+    "group_calibration_error": lambda y, p, s, g: calibration_errors(y, s, g),
+    "demographic_parity_ratio": lambda y, p, s, g: fairlearn.demographic_parity_ratio(y, p, sensitive_features=g),
+    "equalized_odds_ratio": lambda y, p, s, g: fairlearn.equalized_odds_ratio(y, p, sensitive_features=g),
+    "positive_predictive_value": by_group(sklearn.precision_score),
+    "predictive_parity_difference": lambda y, p, s, g: frame(sklearn.precision_score, y, p, g).difference(),
     "positive_rate": by_group(fairlearn.selection_rate),
     "true_positive_rate": by_group(fairlearn.true_positive_rate),
     "true_negative_rate": by_group(fairlearn.true_negative_rate),
@@ -71,6 +79,18 @@ def recalls(y, predicted, group):
     return pd.DataFrame(
         {g: sklearn.recall_score(y[group == g], predicted[group == g], labels=labels, average=None) for g in set(group)}
     )
+
+
+def expected_calibration_error(y, score):
+    """From sklearn's curve, and how many examples there are in each of its bins."""
+    probability = 1 / (1 + np.exp(-score))
+    frequency, mean = calibration_curve(y, probability, n_bins=10)
+    counts = np.bincount(np.searchsorted(np.linspace(0, 1, 11)[1:-1], probability), minlength=10)
+    return (counts[counts > 0] * np.abs(frequency - mean)).sum() / len(y)
+
+
+def calibration_errors(y, score, group):
+    return np.array([expected_calibration_error(y[group == g], score[group == g]) for g in np.unique(group)])
 
 
 @pytest.mark.parametrize(

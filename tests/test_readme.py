@@ -67,11 +67,13 @@ FEW += ["tasks.Photos.size=[64, 64]"]
 # by what a command of the README begins with: the arguments that make it small
 SMALL = {
     "list": [],
-    "plan bade_benchmarks seeds=8": LOCAL,
-    "run bade_benchmarks seeds=8": [*LOCAL, "methods=[standard, bade]"],
+    "plan bade_benchmarks confirm=8": LOCAL,
+    "run bade_benchmarks confirm=8": [*LOCAL, "methods=[standard, bade]"],
     "run bade_benchmarks tasks.MEPS.folder=DIR": ["tasks={MEPS: meps}", "--scale", "smoke", "launch=local"],
     "run bade_benchmarks --budget": [*LOCAL, "methods=[standard]", "seeds=1"],
-    "run bade_benchmarks search=tpe": [*LOCAL, "search.points=3", "methods=[standard, bade_tuned]"],
+    "run bade_benchmarks 'searches={bade_tuned: tpe}'": [
+        *LOCAL, "searches.bade_tuned.points=3", "methods=[standard, bade_tuned]"
+    ],
     "run bade_benchmarks 'tasks.Adult={name: table": [*LOCAL[1:], "methods=[standard, bade]"],
     "run bade_benchmarks launch.workers=2": [*TOY, "methods=[standard]", "seeds=1"],
     "run trust_suppression": ["--scale", "smoke", "launch=local", "methods=[standard]", "seeds=1"],

@@ -483,6 +483,23 @@ def test_what_an_oracle_chose_is_marked_wherever_it_stands():
     assert set(summarize(results)["m"]) == {f"t/oracle_test_odds{part}" for part in ("", "/low", "/high", "/n")}
 
 
+def test_a_searched_method_says_its_points_and_the_seeds_that_chose_them():
+    """What is chosen, with fresh seeds, is the very trial of a method as it is, which is there too."""
+    tried = [ran("t", "tuned", {"method.x": x}, odds=[value] * 2) for x, value in ((1, 0.3), (2, 0.1))]
+    fresh = []
+    for arm, point in (("tuned", {"method.x": 2}), ("plain", {})):
+        trial, rows = ran("t", arm, point, odds=[0.2, 0.21, 0.22])
+        trial.uid, trial.seeds = "the same", (2, 3, 4)
+        fresh.append((trial, [row | {"trial": trial.uid, "seed": row["seed"] + 2} for row in rows]))
+    study = {"objectives": ("odds",), "confirm": 3, "choosing": (0, 1), "reported": (2, 3, 4)}
+    blocks = [*report.Table(("odds",))(results_of(*tried, *fresh, **study))]
+    head, rows = table_of(blocks)
+    found = [dict(zip(head, row, strict=True)) for row in rows]
+    assert [(row["method"], row["seeds"], row["points"]) for row in found] == [("tuned", "3", "2"), ("plain", "3", "1")]
+    assert {row["Odds"] for row in found} == {found[0]["Odds"]}
+    assert "chosen by seeds 0 to 1; reported are seeds 2 to 4" in text_of(blocks)
+
+
 def test_the_tradeoff_has_a_panel_for_each_task_with_both_metrics():
     runs = [ran(task, "m", odds=[0.1, 0.2], eacc=[0.7, 0.8]) for task in "abcd"]
     results = results_of(*runs, ran("e", "m", mse=[0.1, 0.1]))

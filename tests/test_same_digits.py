@@ -29,6 +29,9 @@ FAMILIES = {
     "group_dro": {},
     "cvar_dro": {},
     "chi_square_dro": {},
+    "penalty": {},
+    "penalty norm": {"name": "penalty", "form": "norm", "criterion": "parity"},
+    "penalty kl": {"name": "penalty", "form": "kl"},
 }
 
 

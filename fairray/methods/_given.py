@@ -6,7 +6,7 @@ import torch
 
 from fairray.data import EVALUATED
 from fairray.datasets._scores import Scores, read
-from fairray.evaluation import Evaluation, metrics
+from fairray.evaluation import Evaluation
 from fairray.stages import Artifact, Step
 
 __all__ = ["Given"]
@@ -22,7 +22,7 @@ class Given(Step):
     method: str
 
     def chain(self, dataset):
-        return Evaluation(model=self, metrics=tuple(metrics(dataset.problem).values()))
+        return Evaluation.of(self, dataset)
 
     def check(self, dataset):
         """Whatever is wrong with scores was said when they were read."""

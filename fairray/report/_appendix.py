@@ -53,6 +53,7 @@ def _list_settings(study: Study) -> dict[str, object]:
         "network": study.network.plain,
         "networks": {label: network.plain for label, network in study.networks.items()},
         "training": study.training.plain,
+        "trainings": {label: training.plain for label, training in study.trainings.items()},
         "numerics": asdict(study.numerics),
         "tasks": {label: plain(dataset) for label, dataset in study.tasks.items()},
         "methods": {label: method.plain for label, method in study.methods.items()},

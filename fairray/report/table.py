@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from fairray.report._blocks import Block
+from fairray.report._blocks import Block, Text
 from fairray.report._tables import Entry, explain_directions, explain_printed, lay_out, tabulate
 from fairray.report._words import describe_point
 from fairray.results import Results, interval_of
@@ -36,18 +36,29 @@ class Table:
         _add_trials(results, cells)
         yield tabulate("table", cells, entries, f"Test set; mean [95 % t-interval {results.covers}].")
         yield from explain_directions(entries)
+        yield from _explain_budget(results)
         yield from explain_printed(results)
 
 
 def _add_trials(results: Results, cells: pd.DataFrame) -> None:
-    """How many seeds each row has, and which point of the search it is."""
-    trials = [results.chosen.get(row) for row in zip(cells["task"], cells["method"], strict=True)]
+    """How many seeds each row has, of how many points it was chosen, and which one it is."""
+    rows = [*zip(cells["task"], cells["method"], strict=True)]
+    trials = [results.chosen.get(row) for row in rows]
     cells.insert(2, "seeds", [str(len(trial.seeds)) if trial else "" for trial in trials])
-    doubts = [_describe_doubt(results, *row) for row in zip(cells["task"], cells["method"], strict=True)]
+    if results.searched:
+        cells.insert(3, "points", [str(results.budget(*row)) if row in results.chosen else "" for row in rows])
+    doubts = [_describe_doubt(results, *row) for row in rows]
     if any(doubts):
         cells["no result, as"] = doubts
     if results.searched:
         cells[results.study.selection.said] = [describe_point(trial.point) if trial else "" for trial in trials]
+
+
+def _explain_budget(results: Results) -> Iterator[Block]:
+    """By which seeds points were chosen, where others are reported."""
+    if results.searched and results.study.confirm:
+        chosen, reported = (f"{of[0]} to {of[-1]}" for of in (results.study.choosing, results.study.reported))
+        yield Text(f"Points were chosen by seeds {chosen}; reported are seeds {reported}, which had no part in that.")
 
 
 def _describe_doubt(results: Results, task: str, arm: str) -> str:
