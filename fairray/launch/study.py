@@ -119,7 +119,7 @@ def run(study: Study, mirror: "tracking.Mirror | None" = None, say: Callable[[st
             _execute(study, store, queue, progress)
         finally:
             progress.close()
-    keep(searches, study.folder / "optuna.journal")
+    keep(searches, study.journal)
     if mirror is not None:
         for trial, error in progress.failures:
             mirror.fail(trial, error)
