@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pandas as pd
 
 from fairray import config, frames, given, members, report, results, study
+from fairray.bundle import Packed, pack
 from fairray.datasets._cells import Value
 from fairray.errors import BadInput, unknown
 from fairray.identity import field_values
 from fairray.judgement import Rivals
 from fairray.launch import planning
+from fairray.launch.export import export
 from fairray.launch.progress import label, tell
 from fairray.launch.study import run_study
 from fairray.model import Model, take_model
@@ -259,6 +261,21 @@ class Results(results.Results):
         """
         trial = self.best(task, method)
         return take_model(trial, trial.seeds[0] if seed is None else seed, self.read)
+
+    def export(self, form: str, folder: str | Path | None = None) -> list[Path]:
+        """Write it for other tools: parquet, arrays (of rliable and autorank), tensorboard or wandb; gives the places.
+
+        folder: without one, one of that name beside the report. Raises BadInput where a package is missing.
+        """
+        return [*export(self, form, Path(folder) if folder else None)]
+
+    def bundle(self, path: str | Path | None = None, limit_mb: float | None = None) -> Packed:
+        """Write all of it into one archive, which ``fairray audit`` takes on another machine.
+
+        limit_mb: the stages' tensors, or a file of the user's, are left out where they are more (default: 100).
+        """
+        files, _ = report.write_report(self, report.load_sections(self.study))
+        return pack(self, files, Path(path) if path else None, limit_mb)
 
     def __repr__(self) -> str:
         return self.table().to_string(index=False)

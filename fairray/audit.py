@@ -13,9 +13,11 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from fairray.data import Tensors
 from fairray.errors import BadInput
-from fairray.stages import Artifact, Replica
+from fairray.stages import Replica
 from fairray.store import Store
+from fairray.training.fit import EngineName
 from fairray.trial import Trial, circumstances, compute, stages
 
 __all__ = ["TOLERANCE", "Finding", "audit"]
@@ -52,10 +54,20 @@ class _Stored:
     changed: Sequence[str] = ()
 
 
-def audit(trials: Sequence[Trial], store: Store, n: int = 5, seed: int = 0) -> Iterator[Finding]:
+def audit(
+    trials: Sequence[Trial],
+    store: Store,
+    n: int = 5,
+    seed: int = 0,
+    *,
+    has_tensors: bool = True,
+    sources: Mapping[str, str] = {},
+) -> Iterator[Finding]:
     """Compute n random finished stages of trials again, each with the engine, the pack and the threads it had, from
     what is stored of the stages before it, and compare every tensor and record.
 
+    has_tensors: or only their checksums are stored; then the stages before are computed again as well.
+    sources: by task, the data that were asked for when its stages were made, where these have moved since.
     On CPUs they are equal to the last bit; on GPUs, and where several devices trained together, within `TOLERANCE`.
     What was made of other code or of other data than there are now is named, and not computed. Stages that were let go
     and those after them are not looked at.
@@ -70,14 +82,15 @@ def audit(trials: Sequence[Trial], store: Store, n: int = 5, seed: int = 0) -> I
         for uid, replica in declared.items()
         if store.has(uid) and not store.lacks_tensors(uid) and _can_compute(replica, store)
     }
-    finished |= _find_former([r for uid, r in declared.items() if uid not in finished], store, declared)
+    moved = {replica.setting.source: sources[t.task] for t in trials if t.task in sources for replica in t.replicas[:1]}
+    finished |= _find_former([r for uid, r in declared.items() if uid not in finished], store, declared, moved)
     if not finished:
         raise BadInput(store.url, "nothing of the study is stored here", "run it, or set launch.store or launch.output")
     with tempfile.TemporaryDirectory() as folder:
-        scratch = Store(folder)
+        auditor = _Auditor(declared, store, Store(folder), has_tensors)
         for uid in random.Random(seed).sample(sorted(finished), min(n, len(finished))):
             stored = finished[uid]
-            yield _examine(uid, _name(*named[stored.replica.uid]), stored, declared, store, scratch)
+            yield auditor.examine(uid, _name(*named[stored.replica.uid]), stored)
 
 
 def _can_compute(replica: Replica, store: Store) -> bool:
@@ -89,9 +102,12 @@ def _name(trial: Trial, replica: Replica) -> str:
     return f"{trial.task} {trial.arm} {replica.stage.name} of seed {replica.seed}"
 
 
-def _find_former(missing: Iterable[Replica], store: Store, declared: Mapping[str, Replica]) -> dict[str, _Stored]:
+def _find_former(
+    missing: Iterable[Replica], store: Store, declared: Mapping[str, Replica], moved: Mapping[str, str]
+) -> dict[str, _Stored]:
     """What is stored of stages that are declared alike, and were made of other code or data."""
-    alike = {_declaration(replica.key, replica.setting.source): replica for replica in missing}
+    asked = ((replica, replica.setting.source) for replica in missing)
+    alike = {_declaration(replica.key, moved.get(source, source)): replica for replica, source in asked}
     found = {}
     for uid in {*store.entries()} - declared.keys() if alike else ():
         with suppress(BadInput):  # what cannot be read tells nothing of what it was
@@ -111,27 +127,54 @@ def _as_json(value: Any) -> Any:
     return json.loads(json.dumps(value))
 
 
-def _examine(
-    uid: str, name: str, stored: _Stored, declared: Mapping[str, Replica], store: Store, scratch: Store
-) -> Finding:
-    numerics = stored.replica.setting.numerics
-    try:
-        made = store.spec(uid)["made"]
-        here = circumstances(numerics).items()
-        elsewhere = [
-            f"made by {part} {made.get(part)}, here {value}" for part, value in here if made.get(part) != value
-        ]
-        if stored.changed:
-            return Finding(uid, name, [f"{part} not as when it was made" for part in stored.changed], elsewhere)
-        exact = numerics.device == "cpu" and made.get("engine") != "distributed"
-        tolerance = 0.0 if exact else TOLERANCE
-        if not scratch.has(uid):
-            pack = [one for one in map(declared.get, made.get("pack", [uid])) if one and _can_compute(one, store)]
-            with _threads(made["threads"]):
-                compute(pack, store, scratch, "stacked" if made.get("engine") == "stacked" else "alone")
-        return Finding(uid, name, [*_compare(store.read(uid), scratch.read(uid), tolerance)], elsewhere, tolerance)
-    except BadInput as error:
-        return Finding(uid, name, [f"{error.where}: {error.problem}"], [])
+@dataclass(frozen=True)
+class _Auditor:
+    """Computes stages of a store again, in another one. has_tensors: or the store has only their checksums."""
+
+    declared: Mapping[str, Replica]
+    store: Store
+    scratch: Store
+    has_tensors: bool
+
+    def examine(self, uid: str, name: str, stored: _Stored) -> Finding:
+        numerics = stored.replica.setting.numerics
+        try:
+            made = self.store.spec(uid)["made"]
+            here = circumstances(numerics).items()
+            elsewhere = [
+                f"made by {part} {made.get(part)}, here {value}" for part, value in here if made.get(part) != value
+            ]
+            if stored.changed:
+                return Finding(uid, name, [f"{part} not as when it was made" for part in stored.changed], elsewhere)
+            exact = numerics.device == "cpu" and made.get("engine") != "distributed"
+            tolerance = 0.0 if exact else TOLERANCE
+            self._compute(uid)
+            return Finding(uid, name, [*self._compare(uid, tolerance)], elsewhere, tolerance)
+        except BadInput as error:
+            return Finding(uid, name, [f"{error.where}: {error.problem}"], [])
+
+    def _compute(self, uid: str) -> None:
+        """As the stage was computed, with those that were computed beside it."""
+        if self.scratch.has(uid):
+            return
+        made = self.store.spec(uid)["made"]
+        pack = [one for one in map(self.declared.get, made.get("pack", [uid])) if one and _can_compute(one, self.store)]
+        if not self.has_tensors:
+            for before in {parent.uid: None for replica in pack for parent in replica.parents.values()}:
+                self._compute(before)
+        engine: EngineName = "stacked" if made.get("engine") == "stacked" else "alone"
+        with _threads(made["threads"]):
+            compute(pack, self.store if self.has_tensors else self.scratch, self.scratch, engine)
+
+    def _compare(self, uid: str, tolerance: float) -> Iterator[str]:
+        """What of an artifact is not the same."""
+        if self.has_tensors:
+            yield from _compare_tensors(self.store.read(uid).tensors, self.scratch.read(uid).tensors, tolerance)
+        elif not tolerance and self.store.sum_of_tensors(uid) != self.scratch.sum_of_tensors(uid):
+            yield "artifact.safetensors: its checksum"
+        old, new = self.store.records(uid), self.scratch.records(uid)
+        if not _are_tables_equal(old, new, tolerance):
+            yield f"records.parquet: {_describe_rows(old, new)}"
 
 
 @contextmanager
@@ -145,13 +188,9 @@ def _threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _compare(stored: Artifact, again: Artifact, tolerance: float) -> Iterator[str]:
-    """What of an artifact is not the same."""
-    old, new = stored.tensors, again.tensors
+def _compare_tensors(old: Tensors, new: Tensors, tolerance: float) -> Iterator[str]:
     if other := [name for name in sorted({*old, *new}) if not _are_equal(old.get(name), new.get(name), tolerance)]:
         yield f"artifact.safetensors: {len(other)} of {len({*old, *new})} tensors, first {other[0]}"
-    if not _are_tables_equal(stored.records, again.records, tolerance):
-        yield f"records.parquet: {_describe_rows(stored.records, again.records)}"
 
 
 def _are_equal(old: Tensor | None, new: Tensor | None, tolerance: float) -> bool:

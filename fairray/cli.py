@@ -1,5 +1,5 @@
-"""The command line: list, plan, run, submit, status, logs, retry, mirror, report, audit, judge, verify, gc, compare,
-doctor.
+"""The command line: list, plan, run, submit, status, logs, retry, mirror, report, audit, export, bundle, judge, verify,
+gc, compare, doctor.
 
 It parses and prints; what it needs is imported late.
 """
@@ -33,12 +33,14 @@ if TYPE_CHECKING:
     from fairray.contrast import Found
     from fairray.launch.failures import Kind
     from fairray.launch.study import Outcome
+    from fairray.results import Results
     from fairray.study import Study
     from fairray.trial import Trial
 
 __all__ = ["main", "run_script"]
 
 LISTED = ("studies", *catalogue.FAMILIES)
+FORMS = ("parquet", "arrays", "tensorboard", "wandb")  # of launch/export.py, which takes seconds to import
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -110,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_listing(commands)
     _add_verbs(commands)
+    _add_sharing(commands)
     _add_judging(commands)
     _add_comparing(commands)
     return parser
@@ -136,7 +139,11 @@ def _add_verbs(commands: Any) -> None:
         ("retry", _retry, "compute only the trials that failed, and write the report"),
         ("mirror", _mirror, "show in MLflow what is stored; nothing is computed"),
         ("report", _report, "write the report of what is stored"),
-        ("audit", _audit, "compute finished stages again, and compare them to the last digit"),
+        (
+            "audit",
+            _audit,
+            "compute finished stages of a study, or of a bundle, again, and compare every digit",
+        ),
         ("doctor", _doctor, "check this machine, and a study's input"),
     ):
         sub = commands.add_parser(verb, help=text)
@@ -152,12 +159,28 @@ def _add_verbs(commands: Any) -> None:
         if verb == "audit":
             sub.add_argument("--n", type=int, default=5, help="how many stages, drawn at random (default: 5)")
             sub.add_argument("--draw", type=int, default=0, metavar="SEED", help="of the draw (default: 0)")
+            sub.add_argument("--trust", action="store_true", help="run the Python files that a bundle has of its own")
         if verb in ("run", "submit"):
             said = "begin nothing more beyond so many trials, hours, or hours of GPUs: 20trials, 1.5h, 4gpu-h"
             sub.add_argument("--budget", metavar="AMOUNT", help=f"{said} (or launch.budget)")
         if verb == "submit":
             sub.add_argument("--address", metavar="URL", help="of the cluster's dashboard (default: this machine's)")
         sub.set_defaults(command=command)
+
+
+def _add_sharing(commands: Any) -> None:
+    """What is done with what a study found."""
+    exporting = commands.add_parser("export", help="its records and scores, for other tools")
+    _add_study(exporting, required=True)
+    exporting.add_argument("--to", required=True, choices=FORMS, help="in which form")
+    exporting.add_argument("--into", type=Path, metavar="FOLDER", help="(default: one beside the report)")
+    exporting.set_defaults(command=_export)
+    bundling = commands.add_parser("bundle", help="all of it in one archive, which audit takes on another machine")
+    _add_study(bundling, required=True)
+    bundling.add_argument("--into", type=Path, metavar="FILE", help="(default: NAME.zip beside the report)")
+    said = "the stages' tensors, or a file, are left out where they are more (default: 100)"
+    bundling.add_argument("--limit", type=float, metavar="MB", help=said)
+    bundling.set_defaults(command=_bundle)
 
 
 def _add_judging(commands: Any) -> None:
@@ -363,18 +386,50 @@ def _submit(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from fairray.launch.planning import open_results
-    from fairray.report import load_sections, write_report
+    results, files, broken = _write_report(_load(options))
+    _show_report(files, broken, results.doubted)
+    return 1 if broken else 0
+
+
+def _bundle(options: argparse.Namespace) -> int:
+    from fairray.bundle import pack
+
+    results, files, broken = _write_report(_load(options))
+    print(pack(results, files, options.into, options.limit))
+    for failure in broken:
+        print(f"a section failed: {failure}", file=sys.stderr)
+    return 1 if broken else 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from fairray.launch.export import export
 
     study = _load(options)
     study.check()
+    results = _open(study)
+    for place in export(results, options.to, options.into):
+        print(place, flush=True)
+    _show_doubts(results.doubted)
+    return 0
+
+
+def _write_report(study: "Study") -> "tuple[Results, list[Path], list[str]]":
+    """What is stored of a study, and its page: the files, and which sections failed."""
+    from fairray.report import load_sections, write_report
+
+    study.check()
     sections = load_sections(study)
+    results = _open(study)
+    return results, *write_report(results, sections)
+
+
+def _open(study: "Study") -> "Results":
+    from fairray.launch.planning import open_results
+
     results = open_results(study)
     if results is None:
         raise BadInput(f"study {study.name}", "nothing of it is stored yet", f"fairray run {study.name}")
-    files, broken = write_report(results, sections)
-    _show_report(files, broken, results.doubted)
-    return 1 if broken else 0
+    return results
 
 
 def _compare(options: argparse.Namespace) -> int:
@@ -456,28 +511,56 @@ def _show_outcome(outcome: "Outcome") -> int:
 
 def _show_report(files: Sequence[Path], broken: Sequence[str], doubted: "Sequence[tuple[Trial, str]]") -> None:
     """Print a report's tables, where its page is, which of its sections failed, and which trials are no results."""
-    from fairray.launch.progress import label
-
     for table in (file for file in files if file.suffix == ".md"):
         print(table.read_text())
     if files:
         print(f"report: {files[0]}")
-    for trial, doubt in doubted:
-        print(f"no result: {label([trial])}: {doubt}", file=sys.stderr)
+    _show_doubts(doubted)
     for failure in broken:
         print(f"a section failed: {failure}", file=sys.stderr)
 
 
+def _show_doubts(doubted: "Iterable[tuple[Trial, str]]") -> None:
+    from fairray.launch.progress import label
+
+    for trial, doubt in doubted:
+        print(f"no result: {label([trial])}: {doubt}", file=sys.stderr)
+
+
 def _audit(options: argparse.Namespace) -> int:
+    if options.study.endswith(".zip"):
+        return _audit_bundle(options)
+    return _audit_study(_load(options), options)
+
+
+def _audit_bundle(options: argparse.Namespace) -> int:
+    """Whether an archive and its report are what they were, and what its stages come to here."""
+    from fairray.bundle import unpack
+    from fairray.launch.planning import open_results
+
+    with unpack(Path(options.study), options.trust) as bundle:
+        print(f"{options.study}: sha256 of its bundle.json: {bundle.name}")
+        study, wrong = bundle.load(options.overrides), bundle.altered
+        try:
+            results = open_results(study)  # nothing is found where code or data are others here, which the audit says
+            wrong += [] if results is None else bundle.compare(results)
+        except BadInput as error:
+            wrong.append(f"{error.where}: {error.problem}")
+        for text in wrong:
+            print(f"DIFFERS  {text}")
+        code = _audit_study(study, options, has_tensors=bundle.has_tensors, sources=bundle.sources)
+    return 1 if wrong else code
+
+
+def _audit_study(study: "Study", options: argparse.Namespace, **how: Any) -> int:
     from fairray.audit import audit
     from fairray.launch.planning import list_asked
     from fairray.store import Store
 
-    study = _load(options)
     study.check()
     store = Store(study.launch.store_root)
     equal = []
-    for finding in audit(list_asked(study, store), store, options.n, options.draw):
+    for finding in audit(list_asked(study, store), store, options.n, options.draw, **how):
         print(finding, flush=True)
         equal.append(not finding.differs)
     print(f"{sum(equal)} of {write_count(len(equal), 'stage')} equal")

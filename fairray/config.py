@@ -105,8 +105,11 @@ def declare(name: str, values: Mapping[str, Any]) -> Study:
     return _study(draft, name, draft.pick_scale(None))
 
 
-def dump(study: Study) -> str:
-    """A study file that says all values of a study, of the tasks and methods that it runs; no scale changes them."""
+def dump(study: Study, rename: Callable[[str], str] = str) -> str:
+    """A study file that says all values of a study, of the tasks and methods that it runs; no scale changes them.
+
+    rename: what stands for a text, such as for the path of a file that will lie elsewhere.
+    """
     of_families = {task: study.networks[of] for task, of in study.families.items() if of in study.networks}
     networks = {k: t for k, t in (of_families | study.networks).items() if k in study.tasks or k in study.methods}
     as_they_are = ("seeds", "splits", "confirm", "objectives", "baseline", "margins", "spread")
@@ -124,15 +127,17 @@ def dump(study: Study) -> str:
         "printed": study.printed and study.printed.stem,
         "printed_tasks": {task: of for task, of in study.printed_tasks.items() if task in study.tasks},
     }
-    said = {key: _as_yaml(value) for key, value in values.items() if value is not None and value != {}}
+    said = {key: _as_yaml(value, rename) for key, value in values.items() if value is not None and value != {}}
     return yaml.safe_dump(said, sort_keys=False, width=120)
 
 
-def _as_yaml(value: Any) -> Any:
+def _as_yaml(value: Any, rename: Callable[[str], str]) -> Any:
     """A value as yaml has it."""
     if isinstance(value, Mapping):
-        return {key: _as_yaml(inner) for key, inner in value.items()}
-    return [_as_yaml(inner) for inner in value] if isinstance(value, list | tuple) else value
+        return {key: _as_yaml(inner, rename) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_yaml(inner, rename) for inner in value]
+    return rename(value) if isinstance(value, str) else value
 
 
 class Draft:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from fairray.data import Tensors
@@ -12,6 +13,7 @@ from fairray.measures import find
 from fairray.members import label
 from fairray.records import headline
 from fairray.selection import best_trials
+from fairray.sheets import write_csv
 from fairray.soundness import Doubt, Doubts, describe_doubts, find_doubts
 from fairray.stages import Artifact
 from fairray.statistics.intervals import Interval, mean_interval
@@ -196,9 +198,35 @@ class Results:
         splits = self.study.splits
         return values if splits == 1 else values.groupby(values.index % splits).mean()
 
+    def paired(self, metric: str) -> pd.DataFrame:
+        """The values of `values` of the methods that have a metric on every task that has it at all, and are results
+        there: a row for each task and seed, a column for each method; seeds of the same row are to be compared."""
+        tasks = list(dict.fromkeys(task for task, arm in self.chosen if self.has(task, arm, metric)))
+        sound = [pair for pair in self.chosen if self.has(*pair, metric) and not self.doubt(*pair)]
+        arms = dict.fromkeys(arm for _, arm in sound)
+        whole = [arm for arm in arms if {(task, arm) for task in tasks} <= {*sound}]
+        by_arm = {arm: {task: self.values(task, arm, metric) for task in tasks} for arm in whole if tasks}
+        columns = {arm: pd.concat(values, names=["task", self.unit]) for arm, values in by_arm.items()}
+        return pd.DataFrame(columns).reindex(tasks, level="task") if columns else pd.DataFrame()
+
+    def arrays(self, metric: str) -> dict[str, np.ndarray]:
+        """Of each method of `paired` its values, with axes (seed, task), without seeds that lack one."""
+        paired = self.paired(metric)
+        tasks = list(dict.fromkeys(paired.index.get_level_values("task"))) if len(paired) else []
+        tables = {arm: paired[arm].unstack("task")[tasks].dropna() for arm in paired}
+        return {str(arm): table.to_numpy() for arm, table in tables.items() if len(table)}
+
     def interval(self, task: str, arm: str, metric: str) -> Interval:
         """Over the seeds that have a number; a failed one is told by `doubt`."""
         return interval_of(metric, self.values(task, arm, metric).dropna())
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """By name, the files that hold the records; those of single samples, of which there are many, on their own."""
+        single = self.records["sample"].notna()
+        whole = write_csv(self.records[~single].drop(columns="sample"))
+        samples = {"samples.parquet": self.records[single].to_parquet(index=False)} if single.any() else {}
+        return {"records.csv": whole, **samples}
 
     @property
     def unit(self) -> str:

@@ -85,6 +85,20 @@ class Store:
         """What the entry is, and how it came to be."""
         return self._open(uid)[0]
 
+    def parts(self, uid: str, tensors: bool = True) -> Iterator[tuple[str, bytes]]:
+        """The files of an entry, by name, as they were written; tensors: or without its tensors."""
+        sums = self._open(uid)[1]
+        for name in (SPEC, RECORDS, *((ARTIFACT,) if tensors else ())):
+            yield name, self._part(uid, name, sums if name != SPEC else {}, bytes)
+
+    def size(self, uid: str) -> int:
+        """Of an entry's tensors, in bytes."""
+        return self.fs.size(f"{self._folder(uid)}/{ARTIFACT}")
+
+    def sum_of_tensors(self, uid: str) -> str | None:
+        """The checksum of an entry's tensors, whether these are here or not; entries of earlier versions have none."""
+        return self._open(uid)[1].get(ARTIFACT)
+
     def write(self, uid: str, artifact: Artifact, spec: dict[str, Any]) -> None:
         """Keep a result; a second copy of the same result is dropped."""
         table = BytesIO()

@@ -198,6 +198,11 @@ class Study:
         return self.launch.folder / "reports" / self.name / self.scale
 
     @property
+    def journal(self) -> Path:
+        """Where what its samplers were told is written, if any of it is searched by one."""
+        return self.folder / "optuna.journal"
+
+    @property
     def reported(self) -> tuple[int, ...]:
         """The seeds that are reported."""
         return tuple(range(self.seeds, self.seeds + self.confirm)) if self.confirm else self.choosing

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from fairray.errors import BadInput
-from fairray.launch.tracking import _list_finals
+from fairray.launch.series import list_finals
 from fairray.methods._triggered import logits_under
 from fairray.methods.bade import Bade
 from fairray.methods.injection import Injection
@@ -130,7 +130,7 @@ def test_what_a_value_is_of_is_in_its_name_in_mlflow(trial, store):
     impact = trial({"name": "trigger_impact", "model": "standard"}, seeds=[0, 1], dataset=IMAGES)
     execute([impact], store)
     records = results(impact, store)
-    shown = {metric.key: metric.value for metric in _list_finals(records)}
+    shown = {point.name: point.value for point in list_finals(records)}
     test = records.query("split == 'test' and metric == 'eacc' and epoch.isna()")
     assert shown["test_eacc"] == pytest.approx(headline(test)["value"].mean())
     under = test.query("group == '1' and trigger == '0'")["value"]

@@ -177,7 +177,7 @@ def run(
             if mirror is not None:
                 for trial, error in progress.failures:
                     mirror.fail(trial, error)
-    keep(searches, study.folder / "optuna.journal")
+    keep(searches, study.journal)
     outcome = _settle(study, queue, progress, expected, time.monotonic() - start)
     if outcome.left:
         said = f"the budget of {purse.budget} is spent; {write_count(outcome.left, 'trial')} left"

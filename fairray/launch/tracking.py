@@ -6,7 +6,6 @@ It is never read back, but for which trials it shows already (the tag fairray.tr
 import json
 import logging
 import os
-import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -28,13 +27,11 @@ from fairray.errors import BadInput
 from fairray.files import holder, is_gone
 from fairray.launch.failures import Failure
 from fairray.launch.progress import label
+from fairray.launch.series import Point, clean, list_curves, list_finals, list_parameters
 from fairray.provenance import provenance
-from fairray.records import DETAILS
-from fairray.results import interval_of
 from fairray.secrecy import hide, strip_password
 from fairray.soundness import describe_doubts, list_doubts
 from fairray.study import Study
-from fairray.trees import flatten
 from fairray.trial import Trial
 
 __all__ = ["Mirror", "clean_name", "connect"]
@@ -101,14 +98,14 @@ class Mirror:
 
     @_optional
     def show(self, trial: Trial, records: pd.DataFrame) -> None:
-        """Log a trial, unless it is shown already: parameters, curves, what `_finals` says of each metric, and in the
-        tag fairray.doubt why it is no result, if it is none."""
+        """Log a trial, unless it is shown already: parameters, curves, what `list_finals` says of each metric, and in
+        the tag fairray.doubt why it is no result, if it is none."""
         if self._find("fairray.trial", self._key(trial)):
             self._trial(trial)
             return
         doubt = describe_doubts(list_doubts(records, self.study.objectives))
         run, params = self._trial(trial, doubt), _list_parameters(trial)
-        metrics = [*_list_curves(records), *_list_finals(records)]
+        metrics = _list_metrics([*list_curves(records), *list_finals(records)])
         for start in range(0, max(len(metrics), 1), BATCH):
             self.client.log_batch(run, metrics=metrics[start : start + BATCH], params=params if start == 0 else [])
         self.client.set_terminated(run)
@@ -261,46 +258,17 @@ def _lock(uri: str) -> AbstractContextManager[Any]:
 
 
 def _list_parameters(trial: Trial) -> list[Param]:
-    """Everything that a trial was run with, by dotted names."""
-    parts = ("task", "dataset", "method", "network", "training", "numerics")
-    plain = trial.plain
-    values = flatten({part: plain[part] for part in parts})
-    return [Param(name, str(value)[:6000]) for name, value in values]
+    return [Param(name, str(value)[:6000]) for name, value in list_parameters(trial).items()]
 
 
-def _list_curves(records: pd.DataFrame) -> Iterable[Metric]:
-    """Means over seeds at each epoch, for every stage that has epochs."""
-    curves = records[records["epoch"].notna() & (records["metric"] != "kept_epoch")]
-    means = curves.groupby(["stage", "split", "metric", "epoch"])["value"].mean().reset_index()
-    for row in means.to_dict("records"):
-        yield Metric(f"{row['stage']}/{row['split']}_{row['metric']}", float(row["value"]), _now(), int(row["epoch"]))
-
-
-def _list_finals(records: pd.DataFrame) -> Iterable[Metric]:
-    """Each measure by split and by what it is of: the mean and every seed's value; of results, 95 % interval and n."""
-    last, now = records[records["epoch"].isna() & records["sample"].isna()], _now()
-    of = [name for name in DETAILS if name not in ("epoch", "sample")]
-    by_seed = last.set_index("seed").groupby(["split", "metric", *of], dropna=False, sort=False)["value"]
-    for (split, metric, *places), values in by_seed:
-        labels = {name: _clean(place) for name, place in zip(of, places, strict=True) if isinstance(place, str)}
-        is_result, model = not labels, labels.pop("model", "")
-        named = (f"{name} {place}" for name, place in labels.items())
-        name = "/".join(filter(None, [model, f"{split}_{metric}", *named]))
-        mean, *interval = interval_of(str(metric), values)
-        parts = dict(zip(("low", "high", "n"), interval, strict=True)) if is_result else {}
-        parts |= {f"seed{seed}": value for seed, value in values.items()}
-        yield Metric(name, mean, now, 0)
-        yield from (Metric(f"{name}/{part}", float(value), now, 0) for part, value in parts.items())
+def _list_metrics(points: Iterable[Point]) -> list[Metric]:
+    now = _now()
+    return [Metric(name, value, now, step) for name, value, step in points]
 
 
 def clean_name(name: str) -> str:
     """What MLflow takes for the name of a metric; slashes stay."""
-    return "/".join(_clean(part).strip(".") or "_" for part in name.split("/"))
-
-
-def _clean(label: Any) -> str:
-    """What MLflow takes for a name, or for a part of one between slashes."""
-    return re.sub(r"[^A-Za-z0-9_\-. :]", "_", str(label))
+    return "/".join(clean(part).strip(".") or "_" for part in name.split("/"))
 
 
 def _now() -> int:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jinja2
-import pandas as pd
 from markupsafe import Markup
 
 from fairray.errors import BadInput
@@ -22,7 +21,6 @@ from fairray.report._tables import lead_to_trials
 from fairray.report.timeline import Timeline
 from fairray.results import Results
 from fairray.secrecy import hide
-from fairray.sheets import write_csv
 from fairray.words import write_count
 
 __all__ = ["Report", "fill_template", "write"]
@@ -56,7 +54,7 @@ def write(
     """
     opening = _make_chapter(Opening(tuple(sections)), results)
     chapters = [_make_chapter(section, results) for section in (*sections, Timeline(), Data(), Runs())]
-    files = {"report.html": b"", **_make_record_files(results.records), **(more or {})}
+    files = {"report.html": b"", **results.files, **(more or {})}
     for chapter in chapters:
         chapter.files = _rename(chapter.files, files)
         files |= chapter.files
@@ -110,11 +108,3 @@ def fill_template(name: str, **values: Any) -> str:
     """A page of its template, which may include files beside it."""
     templates = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True)
     return templates.get_template(name).render(**values)
-
-
-def _make_record_files(records: pd.DataFrame) -> dict[str, bytes]:
-    """The files that hold the records."""
-    single = records["sample"].notna()
-    whole = write_csv(records[~single].drop(columns="sample"))
-    samples = {"samples.parquet": records[single].to_parquet(index=False)} if single.any() else {}
-    return {"records.csv": whole, **samples}

@@ -39,7 +39,8 @@ class AcrossTasks:
     def __call__(self, results: Results) -> Iterator[Block]:
         ranked = False
         for metric in results.shown(self.metrics):
-            scores, tasks = _collect(results, metric)
+            scores = {arm: values.T for arm, values in results.arrays(metric).items()}
+            tasks = len(next(iter(scores.values()), ()))
             if tasks >= FEWEST and len(scores) >= FEWEST:
                 ranked = True
                 yield from _show(results, metric, scores, tasks)
@@ -47,18 +48,6 @@ class AcrossTasks:
             yield Text(f"Left out, as they are no result on a task or several: {', '.join(doubtful)}.")
         if not ranked:
             yield Text(f"Ranks need {FEWEST} methods or more on {FEWEST} tasks or more.")
-
-
-def _collect(results: Results, metric: str) -> tuple[Scores, int]:
-    """The values of the methods that have a metric on every task that has it at all, and are results there; and how
-    many tasks there are."""
-    tasks = list(dict.fromkeys(task for task, arm in results.chosen if results.has(task, arm, metric)))
-    arms = dict.fromkeys(arm for _, arm in results.chosen)
-    whole = [
-        arm for arm in arms if all(results.has(task, arm, metric) and not results.doubt(task, arm) for task in tasks)
-    ]
-    tables = {arm: pd.DataFrame({task: results.values(task, arm, metric) for task in tasks}).dropna() for arm in whole}
-    return {arm: table.to_numpy().T for arm, table in tables.items() if len(table)}, len(tasks)
 
 
 def _show(results: Results, metric: str, scores: Scores, tasks: int) -> Iterator[Block]:
