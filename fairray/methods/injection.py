@@ -23,7 +23,8 @@ class Injection:
     """Put a trigger on a share of the training examples, and give a part of these the target label.
 
     triggered: the share that carries the trigger. ratio: the part of it that is relabelled, the paper's n.
-    target: the label they are given.
+    target: the label they are given. trigger: of fairray/triggers; by default one more column for a table, BadNet for
+        images.
     """
 
     triggered: Annotated[float, Gt(0), Le(1)] = 0.05

@@ -25,8 +25,9 @@ FIRST = 256  # examples on which the gradients are compared
 class RrClarc(TrainingSettings):
     """Cross-entropy + lam (grad_a [m . f(a)] . h)^2, with a the layer's activations and h the concept's vector.
 
-    lam: as printed; where `relative`, in units of the ratio of the two gradients' norms at the start, as the printed
-        one cannot be carried from one data set to another (10 here, 10^6 there). Both are recorded.
+    lam: the weight of the penalty. relative: whether it is in units of the ratio of the two gradients' norms at the
+        start, as the printed one cannot be carried from one data set to another (10 here, 10^6 there). Both are
+        recorded.
     criterion: m, which logits: all, random_signs (drawn anew for each example and step), target (the label's, or
         `only`), max, or the mean log probability. aggregate: over positions of the maps, and examples.
     only: the name of the one class that is corrected, for criterion: target.

@@ -26,7 +26,10 @@ __all__ = ["TriggerImpact"]
 
 @dataclass(frozen=True, kw_only=True)
 class TriggerImpact:
-    """Evaluate the standard model, BaDe's teacher or its student on seven combinations of data and trigger."""
+    """Evaluate a model on seven combinations of data and trigger.
+
+    model: the standard one, BaDe's teacher, or its student. trigger: of fairray/triggers; by default BadNet.
+    """
 
     model: Literal["standard", "teacher", "student"] = "student"
     trigger: TriggerField | None = None
