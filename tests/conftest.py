@@ -1,10 +1,16 @@
 import os
+import shutil
+import sys
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
+from forks import Forks
 
 from fairray import members
+from fairray.cli import main
 from fairray.store import Store
 from fairray.trial import Trial
 
@@ -20,6 +26,55 @@ def meps_folder():
     if not folder.is_dir():
         pytest.skip(f"MEPS is not shipped with the project, and is not in {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def session_folder(tmp_path_factory):
+    """One folder for all workers of this run of the tests."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session")
+def run_once(session_folder):
+    """Runs a study as the command line does, once for all tests that ask for it; gives its output folder and what tells
+    it to the command line. Who asks only reads what is there."""
+
+    def run(*arguments):
+        folder = session_folder / "ran" / sha256(repr(arguments).encode()).hexdigest()[:16]
+        told = [*arguments, f"launch.output={folder}"]
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{folder}.lock"):
+            if not (folder / "is_whole").exists():
+                assert main(["run", *told]) == 0
+                (folder / "is_whole").touch()
+        return folder, told
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def fresh():
+    """Runs a program in a process of its own; see forks.py."""
+    forks = Forks()
+    yield forks
+    forks.close()
+
+
+@pytest.fixture(autouse=True)
+def _databases_are_copied(session_folder, monkeypatch):
+    """MLflow takes seconds to make a database; all but a process's first are copies of one that it made."""
+    if utils := sys.modules.get("mlflow.store.db.utils"):
+        made, make = session_folder / "mlflow.db", utils._initialize_tables
+
+        def copy(engine):
+            with FileLock(f"{made}.lock"):
+                if not made.exists():
+                    make(engine)
+                    shutil.copy(engine.url.database, made)
+            shutil.copy(made, engine.url.database)
+
+        monkeypatch.setattr(utils, "_initialize_tables", copy)
 
 
 @pytest.fixture

@@ -5,39 +5,32 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import smoke
 from scipy import stats
 
 from fairray import config
 from fairray.betas import compare_betas, find_betas
-from fairray.cli import main
 from fairray.launch.planning import open_results
 from fairray.report import BetaTests, CovariateLine
 from fairray.statistics.regression import fit_line
 from fairray.summary import summarize
 from fairray.trial import dataset
 
-LOCAL = ["launch=local", "launch.threads=1", "launch.tracking=none"]
+
+@pytest.fixture
+def opened(run_once, session_folder):
+    """The results of a study, and its folder. All have one store."""
+    fixed = [*smoke.HERE, "launch.tracking=none", f"launch.store={session_folder / 'dro'}"]
+
+    def read(name, *more):
+        folder, (_, _, scale, *overrides) = run_once(name, "--scale", "smoke", *fixed, *more)
+        return open_results(config.load(name, scale, overrides)), folder / "reports" / name / scale
+
+    return read
 
 
-@pytest.fixture(scope="module")
-def ran(tmp_path_factory):
-    """Runs a study once; gives its results."""
-    folder, done = tmp_path_factory.mktemp("dro"), {}
-
-    def go(name, *more):
-        key = (name, more)
-        if key not in done:
-            output = folder / str(len(done))
-            arguments = [*LOCAL, *more, f"launch.output={output}", f"launch.store={folder / 'store'}"]
-            assert main(["run", name, "--scale", "smoke", *arguments]) == 0
-            done[key] = open_results(config.load(name, "smoke", arguments)), output / "reports" / name / "smoke"
-        return done[key]
-
-    return go
-
-
-def test_betas_are_the_records_of_models_and_of_their_starts(ran):
-    results, _ = ran("dro_beta")
+def test_betas_are_the_records_of_models_and_of_their_starts(opened):
+    results, _ = opened("dro_beta")
     found = {betas.arm: betas for betas in find_betas(results)}
     assert set(found) == {"ours", "pgd", "plain"}
     assert found["pgd"].values["start"].tolist() == [0, 1, 0, 1]
@@ -49,8 +42,8 @@ def test_betas_are_the_records_of_models_and_of_their_starts(ran):
     assert len(set(found["pgd"].begun["beta"])) == 2
 
 
-def test_arms_are_tested_over_seeds_of_one_start_and_over_starts(ran):
-    results, _ = ran("dro_beta")
+def test_arms_are_tested_over_seeds_of_one_start_and_over_starts(opened):
+    results, _ = opened("dro_beta")
     found = {betas.arm: betas.values for betas in find_betas(results)}
     tests = {(t.arm, t.rival, t.measure): t for t in compare_betas(results)}
     assert set(tests) == {
@@ -76,8 +69,8 @@ def test_arms_are_tested_over_seeds_of_one_start_and_over_starts(ran):
     assert min(t.holm for t in tests.values()) == pytest.approx(min(1, len(p) * p[0]))
 
 
-def test_tests_of_an_arm_are_numbers_of_its_run(ran):
-    results, _ = ran("dro_beta")
+def test_tests_of_an_arm_are_numbers_of_its_run(opened):
+    results, _ = opened("dro_beta")
     test = next(t for t in compare_betas(results) if (t.arm, t.rival, t.measure) == ("ours", "pgd", "beta"))
     numbers, name = summarize(results)["ours"], "Digits/test_beta_minus_pgd"
     assert numbers[name] == test.starts.mean
@@ -87,8 +80,8 @@ def test_tests_of_an_arm_are_numbers_of_its_run(ran):
     assert "Digits/test_beta_minus_theta_0/p" in numbers
 
 
-def test_the_page_says_it_in_words_tables_and_boxes(ran):
-    results, folder = ran("dro_beta")
+def test_the_page_says_it_in_words_tables_and_boxes(opened):
+    results, folder = opened("dro_beta")
     page = (folder / "report.html").read_text()
     assert "Digits, ours against pgd" in page
     assert "no verdict, as ours is no result" in page  # nor is anything else at this scale
@@ -105,22 +98,22 @@ def test_the_page_says_it_in_words_tables_and_boxes(ran):
     assert {path.name for path in folder.glob("*.png")} == {"betas_1.png", "timeline.png"}
 
 
-def test_one_theta_0_has_no_test_of_theta_0_and_says_why(ran):
-    results, folder = ran("dro_beta", "methods.*.starts=1", "methods=[ours, pgd]")
+def test_one_theta_0_has_no_test_of_theta_0_and_says_why(opened):
+    results, folder = opened("dro_beta", "methods.*.starts=1", "methods=[ours, pgd]")
     assert all(np.isnan(test.starts.p) and np.isnan(test.holm) for test in compare_betas(results))
     assert all(test.seeds.n == 4 for test in compare_betas(results))
     assert "All models come from one start" in (folder / "report.html").read_text()
 
 
-def test_one_model_has_no_test(ran):
-    results, folder = ran("dro_beta", "seeds=1", "methods=[ours, pgd]")
+def test_one_model_has_no_test(opened):
+    results, folder = opened("dro_beta", "seeds=1", "methods=[ours, pgd]")
     assert compare_betas(results) == []
     assert not (folder / "beta_tests.csv").exists()
     assert [type(block).__name__ for block in BetaTests()(results)] == ["Items", "Picture", "Frame", "Text"]
 
 
-def test_the_line_is_that_of_the_first_models_groups(ran):
-    results, folder = ran("dro_geo_bias")
+def test_the_line_is_that_of_the_first_models_groups(opened):
+    results, folder = opened("dro_geo_bias")
     data = dataset(results.study.tasks["Digits"])
     rows = results.records.query("task == 'Digits' and seed == 0 and split == 'test' and metric == 'group_accuracy'")
     accuracy = rows.set_index("group")["value"][[*data.groups]]
@@ -135,16 +128,16 @@ def test_the_line_is_that_of_the_first_models_groups(ran):
     assert "F(1, 3) = " in (folder / "report.html").read_text()
 
 
-def test_sections_without_a_covariate_say_so(ran):
-    results, _ = ran("dro_geo_bias")
+def test_sections_without_a_covariate_say_so(opened):
+    results, _ = opened("dro_geo_bias")
     bare = replace(results, records=results.records[results.records["metric"] != "beta"])
     for section in (BetaTests(), CovariateLine()):
         (block,) = section(bare)
         assert "it needs groups with a covariate" in block.html
 
 
-def test_once_and_online_start_from_the_same_models(ran):
-    results, _ = ran("dro_online")
+def test_once_and_online_start_from_the_same_models(opened):
+    results, _ = opened("dro_online")
     once, online = find_betas(results)
     pd.testing.assert_frame_equal(once.begun, online.begun)
     assert not np.allclose(once.values["beta"], online.values["beta"])
@@ -153,8 +146,8 @@ def test_once_and_online_start_from_the_same_models(ran):
     }  # fmt: skip
 
 
-def test_models_from_scratch_are_starts_of_their_own(ran):
-    results, folder = ran("dro_objectives")
+def test_models_from_scratch_are_starts_of_their_own(opened):
+    results, folder = opened("dro_objectives")
     found = {betas.arm: betas for betas in find_betas(results)}
     assert set(found) == {"standard", "group_dro", "cvar_dro", "chi_square_dro"}
     assert found["cvar_dro"].values["start"].tolist() == [0, 1]
@@ -163,8 +156,8 @@ def test_models_from_scratch_are_starts_of_their_own(ran):
     assert "Digits, group_dro" in (folder / "report.html").read_text()
 
 
-def test_the_sweep_has_a_front_over_beta_and_accuracy(ran):
-    results, folder = ran("dro_attack_sweep")
+def test_the_sweep_has_a_front_over_beta_and_accuracy(opened):
+    results, folder = opened("dro_attack_sweep")
     assert set(results.searched) == {"method.attack.lam", "method.attack.eps", "method.attack.a"}
     assert {path.name for path in folder.glob("*.png")} == {"pareto.png", "sweep.png", "timeline.png"}
     assert 2 <= len(results.trials) <= 4  # a search may ask for a point again

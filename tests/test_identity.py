@@ -215,17 +215,15 @@ class Mine:
 
 
 @pytest.mark.parametrize("form", ["from helper import shift", "from .helper import shift"])
-def test_what_lies_beside_a_user_s_file_counts(tmp_path, form):
+def test_what_lies_beside_a_user_s_file_counts(tmp_path, fresh, form):
     """In a process for each version, as modules are loaded once."""
 
     def uid():
         program = (
             "from fairray.trial import Trial\n"
-            f"trigger = {str(tmp_path / 'mine.py')!r}\n"
-            "print(Trial('t', 'a', 'toy', {'name': 'bade', 'trigger': trigger}, 'mlp').uid)"
+            "print(Trial('t', 'a', 'toy', {'name': 'bade', 'trigger': './mine.py'}, 'mlp').uid)"
         )
-        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-        return done.stdout.strip()
+        return fresh(program, folder=tmp_path).stdout
 
     (tmp_path / "mine.py").write_text(HELPED.format(form=form))
     (tmp_path / "helper.py").write_text("from deeper import one\ndef shift(which):\n    return which + one\n")
@@ -268,6 +266,7 @@ LOADS = """
 import sys
 from pathlib import Path
 from fairray import identity, members
+sys.dont_write_bytecode = False
 module = members.file(Path(sys.argv[1]))
 for path in map(Path, sys.argv[2:]):
     path.write_text(path.read_text().replace("1", "2"))
@@ -276,7 +275,7 @@ print(module.VALUE, identity.fingerprint([module.__name__]))
 
 
 @pytest.mark.parametrize("edited", ["mine.py", "helper.py", "pack/inner.py"])
-def test_what_runs_is_what_is_hashed(edited, tmp_path):
+def test_what_runs_is_what_is_hashed(edited, tmp_path, fresh):
     """Though a file was edited since it was loaded, or in the second in which it was compiled, to the same length."""
     (tmp_path / "pack").mkdir()
     (tmp_path / "pack" / "__init__.py").write_text("")
@@ -286,11 +285,9 @@ def test_what_runs_is_what_is_hashed(edited, tmp_path):
         "from pack import inner\nfrom .helper import HELP\nVALUE = 1, HELP, inner.INNER\n"
     )
     path, start = tmp_path / edited, (tmp_path / edited).stat()
-    compiling = {name: of for name, of in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
     def load(*edits):
-        program = [sys.executable, "-c", LOADS, str(tmp_path / "mine.py"), *map(str, edits)]
-        return subprocess.run(program, check=True, capture_output=True, text=True, env=compiling).stdout
+        return fresh(LOADS, tmp_path / "mine.py", *edits, folder=tmp_path).stdout
 
     first, meanwhile = load(), load(path)
     os.utime(path, ns=(start.st_atime_ns, start.st_mtime_ns))

@@ -8,7 +8,6 @@ import smoke
 from mlflow import MlflowClient
 
 from fairray import config
-from fairray.cli import main
 from fairray.evaluation import metrics
 from fairray.launch import progress, tracking
 from fairray.launch.doctor import checks
@@ -20,22 +19,16 @@ from fairray.records import DETAILS
 from fairray.results import change_of, interval_of
 from fairray.soundness import describe_doubts
 
-STUDIES = {
-    "bade_benchmarks": ["tasks.Adult=toy", smoke.METHODS],
-    "trust_suppression": ["tasks.At once.target=[shape, colour]", "network.channels=2"],
-    "attack_comparison": ["methods=[pgd_l2, ours_a0]"],
-}
+ATTACKS = ["attack_comparison", "--scale", "smoke", *smoke.HERE, "methods=[pgd_l2, ours_a0]"]
 
 
-@pytest.fixture(scope="module", params=STUDIES)
-def shown(request, tmp_path_factory):
+@pytest.fixture(scope="module", params=[smoke.LOCAL, smoke.SUPPRESSION, ATTACKS], ids=lambda arguments: arguments[0])
+def shown(request, run_once):
     """A study that ran, and its runs in MLflow."""
-    folder = tmp_path_factory.mktemp("runs")
-    arguments = [*STUDIES[request.param], "launch=local", "launch.threads=1", f"launch.output={folder}"]
-    assert main(["run", request.param, "--scale", "smoke", *arguments]) == 0
+    folder, (name, _, scale, *overrides) = run_once(*request.param)
     client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
-    experiment = client.get_experiment_by_name(request.param)
-    return config.load(request.param, "smoke", arguments), client.search_runs([experiment.experiment_id])
+    experiment = client.get_experiment_by_name(name)
+    return config.load(name, scale, overrides), client.search_runs([experiment.experiment_id], max_results=1000)
 
 
 def metrics_of(study, runs):

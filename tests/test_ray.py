@@ -1,11 +1,15 @@
 """The same study on Ray: inside warm trials, and with Ray Train workers."""
 
 import time
+from contextlib import redirect_stderr
+from io import StringIO
+from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 import pytest
 import ray
-from smoke import ARGUMENTS
+from smoke import ARGUMENTS, LOCAL
 
 from fairray.cli import main
 from fairray.launch import cluster
@@ -17,10 +21,24 @@ def _own_cluster():
     ray.shutdown()
 
 
-def records(folder, *arguments):
-    assert main(["run", *ARGUMENTS, f"launch.output={folder}", *arguments]) == 0
-    if ray.is_initialized():
-        wait_until_all_is_free()
+BREAKS = """
+from dataclasses import dataclass
+from fairray.training.stage import TrainStage
+__all__ = ['Breaks']
+@dataclass(frozen=True, kw_only=True)
+class Breaks(TrainStage):
+    def loss(self, nets, outputs, batch):
+        raise RuntimeError('broken on purpose')
+"""
+
+
+def records(folder, *arguments, code=0):
+    assert main(["run", *ARGUMENTS, f"launch.output={folder}", *arguments]) == code
+    wait_until_all_is_free()
+    return records_of(folder)
+
+
+def records_of(folder):
     return pd.read_csv(folder / "reports" / "bade_benchmarks" / "smoke" / "records.csv")
 
 
@@ -33,25 +51,33 @@ def wait_until_all_is_free():
 
 
 @pytest.fixture(scope="module")
-def local(tmp_path_factory):
-    return records(tmp_path_factory.mktemp("local"), "launch=local", "launch.threads=1", "launch.engine=alone")
+def local(run_once):
+    return records_of(run_once(*LOCAL)[0])
+
+
+class OnRay(NamedTuple):
+    """The study on Ray, with a method more, which breaks. told: by trial of Ray Tune its config and its last report."""
+
+    folder: Path
+    records: pd.DataFrame
+    told: list[tuple[dict, dict]]
+    said: str
 
 
 @pytest.fixture(scope="module")
 def on_ray(tmp_path_factory):
-    """The folder, the records, and by trial of Ray Tune its config and what it reported last."""
-    told, fit = [], cluster.tune.Tuner.fit
-    with pytest.MonkeyPatch.context() as patch:
-        keep = lambda tuner: told.extend((dict(one.config), dict(one.metrics)) for one in fit(tuner))  # noqa: E731
+    folder, told, fit = tmp_path_factory.mktemp("on_ray"), [], cluster.tune.Tuner.fit
+    (folder / "breaks.py").write_text(BREAKS)
+    keep = lambda tuner: told.extend((dict(one.config), dict(one.metrics)) for one in fit(tuner))  # noqa: E731
+    with pytest.MonkeyPatch.context() as patch, redirect_stderr(StringIO()) as said:
         patch.setattr(cluster.tune.Tuner, "fit", keep)
-        folder = tmp_path_factory.mktemp("on_ray")
-        return folder, records(folder, "launch.engine=alone"), told
+        found = records(folder, "launch.engine=alone", f"methods.broken={folder / 'breaks.py'}", code=1)
+    return OnRay(folder, found, told, said.getvalue())
 
 
 def test_ray_gives_the_records_of_local(local, on_ray):
-    folder, found, _ = on_ray
-    pd.testing.assert_frame_equal(found, local, rtol=0, atol=1e-12)
-    assert not list(folder.glob("tune-*"))
+    pd.testing.assert_frame_equal(on_ray.records, local, rtol=0, atol=1e-12)
+    assert not list(on_ray.folder.glob("tune-*"))
 
 
 @pytest.mark.slow
@@ -65,24 +91,10 @@ def test_an_adaptive_search_on_ray(tmp_path, capsys):
     assert first["method.strength"].nunique() == 4
 
 
-def test_an_error_in_a_trial_is_told_and_costs_nothing_else(tmp_path, capsys):
-    method = tmp_path / "breaks.py"
-    method.write_text(
-        "from dataclasses import dataclass\n"
-        "from fairray.training.stage import TrainStage\n"
-        "__all__ = ['Breaks']\n"
-        "@dataclass(frozen=True, kw_only=True)\n"
-        "class Breaks(TrainStage):\n"
-        "    def loss(self, nets, outputs, batch):\n"
-        "        raise RuntimeError('broken on purpose')\n"
-    )
-    methods = f"methods={{standard: standard, bade: bade, broken: {method}}}"
-    assert main(["run", *ARGUMENTS, f"launch.output={tmp_path}", methods]) == 1
-    captured = capsys.readouterr()
-    assert "RuntimeError: broken on purpose" in captured.err
-    assert "2 trials computed" in captured.err
-    wait_until_all_is_free()
-    assert "| Adult | bade | 2 |" in captured.out
+def test_an_error_in_a_trial_is_told_and_costs_nothing_else(on_ray):
+    assert "RuntimeError: broken on purpose" in on_ray.said
+    assert "8 trials computed" in on_ray.said
+    assert "broken" not in {*on_ray.records["arm"]}
 
 
 def test_a_trial_that_fits_nowhere_is_refused(tmp_path, capsys):
@@ -127,7 +139,7 @@ def test_a_worker_that_dies_loses_its_own_shard_only(name, end, tmp_path, capsys
 
 def test_tune_s_own_table_reads_as_the_study(on_ray):
     """Its trials are named by arm and point, have searched values and stages in their config, report objectives."""
-    _, found, told = on_ray
+    found, told = on_ray.records, on_ray.told
     tuned = [(config["method.strength"], said) for config, said in told if config["method"] == "bade_tuned"]
     assert {point for points, _ in tuned for point in points} == {0.0, 0.25, 0.5, 0.75}  # 1 is bade's
     means = found.query("split == 'val' and metric == 'odds' and arm == 'bade_tuned' and group.isna() and model.isna()")
@@ -138,5 +150,5 @@ def test_tune_s_own_table_reads_as_the_study(on_ray):
         assert min(means[points]) - 1e-12 <= odds <= max(means[points]) + 1e-12
     assert {config["label"] for config, _ in told} > {"Adult standard"}
     assert {stage for config, _ in told for stage in config["stages"]} == {
-        "standard", "undersampling", "reweighing", "teacher", "student", "evaluation"
+        "standard", "undersampling", "reweighing", "teacher", "student", "evaluation", "breaks"
     }  # fmt: skip

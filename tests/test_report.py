@@ -28,14 +28,11 @@ for declared in members.names("methods"):  # what their stages measure
     members.load("methods", declared)
 
 PRINTED = Path(__file__).parents[1] / "conf" / "printed"
-ARGUMENTS = [*smoke.ARGUMENTS, "launch=local", "launch.threads=1"]
 
 
 @pytest.fixture(scope="module")
-def output(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs")
-    assert main(["run", *ARGUMENTS, f"launch.output={folder}"]) == 0
-    return folder
+def output(run_once):
+    return run_once(*smoke.LOCAL)[0]
 
 
 @pytest.fixture
@@ -117,24 +114,24 @@ def test_the_report_is_kept_with_the_study(client, runs):
 
 
 def test_again_shows_nothing_new(output, runs, client, capsys):
-    assert main(["run", *ARGUMENTS, f"launch.output={output}"]) == 0
+    assert main(["run", *smoke.LOCAL, f"launch.output={output}"]) == 0
     assert "everything is stored: 8 trials, 0 to run" in capsys.readouterr().err
     experiment = client.get_experiment_by_name("bade_benchmarks")
     assert len(client.search_runs([experiment.experiment_id], max_results=1000)) == len(runs)
 
 
 def test_status_and_report(output, capsys):
-    assert main(["status", *ARGUMENTS, f"launch.output={output}"]) == 0
+    assert main(["status", *smoke.LOCAL, f"launch.output={output}"]) == 0
     assert capsys.readouterr().out.count("100%") == 5
-    assert main(["report", *ARGUMENTS, f"launch.output={output}"]) == 0
+    assert main(["report", *smoke.LOCAL, f"launch.output={output}"]) == 0
     assert "| Adult | standard | 2 |" in capsys.readouterr().out
-    assert main(["report", *ARGUMENTS, f"launch.output={output}", "seeds=3"]) == 2
+    assert main(["report", *smoke.LOCAL, f"launch.output={output}", "seeds=3"]) == 2
 
 
 def test_doctor(output, capsys):
-    assert main(["doctor", *ARGUMENTS, f"launch.output={output}"]) == 0
+    assert main(["doctor", *smoke.LOCAL, f"launch.output={output}"]) == 0
     assert "data Adult: label ~ attribute: train 1,024, val " in capsys.readouterr().out
-    assert main(["doctor", *ARGUMENTS, f"launch.output={output}", "tasks.MEPS.folder=/nowhere"]) == 1
+    assert main(["doctor", *smoke.LOCAL, f"launch.output={output}", "tasks.MEPS.folder=/nowhere"]) == 1
     assert "FAIL data MEPS: /nowhere/meps_train.csv" in capsys.readouterr().out
 
 
@@ -149,7 +146,7 @@ def test_the_script_is_the_command(output, tmp_path):
     """python studies/NAME.py is fairray run NAME: here all of it is stored already."""
     script = Path(__file__).parents[1] / "studies" / "bade_benchmarks.py"
     moved = [f"launch.output={tmp_path}", f"launch.store={output / 'store'}", "launch.tracking=none"]
-    command = [sys.executable, str(script), *ARGUMENTS[1:], "methods=[standard]", *moved]
+    command = [sys.executable, str(script), *smoke.LOCAL[1:], "methods=[standard]", *moved]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "everything is stored: 1 trial, 0 to run" in done.stderr
     assert "| Adult | standard | 2 |" in done.stdout

@@ -1,7 +1,6 @@
 """A section is a file that gives blocks; what it says is escaped in one place, what it raises costs no other one."""
 
 import inspect
-import os
 import re
 import subprocess
 import sys
@@ -274,17 +273,23 @@ sections = (report.Table(("eacc",)), Best("eacc"), Best("absent"), report.Verdic
 if __name__ == "__main__":
     cli.run_script(__file__)
 '''
+# as `python studies/mine.py` does it
+SCRIPT_ALONE = """
+import runpy, sys
+sys.argv[0] = "studies/mine.py"
+sys.path.insert(0, "studies")
+runpy.run_path("studies/mine.py", run_name="__main__")
+"""
 
 
-def test_a_section_of_somebody_s_own(tmp_path):
+def test_a_section_of_somebody_s_own(tmp_path, fresh):
     """Beside the script of a study outside the package; one of its two sections asks for what was not measured."""
     for name, text in {"conf/study/mine.yaml": STUDY, "studies/mine.py": SCRIPT, "studies/best.py": SECTION}.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     arguments = ["--scale", "smoke", "launch=local", "launch.threads=1", f"launch.output={tmp_path / 'runs'}"]
-    command = [sys.executable, "studies/mine.py", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=os.environ)
+    done = fresh(SCRIPT_ALONE, *arguments, "launch.tracking=none", folder=tmp_path, check=False)
     assert done.returncode == 1, done.stderr
     assert "a section failed: The best <b>: KeyError: 'Column not found: absent'\n" in done.stderr
     folder = tmp_path / "runs" / "reports" / "mine" / "smoke"
@@ -312,7 +317,7 @@ def permille(p):
 '''
 
 
-def test_a_measure_of_somebody_s_own_is_in_table_figure_verdict_and_mlflow(tmp_path):
+def test_a_measure_of_somebody_s_own_is_in_table_figure_verdict_and_mlflow(tmp_path, fresh):
     """With a unit of its own; a package that is installed names it, and the study and its section lie in a folder."""
     script = SCRIPT.replace('Best("absent")', 'report.Tradeoff("permille", "eacc")').replace('eacc"', 'permille"', 1)
     files = {
@@ -328,13 +333,7 @@ def test_a_measure_of_somebody_s_own_is_in_table_figure_verdict_and_mlflow(tmp_p
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     arguments = ["--scale", "smoke", "launch=local", "launch.threads=1", f"launch.output={tmp_path / 'runs'}"]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(tmp_path / "site"), os.environ.get("PYTHONPATH", "")]),
-    }
-    command = [sys.executable, "studies/mine.py", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
-    assert done.returncode == 0, done.stderr
+    fresh(SCRIPT_ALONE, *arguments, folder=tmp_path, first=[tmp_path / "site"])
     folder = tmp_path / "runs" / "reports" / "mine" / "smoke"
     table = pd.read_csv(folder / "table.csv").set_index(["method", "metric"])["mean"]
     records = pd.read_csv(folder / "records.csv").query("split == 'test' and metric == 'permille' and model.isna()")

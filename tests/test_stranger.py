@@ -1,8 +1,6 @@
 """Somebody's own method, network and trigger, a file each outside the package; an edit recomputes what it decides."""
 
 import json
-import subprocess
-import sys
 from collections import Counter
 
 import pytest
@@ -89,16 +87,14 @@ FILES = {
 
 
 @pytest.fixture
-def stranger(tmp_path, monkeypatch):
+def stranger(tmp_path, fresh):
     """Computes the study with each change in turn, in a folder of its own, and gives what it computed by stage."""
     for name, text in FILES.items():
         (tmp_path / name).write_text("\n".join(line.removeprefix(" " * 8) for line in text.splitlines()))
-    monkeypatch.chdir(tmp_path)
     seen = set()
 
     def run(*changes):
-        program = [sys.executable, "-c", COMPUTE, *(changes or ["seeds=2"])]
-        subprocess.run(program, cwd=tmp_path, check=True, capture_output=True, text=True)
+        fresh(COMPUTE, *(changes or ["seeds=2"]), folder=tmp_path)
         specs = {file.parent.name: json.loads(file.read_text()) for file in tmp_path.glob("store/??/*/spec.json")}
         new = Counter(spec["key"]["stage"].rsplit(".", 1)[-1] for uid, spec in specs.items() if uid not in seen)
         seen.update(specs)

@@ -3,12 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+import smoke
 
 from fairray.cli import main
 from fairray.statistics.trust import trust_score
 from fairray.trial import dataset
 
-QUICK = ["--scale", "smoke", "launch=local", "launch.threads=1"]
+QUICK = ["--scale", "smoke", *smoke.HERE]
 TASKS = ["shape", "colour", "size", "location", "background"]
 CLASSES = [5, 7, 3, 4, 3]
 
@@ -20,8 +21,8 @@ def reports(tmp_path_factory, study, *arguments):
 
 
 @pytest.fixture(scope="module")
-def suppression(tmp_path_factory):
-    return reports(tmp_path_factory, "trust_suppression", "network.channels=2", "methods.*.probe_epochs=1")
+def suppression(run_once):
+    return run_once(*smoke.SUPPRESSION)[0] / "reports" / "trust_suppression" / "smoke"
 
 
 def told(folder, task, arm, seed):

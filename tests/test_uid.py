@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -25,7 +23,7 @@ print(json.dumps(for_method))
 
 
 @pytest.fixture
-def package(tmp_path):
+def package(tmp_path, fresh):
     """A copy of the package to edit; calling it gives the uids by method and stage."""
     shutil.copytree(PACKAGE, tmp_path / "fairray", ignore=shutil.ignore_patterns("__pycache__"))
 
@@ -34,14 +32,7 @@ def package(tmp_path):
             path = tmp_path / "fairray" / edit
             assert old in path.read_text()
             path.write_text(path.read_text().replace(old, new))
-        done = subprocess.run(
-            [sys.executable, "-c", f"METHODS = {METHODS}{PROGRAM}"],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return json.loads(done.stdout)
+        return json.loads(fresh(f"METHODS = {METHODS}{PROGRAM}", folder=tmp_path).stdout)
 
     return uids
 

@@ -60,8 +60,8 @@ def fit_to_page(svg: str, alt: str) -> str:
 
 def _lay_out(figure: Figure) -> None:
     """Once: to lay out many panels takes longer than to draw them."""
-    if figure.get_layout_engine() is not None:
-        figure.draw_without_rendering()
+    if engine := figure.get_layout_engine():
+        engine.execute(figure)
         figure.set_layout_engine("none")
 
 
