@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 
-from fairray import config, frames, given, members, report, results, study
+from fairray import benchmarks, config, frames, given, members, report, results, study
 from fairray.bundle import Packed, pack
 from fairray.datasets._cells import Value
 from fairray.errors import BadInput, unknown
@@ -112,6 +112,7 @@ def judge(
     threshold: float | None = None,
     logits: bool = False,
     baseline: str | None = None,
+    selection: str | None = None,
     name: str = "scores",
     output: str | Path = "runs",
     quiet: bool = False,
@@ -121,12 +122,17 @@ def judge(
 
     frame: a row for each example, with its label, its group and its score, the probability of the positive label, or
     its logit; of several methods or seeds all of them, one below the other; of several classes score_0, score_1, ...
+    Or the folder in which a sweep of DomainBed's or SubpopBench's wrote its runs, of which checkpoints are chosen by
+    the rule `selection` on validation data (`fairray.benchmarks.RULES`).
     columns: what they are called, where it is not y, group, score, split, seed and method; the last three may be left
     out. positive: the positive label (default: the last in order). threshold: above it a score predicts the positive
     label. baseline: the method that others are compared with (default: the first). Where there is one seed, intervals
     are over test examples. The page is written to a folder of the name in output/reports.
     Raises BadInput where the frame cannot be used.
     """
+    if isinstance(frame, str | Path):
+        runs = _as(Study, benchmarks.ask(Path(frame), str(output), name, baseline, selection))
+        return _run(runs, quiet, report.review())
     path = frames.keep(frames.read_frame(frame), Path(output) / "frames", name)
     said = {"positive": positive, "threshold": threshold, "logits": logits}
     made = _as(Study, given.ask(path, columns, str(output), name, baseline, **said))

@@ -185,14 +185,17 @@ def _add_sharing(commands: Any) -> None:
 
 def _add_judging(commands: Any) -> None:
     """What is done with scores that were made elsewhere."""
-    judging = commands.add_parser("judge", help="scores that were made elsewhere, and write their report")
-    judging.add_argument("file", type=Path, help="a table with a row for each example, with y, group and score")
+    judging = commands.add_parser("judge", help="scores, or runs of DomainBed or SubpopBench, and write their report")
+    said = "a table with a row for each example, with y, group and score; or a folder with a sweep's runs"
+    judging.add_argument("file", type=Path, help=said)
     said = "what columns are called (default: y, group, score, split, seed, method)"
     judging.add_argument("overrides", nargs="*", metavar="role=COLUMN", help=said)
     judging.add_argument("--logits", action="store_true", help="scores are logits, and not probabilities")
     judging.add_argument("--positive", metavar="VALUE", help="of y (default: the last in order)")
     judging.add_argument("--threshold", type=float, metavar="SCORE", help="above it is positive (default: .5, or 0)")
     judging.add_argument("--baseline", metavar="METHOD", help="that others are compared with (default: the first)")
+    said = "of a sweep's runs, on validation data: training_domains, leave_one_out; worst_group, worst_class, accuracy"
+    judging.add_argument("--selection", metavar="RULE", help=said)
     judging.add_argument("--output", metavar="FOLDER", default="runs", help="of reports and results (default: runs)")
     judging.set_defaults(command=_judge)
 
@@ -366,16 +369,36 @@ def _run(options: argparse.Namespace, again: "Collection[Kind] | None" = None) -
 
 
 def _judge(options: argparse.Namespace) -> int:
-    from fairray import given
     from fairray.launch.study import run_study
-    from fairray.report import inspection
+    from fairray.report import inspection, review
 
+    if options.file.is_dir():
+        return _show_outcome(run_study(_ask_of_benchmark(options), sections=review()))
+    study = _ask_of_scores(options)
+    return _show_outcome(run_study(study, sections=inspection(study)))
+
+
+def _ask_of_benchmark(options: argparse.Namespace) -> "Study":
+    from fairray import benchmarks
+
+    given = {"role=COLUMN": options.overrides, "--positive": options.positive, "--threshold": options.threshold}
+    for said, value in {**given, "--logits": options.logits}.items():
+        if value not in ([], None, False):
+            raise BadInput(f"argument {said}", "it is for scores, and a folder of runs has none", "leave it out")
+    name = options.file.resolve().name
+    return benchmarks.ask(options.file, options.output, name, options.baseline, options.selection)
+
+
+def _ask_of_scores(options: argparse.Namespace) -> "Study":
+    from fairray import given
+
+    if options.selection is not None:
+        raise BadInput("argument --selection", "of scores nothing is chosen", "leave it out")
     if wrong := [text for text in options.overrides if "=" not in text]:
         raise BadInput(f"argument {wrong[0]}", "it names no column", "give role=COLUMN, such as y=hired")
     columns = dict(text.split("=", 1) for text in options.overrides)
     said = {key: getattr(options, key) for key in ("baseline", "positive", "threshold", "logits")}
-    study = given.ask(options.file, columns, options.output, options.file.stem, **said)
-    return _show_outcome(run_study(study, sections=inspection(study)))
+    return given.ask(options.file, columns, options.output, options.file.stem, **said)
 
 
 def _submit(options: argparse.Namespace) -> int:

@@ -1,6 +1,7 @@
 """A bundle is audited where nothing of its study lies, what is altered in it is found, and it is opened safely."""
 
 import json
+import re
 import shutil
 from contextlib import nullcontext as nothing
 from zipfile import ZipFile
@@ -97,6 +98,18 @@ def test_without_tensors_all_that_leads_to_a_stage_is_computed_again(made, capsy
     with ZipFile(made / "whole.zip") as archive:
         table = archive.extract("files/0/table.csv", made)
     assert audited(made / "bare.zip", capsys, f"tasks.Mine.path={table}") == (0, [], "8 of 8 stages equal")
+
+
+def test_without_tensors_another_checksum_is_found(made, edited, capsys):
+    with ZipFile(made / "whole.zip") as archive:
+        table = archive.extract("files/0/table.csv", made)
+    other = edited(
+        "bare", forged=True, spec__json=lambda content: re.sub(rb'(safetensors": ")\w+', rb"\g<1>0", content)
+    )
+    code, differs, _ = audited(other, capsys, f"tasks.Mine.path={table}")
+    assert code == 1
+    assert len(differs) == 1
+    assert differs[0].endswith("artifact.safetensors: its checksum")
 
 
 def test_what_was_altered_is_found_by_its_hash(edited, capsys):

@@ -9,6 +9,7 @@ from fairray.contrast import Found
 from fairray.errors import BadInput, said_of
 from fairray.report import Section
 from fairray.report._page import Report, write
+from fairray.report.across_tasks import AcrossTasks
 from fairray.report.by_group import ByGroup
 from fairray.report.forest import Forest
 from fairray.report.intervals import Intervals
@@ -19,8 +20,9 @@ from fairray.report.who_pays import WhoPays
 from fairray.results import Results
 from fairray.study import Study
 
-__all__ = ["comparison", "inspection", "load_sections", "write_report"]
+__all__ = ["comparison", "inspection", "load_sections", "review", "write_report"]
 
+MEASURED = ("worst_group_accuracy", "accuracy", "eacc", "odds")
 EXAMPLE = "sections = (report.Verdict(), report.Table())"
 
 
@@ -38,6 +40,11 @@ def inspection(study: Study) -> tuple[Section, ...]:
         by_group += ("true_positive_rate", "true_negative_rate", "positive_rate")
     compared: tuple[Section, ...] = (Verdict(), WhoPays()) if study.baseline else ()
     return Intervals(whole), *compared, Table(whole), Tradeoff(), *map(ByGroup, by_group)
+
+
+def review() -> tuple[Section, ...]:
+    """What is shown of results that another benchmark wrote, of which there are no predictions here."""
+    return Verdict(), Forest(), Table(MEASURED), AcrossTasks()
 
 
 def write_report(results: Results, sections: Sequence[Section]) -> Report:
