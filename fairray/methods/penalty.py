@@ -24,8 +24,9 @@ WIDEST, HALVINGS = 40.0, 50  # of the interval in which the shift of a cell's lo
 
 @dataclass(frozen=True, kw_only=True)
 class Penalty(TrainStage):
-    """Cross-entropy, and strength times how far the groups' mean probabilities of class 1 are apart in the batch.
+    """Cross-entropy, and a penalty on how far the groups' mean probabilities of class 1 are apart in the batch.
 
+    strength: by which the penalty is multiplied.
     criterion: over all examples ("parity"), or over those of each label, both added up ("odds").
     form: "difference" is |mean of one group - mean of the other|, FFB's; of more groups the largest. "norm" is the sum
         over groups of |mean / mean of all - 1|, fairret's. "kl" is the divergence from the predictions made to the
