@@ -100,7 +100,7 @@ def test_the_tutorial_runs_from_its_first_step_to_its_last(folders):
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "CONTRIBUTING.md", *(f"docs/{page.name}" for page in sorted(ROOT.glob("docs/*.md")))]
+    "name", [page.relative_to(ROOT).as_posix() for page in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])]
 )
 def test_links_lead_somewhere(name):
     page = ROOT / name
