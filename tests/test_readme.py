@@ -1,3 +1,5 @@
+import ast
+import json
 import re
 import shlex
 from pathlib import Path
@@ -41,8 +43,64 @@ def test_the_examples_run(page, folders, monkeypatch):
     assert (folders / "runs" / "reports").is_dir()
 
 
+# of the tutorial and the notebook: what makes them small
+SHORT = {
+    "seeds=5": "seeds=2, training={'epochs': 1, 'steps': 2}",
+    "seeds=8": "seeds=3",
+    "epochs: 15, steps: 500": "epochs: 1, steps: 2",
+    "seeds: 5": "seeds: 2",
+}
+
+
+def shorten(text):
+    for long, short in SHORT.items():
+        text = text.replace(long, short)
+    return text
+
+
+def test_the_notebook_runs_and_what_a_cell_ends_in_shows_itself(folders):
+    cells, space = json.loads((ROOT / "docs/notebook.ipynb").read_text())["cells"], {}
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            shown = run_cell(shorten("".join(cell["source"])), space)
+            kept = [output["data"] for output in cell["outputs"] if output["output_type"] == "execute_result"]
+            assert [kind for data in kept for kind in data if kind != "text/plain"] == [*kinds(shown)]
+
+
+def run_cell(source, space):
+    """What its last line is, if that is no statement."""
+    tree = ast.parse(source)
+    last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
+    exec(compile(tree, "notebook", "exec"), space)
+    return eval(compile(ast.Expression(last.value), "notebook", "eval"), space) if last else None
+
+
+def kinds(shown):
+    """Of what a notebook draws of it."""
+    for kind, method in {"text/html": "_repr_html_", "image/png": "_repr_png_"}.items():
+        if hasattr(shown, method) and getattr(shown, method)():
+            yield kind
+
+
+def test_the_tutorial_runs_from_its_first_step_to_its_last(folders):
+    """On few steps of training: python, the study's file and the command line."""
+    text, space = (ROOT / "docs/tutorial.md").read_text(), {}
+    assert all(long in text for long in SHORT)
+    _, *steps = re.findall(r"```(\w+)\n(.*?)```", shorten(text), re.DOTALL)  # the first installs it
+    for language, step in steps:
+        if language == "python":
+            exec(compile(step, "tutorial", "exec"), space)
+        elif language == "yaml":
+            Path(step.split()[1]).write_text(step)
+        else:
+            assert [main(shlex.split(line)[1:]) for line in step.splitlines()] == [0] * step.count("\n")
+    assert np.mean((space["club"] == "chess") == (space["sex"] == "m")) == pytest.approx(0.95, abs=0.01)
+    assert isinstance(space["model"], Model)
+    assert all((folders / made).is_file() for made in ("plane.png", "runs/reports/applicants/fixed/report.html"))
+
+
 @pytest.mark.parametrize(
-    "name", ["README.md", "CONTRIBUTING.md", *(f"docs/{page.name}" for page in sorted(ROOT.glob("docs/*.md")))]
+    "name", [page.relative_to(ROOT).as_posix() for page in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])]
 )
 def test_links_lead_somewhere(name):
     page = ROOT / name
