@@ -101,7 +101,7 @@ def test_a_run_says_what_is_left_and_what_it_took(study):
     assert (outcome.computed, outcome.left) == (1, 1)
     assert "the budget of 1 trial is spent; 1 trial left, run again to go on" in said[-1]
     page = outcome.files[0].read_text()
-    assert "Incomplete: 1 of 2 trials are stored; there is nothing of Adult reweighing." in page
+    assert "Incomplete: 1 of 2 trials are stored; there is nothing of Adult, reweighing." in page
     assert "2 stages took" in page
     found = open_results(study("seeds=1"))
     seconds = sum(made["seconds"] for made in found.made.values())

@@ -39,7 +39,7 @@ def completing(line, file):
         ("fairray st", {"status "}),
         ("fairray list met", {"methods", "metrics"}),
         ("fairray list methods ba", {"bade "}),
-        ("fairray list metrics eq", {"equalized_odds_difference "}),
+        ("fairray list metrics eq", {"equalized_odds_difference", "equalized_odds_ratio"}),
         ("fairray run bade_back", {"bade_backbones "}),
         ("fairray run bade_benchmarks --scale ", {"paper", "small", "smoke"}),
         ("fairray run bade_benchmarks seeds=3 se", {"seeds=", "search=", "searches=", "selection="}),

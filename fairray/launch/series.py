@@ -47,7 +47,7 @@ def list_finals(records: pd.DataFrame) -> Iterator[Point]:
         is_result, model = not labels, labels.pop("model", "")
         named = (f"{name} {place}" for name, place in labels.items())
         name = "/".join(filter(None, [model, f"{split}_{metric}", *named]))
-        mean, *interval = interval_of(str(metric), values)
+        mean, *interval = interval_of(str(metric), values.dropna())
         parts = dict(zip(("low", "high", "n"), interval, strict=True)) if is_result else {}
         parts |= {f"seed{seed}": value for seed, value in values.items()}
         yield Point(name, mean)

@@ -51,7 +51,7 @@ class Swept(Moved):
     utility: Literal["accuracy", "eacc"]
 
     def find(self, p):
-        count = int(COMBINATIONS ** (1 / p.groups))
+        count = round(COMBINATIONS ** (1 / p.groups))
         candidates, rates = [], []
         for group in range(p.groups):
             score, weight = p.score[0], p.member[:, group]
