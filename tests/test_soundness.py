@@ -147,7 +147,7 @@ def test_what_is_no_result_is_not_chosen_while_another_point_is_one(bad, why, ru
     results = results_of(ran("m", {"x": 1}, **bad), good, selection=Selection(rule=rule))
     assert results.chosen["t", "m"] is results.trials[1]
     assert results.doubted == ([(results.trials[0], why)] if why else [])
-    *_, eacc, odds = table_of(report.Table()(results))[1][0]
+    *_, eacc, odds, _ = table_of(report.Table()(results))[1][0]
     assert (eacc[:7], odds) == ("56.00 [", "20.00")
 
 
