@@ -30,7 +30,7 @@ from fairray.results import Results
 from fairray.store import Store
 from fairray.study import Launch, Study
 from fairray.trial import stages
-from fairray.words import list_some
+from fairray.words import list_some, write_count
 
 __all__ = ["LIMIT_MB", "SUFFIX", "Bundle", "Packed", "pack", "unpack"]
 
@@ -94,9 +94,10 @@ def pack(results: Results, report: Iterable[Path], into: Path | None = None, lim
     own = _Files(1e6 * (LIMIT_MB if limit_mb is None else limit_mb))
     said = config.dump(replace(study, launch=HERE, printed=None, printed_tasks={}), own.name)
     store, uids = Store(study.launch.store_root), [*stages(one for trial in results.trials for one in trial.ends)]
-    size = sum(map(store.size, uids))
-    if not (whole := size <= own.limit):
-        own.left_out.append(f"the tensors of all stages ({size / 1e6:.1f} MB)")
+    size, gone = sum(store.measure(uid)[1] for uid in uids), sum(map(store.lacks_tensors, uids))
+    if not (whole := size <= own.limit and not gone):
+        why = f"as {write_count(gone, 'stage')} lost them (fairray gc)" if gone else f"{size / 1e6:.1f} MB"
+        own.left_out.append(f"the tensors of all stages ({why})")
     script = catalogue.script(study.name)
     if script is not None and not script.is_relative_to(catalogue.PACKAGE.parent):
         own.found[script] = f"studies/{script.name}"

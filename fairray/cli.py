@@ -347,7 +347,7 @@ def _mirror(options: argparse.Namespace) -> int:
 def _say_runs(study: "Study") -> str:
     """Where the runs are seen, or how."""
     uri = study.launch.tracking_uri or ""
-    return uri if uri.startswith("http") else f"mlflow ui --backend-store-uri {uri}"
+    return hide(uri if uri.startswith("http") else f"mlflow ui --backend-store-uri {uri}")
 
 
 def _retry(options: argparse.Namespace) -> int:
@@ -364,7 +364,7 @@ def _run(options: argparse.Namespace, again: "Collection[Kind] | None" = None) -
     print(f"{write_count(outcome.computed, 'trial')} computed, {outcome.seconds:.0f} s{took}", file=sys.stderr)
     code = _show_outcome(outcome)
     if outcome.files and study.launch.tracking_uri:
-        print(hide(f"runs: {_say_runs(study)}"))
+        print(f"runs: {_say_runs(study)}")
     return code
 
 

@@ -91,10 +91,6 @@ class Store:
         for name in (SPEC, RECORDS, *((ARTIFACT,) if tensors else ())):
             yield name, self._part(uid, name, sums if name != SPEC else {}, bytes)
 
-    def size(self, uid: str) -> int:
-        """Of an entry's tensors, in bytes."""
-        return self.fs.size(f"{self._folder(uid)}/{ARTIFACT}")
-
     def sum_of_tensors(self, uid: str) -> str | None:
         """The checksum of an entry's tensors, whether these are here or not; entries of earlier versions have none."""
         return self._open(uid)[1].get(ARTIFACT)

@@ -43,6 +43,10 @@ def made(tmp_path_factory):
     assert (whole.left_out, len(bare.left_out)) == ([], 2)
     store = Store(str(folder / "my" / "runs" / "store"))
     assert whole.stages == bare.stages == len(store.entries()) == 8
+    lost = next(uid for uid in store.entries() if store.spec(uid)["key"]["stage"].endswith("Standard"))
+    store.let_go(lost)
+    spare = bundle.pack(results, page, folder / "spare.zip")
+    assert spare.left_out == ["the tensors of all stages (as 1 stage lost them (fairray gc))"]
     (folder / "my" / "table.csv").unlink()
     shutil.rmtree(folder / "my" / "runs")
     return folder
@@ -98,6 +102,10 @@ def test_without_tensors_all_that_leads_to_a_stage_is_computed_again(made, capsy
     with ZipFile(made / "whole.zip") as archive:
         table = archive.extract("files/0/table.csv", made)
     assert audited(made / "bare.zip", capsys, f"tasks.Mine.path={table}") == (0, [], "8 of 8 stages equal")
+
+
+def test_where_a_stage_lost_its_tensors_all_but_that_are_audited(made, capsys):
+    assert audited(made / "spare.zip", capsys) == (0, [], "7 of 7 stages equal")
 
 
 def test_without_tensors_another_checksum_is_found(made, edited, capsys):
