@@ -12,7 +12,7 @@ from fairray.matrices import Matrix
 from fairray.measures import find
 from fairray.metrics import Predictions
 from fairray.results import Results
-from fairray.statistics.bootstrap import Counts, two_level
+from fairray.statistics.bootstrap import Counts, Drawn, cover, resample, two_level
 from fairray.statistics.intervals import Interval
 
 __all__ = ["widen", "widen_change", "widen_trust"]
@@ -25,18 +25,17 @@ def widen(results: Results, task: str, arm: str, metric: str, draws: int = 200) 
 
     None where it is not made of logits, or seeds have other splits, over which intervals are then.
     """
-    found = _read(results, task, arm, metric)
-    return found and two_level(found[0], found[1], find(metric).range, draws)
+    found = _resample(results, task, arm, metric, draws)
+    return found and cover(found, find(metric).range)
 
 
 def widen_change(results: Results, task: str, arm: str, rival: str, metric: str, draws: int = 200) -> Interval | None:
     """Likewise the difference to another method on the same seeds and examples."""
-    pair = [_read(results, task, each, metric) for each in (arm, rival)]
-    if pair[0] is None or pair[1] is None or results.chosen[task, arm].seeds != results.chosen[task, rival].seeds:
+    ours, theirs = (_resample(results, task, each, metric, draws) for each in (arm, rival))
+    if ours is None or theirs is None or results.chosen[task, arm].seeds != results.chosen[task, rival].seeds:
         return None
-    (ours, examples), (theirs, _) = pair[0], pair[1]
     low, high = find(metric).range
-    return two_level(lambda counts: ours(counts) - theirs(counts), examples, ENDLESS, draws).cut(low - high, high - low)
+    return cover(ours - theirs, ENDLESS).cut(low - high, high - low)
 
 
 def widen_trust(results: Results, matrix: Matrix, draws: int = 200) -> Interval | None:
@@ -47,6 +46,15 @@ def widen_trust(results: Results, matrix: Matrix, draws: int = 200) -> Interval 
         return None
     every = np.stack(right)
     return two_level(lambda counts: matrix.score_by(every @ counts / counts.sum()), every.shape[1], (0, 1), draws)
+
+
+def _resample(results: Results, task: str, arm: str, metric: str, draws: int) -> Drawn | None:
+    """A metric of every seed on draws of the test examples, which are the same for all methods; drawn once."""
+    key = task, arm, metric, draws
+    if key not in results.drawn:
+        found = _read(results, task, arm, metric)
+        results.drawn[key] = found and resample(*found, draws)
+    return results.drawn[key]
 
 
 def _read(results: Results, task: str, arm: str, metric: str) -> tuple[Counts, int] | None:

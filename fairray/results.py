@@ -16,6 +16,7 @@ from fairray.selection import best_trials
 from fairray.sheets import write_csv
 from fairray.soundness import Doubt, Doubts, describe_doubts, find_doubts
 from fairray.stages import Artifact
+from fairray.statistics.bootstrap import Drawn
 from fairray.statistics.intervals import Interval, mean_interval
 from fairray.study import Study
 from fairray.trial import Trial, dataset
@@ -166,6 +167,11 @@ class Results:
     def tensors(self, task: str, arm: str) -> Tensors:
         """What the chosen trial's last stage leaves besides records, of its first seed."""
         return self.read(self.chosen[task, arm].replicas[0].uid).tensors
+
+    @cached_property
+    def drawn(self) -> dict[tuple[str, str, str, int], Drawn | None]:
+        """What `resampling` has drawn, by task, arm, metric and how often."""
+        return {}
 
     @cached_property
     def by_group(self) -> pd.DataFrame:

@@ -212,7 +212,7 @@ def stored_study(draws=3):
             stored[replica.parents["model"].uid] = Artifact({"test/logits": logits})
         chosen["t", arm] = trial
     study = SimpleNamespace(splits=1, baseline="a")
-    return SimpleNamespace(study=study, chosen=chosen, read=stored.__getitem__), data, stored
+    return SimpleNamespace(study=study, chosen=chosen, read=stored.__getitem__, drawn={}), data, stored
 
 
 def test_wide_intervals_are_of_the_metric_and_hold_the_spread_of_seeds_and_examples():

@@ -14,6 +14,8 @@ from fairray.results import Results
 
 __all__ = ["Tradeoff"]
 
+LISTED = 16  # methods below each other in the legend, which is as high as a panel
+
 
 @dataclass(frozen=True)
 class Tradeoff:
@@ -43,14 +45,16 @@ class Tradeoff:
     def _draw(self, results: Results, pairs: Sequence[tuple[str, str]], tasks: Sequence[str]) -> Figure:
         looks = pick_looks(list(dict.fromkeys(arm for _, arm in pairs)))
         with sns.axes_style("whitegrid"):
-            figure, panels = make_panels(len(tasks), size=(5.0, 4.4), margin=(1.5, 0.0))
+            columns = -(-len(looks) // LISTED)
+            figure, panels = make_panels(len(tasks), size=(5.0, 4.4), margin=(2.2 * columns - 0.7, 0.0))
             for task, axes in zip(tasks, panels, strict=True):
                 for arm in [arm for arm in looks if (task, arm) in pairs]:
                     self._draw_point(results, axes, task, arm, looks[arm])
                 axes.set(title=task, xlabel=describe_metric(self.x), ylabel=describe_metric(self.y))
             labelled = find_labels(figure)
             order = sorted(labelled, key=[*looks, "no result", "printed"].index)
-            figure.legend([labelled[k] for k in order], order, loc="outside right center", frameon=False)
+            handles = [labelled[name] for name in order]
+            figure.legend(handles, order, loc="outside right center", ncols=columns, frameon=False)
         return figure
 
     def _draw_point(self, results: Results, axes: Axes, task: str, arm: str, look: Look) -> None:
