@@ -9,6 +9,7 @@ import pandas as pd
 from fairray.errors import BadInput, unknown
 from fairray.launch.boards import write_tensorboard, write_wandb
 from fairray.results import Results
+from fairray.sheets import write_csv
 
 __all__ = ["FORMS", "export"]
 
@@ -29,9 +30,8 @@ def export(results: Results, form: str, folder: Path | None = None) -> Iterator[
 def _write_records(results: Results, folder: Path) -> Iterator[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     kinds = {name: pd.api.types.infer_dtype(results.records[name]) for name in results.searched}
-    mixed = [
-        name for name, kind in kinds.items() if kind in ("mixed", "mixed-integer")
-    ]  # parquet has one kind a column
+    # parquet has one kind a column
+    mixed = [name for name, kind in kinds.items() if kind in ("mixed", "mixed-integer")]
     results.records.astype(dict.fromkeys(mixed, "str")).to_parquet(folder / "records.parquet", index=False)
     yield folder / "records.parquet"
 
@@ -44,7 +44,7 @@ def _write_arrays(results: Results, folder: Path) -> Iterator[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     for metric, arrays in found.items():
         np.savez(folder / f"{metric}.npz", **arrays)  # type: ignore[arg-type]
-        results.paired(metric).to_csv(folder / f"{metric}.csv")
+        (folder / f"{metric}.csv").write_bytes(write_csv(results.paired(metric).reset_index()))
         yield from (folder / f"{metric}{suffix}" for suffix in (".npz", ".csv"))
 
 
