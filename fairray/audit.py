@@ -80,7 +80,7 @@ def audit(
     finished = {
         uid: _Stored(replica)
         for uid, replica in declared.items()
-        if store.has(uid) and not store.lacks_tensors(uid) and (_can_compute(replica, store) or not has_tensors)
+        if store.has(uid) and not store.lacks_tensors(uid) and _can_compute(replica, store, has_tensors)
     }
     moved = {replica.setting.source: sources[t.task] for t in trials if t.task in sources for replica in t.replicas[:1]}
     finished |= _find_former([r for uid, r in declared.items() if uid not in finished], store, declared, moved)
@@ -93,9 +93,10 @@ def audit(
             yield auditor.examine(uid, _name(*named[stored.replica.uid]), stored)
 
 
-def _can_compute(replica: Replica, store: Store) -> bool:
-    """Whether the tensors of the stages before it were not let go."""
-    return not any(store.has(one.uid) and store.lacks_tensors(one.uid) for one in replica.parents.values())
+def _can_compute(replica: Replica, store: Store, has_tensors: bool) -> bool:
+    """Whether the tensors of the stages before it were not let go, or are computed again as well."""
+    parents = replica.parents.values() if has_tensors else ()
+    return not any(store.has(one.uid) and store.lacks_tensors(one.uid) for one in parents)
 
 
 def _name(trial: Trial, replica: Replica) -> str:
@@ -158,16 +159,14 @@ class _Auditor:
         if self.scratch.has(uid):
             return
         made = self.store.spec(uid)["made"]
-        pack = [one for one in map(self.declared.get, made.get("pack", [uid])) if one and self._can_compute(one)]
+        beside = map(self.declared.get, made.get("pack", [uid]))
+        pack = [one for one in beside if one and _can_compute(one, self.store, self.has_tensors)]
         if not self.has_tensors:
             for before in {parent.uid: None for replica in pack for parent in replica.parents.values()}:
                 self._compute(before)
         engine: EngineName = "stacked" if made.get("engine") == "stacked" else "alone"
         with _threads(made["threads"]):
             compute(pack, self.store if self.has_tensors else self.scratch, self.scratch, engine)
-
-    def _can_compute(self, replica: Replica) -> bool:
-        return not self.has_tensors or _can_compute(replica, self.store)
 
     def _compare(self, uid: str, tolerance: float) -> Iterator[str]:
         """What of an artifact is not the same."""

@@ -21,11 +21,10 @@ import pyarrow as pa
 from fairray import frames
 from fairray.datasets._reported import Reported as Data
 from fairray.errors import BadInput, unknown
+from fairray.given import declare
 from fairray.methods._reported import Reported
-from fairray.networks._absent import Absent
 from fairray.space import Template
-from fairray.stages import Numerics
-from fairray.study import Launch, Search, Study
+from fairray.study import Study
 from fairray.words import list_some
 
 __all__ = ["RULES", "ask"]
@@ -84,21 +83,16 @@ def ask(folder: Path, output: str, name: str, baseline: str | None = None, selec
         problem = f"{baseline} lacks a seed of a task that it has of another"
         raise BadInput(f"{folder} (baseline)", problem, "finish its runs, or give another baseline")
     path = frames.keep(_tabulate(chosen, whole, seeds), Path(output) / "frames", name)
-    return Study(
-        name=name,
+    return declare(
+        name,
+        output,
         question=f"Which algorithm differs from {baseline}? {benchmark.name}'s results; of each seed's search that "
         f"checkpoint is taken which is best by {rule.said}.",
-        scale="given",
         tasks={task: Data(task=task, source=benchmark.name) for task in tasks},
         methods={method: Template(Reported(path=path.resolve(), method=method)) for method in whole},
-        network=Template(Absent()),
-        training=Template({}),
-        numerics=Numerics(),
         seeds=len(seeds),
         splits=len(seeds) if benchmark.splits else 1,
         objectives=benchmark.objectives,
-        search=Search(),
-        launch=Launch(executor="local", tracking="none", output=output),
         baseline=baseline if len(whole) > 1 else None,
         left_out=left_out,
     )

@@ -13,7 +13,7 @@ from fairray.space import Template
 from fairray.stages import Numerics
 from fairray.study import Launch, Search, Study
 
-__all__ = ["ask"]
+__all__ = ["ask", "declare"]
 
 
 def ask(
@@ -31,19 +31,28 @@ def ask(
         if baseline is not None and baseline not in reading.methods:
             raise unknown("baseline", "method of these scores", baseline, reading.methods)
     seeds = len(reading.seeds)
-    return Study(
-        name=name,
+    return declare(
+        name,
+        output,
         question=f"Does what was predicted of {scores.columns.y} differ by {scores.columns.group}?",
-        scale="given",
         tasks={name: scores},
         methods={method: Template(Given(scores=scores, method=method)) for method in reading.methods},
-        network=Template(Absent()),
-        training=Template({}),
-        numerics=Numerics(),
         seeds=seeds,
         splits=1 if reading.shared else seeds,
         objectives=("eacc", "odds"),
+        baseline=(baseline or reading.methods[0]) if len(reading.methods) > 1 else None,
+    )
+
+
+def declare(name: str, output: str, **own: Any) -> Study:
+    """A study of which nothing is trained. own: what else `Study` is told."""
+    return Study(
+        name=name,
+        scale="given",
+        network=Template(Absent()),
+        training=Template({}),
+        numerics=Numerics(),
         search=Search(),
         launch=Launch(executor="local", tracking="none", output=output),
-        baseline=(baseline or reading.methods[0]) if len(reading.methods) > 1 else None,
+        **own,
     )
