@@ -18,7 +18,7 @@ from fairray.errors import BadInput
 from fairray.stages import Replica
 from fairray.store import Store
 from fairray.training.fit import EngineName
-from fairray.trial import Trial, circumstances, compute, stages
+from fairray.trial import Trial, circumstances, compute
 
 __all__ = ["TOLERANCE", "Finding", "audit"]
 
@@ -75,7 +75,7 @@ def audit(
     """
     if n < 1:
         raise BadInput("--n", f"it is {n}, and one stage is the least", "give 1 or more")
-    named = {uid: (trial, replica) for trial in trials for uid, replica in stages(trial.ends).items()}
+    named = {uid: (trial, replica) for trial in trials for uid, replica in trial.needed.items()}
     declared = {uid: replica for uid, (_, replica) in named.items()}
     finished = {
         uid: _Stored(replica)

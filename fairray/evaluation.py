@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Self
 
 import pandas as pd
@@ -33,7 +34,7 @@ class Evaluation(Step):
     @classmethod
     def of(cls, model: Parent, dataset: Dataset) -> Self:
         """With all metrics that suit the data."""
-        return cls(model=model, metrics=tuple(metrics(dataset.problem, bool(dataset.covariate)).values()))
+        return cls(model=model, metrics=_suiting(dataset.problem, bool(dataset.covariate)))
 
     def compute(self, setting, seed, before):
         tables = []
@@ -66,6 +67,11 @@ def metrics(problem: Problem | None = None, covariate: bool = False) -> dict[str
     return {
         name: metric for name, metric in sorted(found.items()) if not problem or find(name).suits(problem, covariate)
     }
+
+
+@cache
+def _suiting(problem: Problem, covariate: bool) -> tuple[Metric, ...]:
+    return tuple(metrics(problem, covariate).values())
 
 
 def measure_all(

@@ -15,12 +15,14 @@ from typing import Any
 from fairray.errors import BadInput
 
 __all__ = [
-    "INERT", "SCHEME", "USER_FILE", "closure", "content", "describe", "digest", "field_values", "fingerprint",
-    "meanings", "modules", "name", "source",
+    "INERT", "SCHEME", "USER_FILE", "closure", "content", "describe", "digest", "field_names", "field_values",
+    "fingerprint", "meanings", "modules", "name", "source",
 ]  # fmt: skip
 
 SCHEME = 2  # how uids are made; results of another scheme cannot be told from their uids
 USER_FILE = "fairray_file_"  # with it begin the names of modules that are files of the user's (see members.py)
+
+PLAIN, SEVERAL = (bool, int, float, str), (tuple, list)
 
 # what results pass through, or are refused by, and what therefore changes no number
 INERT = frozenset(
@@ -44,16 +46,16 @@ def describe(value: Any) -> Any:
     A dataclass may have a `key` in place of its fields, which says what is in files that it finds elsewhere.
     Raises TypeError for anything else: an object without a lasting name would give a result another one every time.
     """
-    if value is None or isinstance(value, bool | int | float | str):
+    if value is None or isinstance(value, PLAIN):
         return value
+    if isinstance(value, FunctionType) and "<" not in value.__qualname__:
+        return f"{value.__module__}.{value.__qualname__}"
+    if isinstance(value, SEVERAL):
+        return [describe(inner) for inner in value]
     if isinstance(value, Path):
         return {"content": content(value)}
     if isinstance(value, Mapping):
         return {_checked_key(key): describe(inner) for key, inner in value.items()}
-    if isinstance(value, tuple | list):
-        return [describe(inner) for inner in value]
-    if isinstance(value, FunctionType) and "<" not in value.__qualname__:
-        return f"{value.__module__}.{value.__qualname__}"
     if is_dataclass(value) and not isinstance(value, type):
         inner = getattr(value, "key", None) or field_values(value)
         return {"class": f"{type(value).__module__}.{type(value).__qualname__}", **describe(inner)}
@@ -63,12 +65,14 @@ def describe(value: Any) -> Any:
 
 def modules(value: Any) -> set[str]:
     """The modules of all classes and functions in a value: their code decides what it does."""
-    if isinstance(value, Mapping):
-        return {module for inner in value.values() for module in modules(inner)}
-    if isinstance(value, tuple | list):
-        return {module for inner in value for module in modules(inner)}
+    if value is None or isinstance(value, PLAIN):
+        return set()
     if isinstance(value, FunctionType):
         return {value.__module__}
+    if isinstance(value, SEVERAL):
+        return {module for inner in value for module in modules(inner)}
+    if isinstance(value, Mapping):
+        return {module for inner in value.values() for module in modules(inner)}
     if is_dataclass(value) and not isinstance(value, type):
         return {type(value).__module__, *modules(field_values(value))}
     return set()
@@ -76,7 +80,13 @@ def modules(value: Any) -> set[str]:
 
 def field_values(value: Any) -> dict[str, Any]:
     """Of a dataclass, as they are, by name."""
-    return {field.name: getattr(value, field.name) for field in fields(value)}
+    return {name: getattr(value, name) for name in field_names(value.__class__)}
+
+
+@cache
+def field_names(cls: type) -> tuple[str, ...]:
+    """Of a dataclass, in order."""
+    return tuple(field.name for field in fields(cls))
 
 
 def content(path: Path) -> str:

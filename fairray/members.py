@@ -23,7 +23,7 @@ from pydantic_core import core_schema
 from fairray import catalogue, identity
 from fairray.catalogue import FAMILIES, names
 from fairray.errors import BadInput, said_of, unknown
-from fairray.identity import field_values
+from fairray.identity import field_names, field_values
 
 __all__ = [
     "FAMILIES", "Of", "arguments", "as_plain", "build", "checked", "families", "file", "label", "load", "module",
@@ -145,9 +145,9 @@ def public(where: ModuleType) -> Any:
     return getattr(where, exported[0])
 
 
-def arguments(member: Any) -> list[str]:
+def arguments(cls: Any) -> list[str]:
     """The names of a dataclass's fields, in order."""
-    return [field.name for field in fields(member)]
+    return [*field_names(cls)]
 
 
 def file(path: Path) -> ModuleType:

@@ -108,8 +108,27 @@ class Setting:
     def modules(self, stage: "Stage") -> set[str]:
         """The modules whose code, with what they import, decides a result of the stage here; how it trains is declared
         in this one."""
-        own = [stage.hyperparameters, self.network, self.numerics]
-        return {__name__, type(stage).__module__, *identity.modules(own)}
+        return {type(stage).__module__, *identity.modules(stage.hyperparameters), *self._modules}
+
+    @cached_property
+    def _modules(self) -> set[str]:
+        return {__name__, *identity.modules([self.network, self.numerics])}
+
+    @cached_property
+    def _described(self) -> dict[str, Any]:
+        """What its stages have in common."""
+        own = {"network": self.network, "training": self.training, "numerics": self.numerics}
+        return {"scheme": identity.SCHEME, **identity.describe(own), "dataset": self.dataset.fingerprint}
+
+    def replica(self, stage: "Stage", seed: int) -> "Replica":
+        """A stage of a seed here: the same one for all that come after it, so that it is described once."""
+        if (id(stage), seed) not in self._replicas:
+            self._replicas[id(stage), seed] = Replica(stage, self, seed)
+        return self._replicas[id(stage), seed]
+
+    @cached_property
+    def _replicas(self) -> dict[tuple[int, int], "Replica"]:
+        return {}
 
     @cached_property
     def _known(self) -> dict[int, tuple["Stage", Training, dict[str, Any]]]:
@@ -127,17 +146,12 @@ class Setting:
         return checked(Training, {**vars(self.training), **own}) if own else self.training
 
     def _describe(self, stage: "Stage", training: Training) -> dict[str, Any]:
-        own = {
-            "stage": f"{type(stage).__module__}.{type(stage).__name__}",
-            "hyperparameters": stage.hyperparameters,
-            "network": self.network,
-            "training": training,
-            "numerics": self.numerics,
-        }
+        own = {} if training is self.training else {"training": identity.describe(training)}
         return {
-            "scheme": identity.SCHEME,
-            **identity.describe(own),
-            "dataset": self.dataset.fingerprint,
+            **self._described,
+            **own,
+            "stage": f"{type(stage).__module__}.{type(stage).__name__}",
+            "hyperparameters": identity.describe(stage.hyperparameters),
             "code": identity.fingerprint(self.modules(stage)),
         }
 
@@ -195,7 +209,7 @@ class Stage(ABC):
         """Whose random numbers a seed gives it: its own, unless stages are to be compared on the same ones."""
         return self.name
 
-    @property
+    @cached_property
     def parents(self) -> dict[str, "Parent"]:
         """The stages before this one by field, and those of a tuple of stages by field and place."""
         found: dict[str, Parent] = {}
@@ -206,7 +220,7 @@ class Stage(ABC):
                 found |= {f"{name}.{i}": stage for i, stage in enumerate(value)}
         return found
 
-    @property
+    @cached_property
     def hyperparameters(self) -> dict[str, Any]:
         return {
             name: value
@@ -321,8 +335,8 @@ class Replica:
 
     def _before(self, parent: Parent) -> "Replica":
         if isinstance(parent, Stage):
-            return Replica(parent, self.setting, self.seed)
-        return Replica(parent.stage, self.setting, parent.seed_for(self.seed))
+            return self.setting.replica(parent, self.seed)
+        return self.setting.replica(parent.stage, parent.seed_for(self.seed))
 
 
 def _are_stages(value: Any) -> bool:

@@ -71,7 +71,7 @@ class Trial:
         with said_of(part):
             object.__setattr__(self, part, build(getattr(self, part)))
 
-    @property
+    @cached_property
     def data(self) -> Dataset:
         """The loaded data set, as the first seed sees it."""
         return dataset(self.dataset)
@@ -96,7 +96,7 @@ class Trial:
         draws, source = [self.data_of(place) for place in range(self.splits)], _source(self.dataset)
         settings = [Setting(data, self.network, self.training, self.numerics, self.stages, source) for data in draws]
         ends = [self._end(data) for data in draws]
-        return [Replica(ends[seed % self.splits], settings[seed % self.splits], seed) for seed in self.seeds]
+        return [settings[seed % self.splits].replica(ends[seed % self.splits], seed) for seed in self.seeds]
 
     @cached_property
     def ends(self) -> list[Replica]:
@@ -108,8 +108,13 @@ class Trial:
         measured = {
             key: Evaluation.of(stage, self.data) for key, stage in {id(m.stage): m.stage for m in models}.items()
         }
-        found = [Replica(measured[id(model.stage)], model.setting, model.seed) for model in models]
+        found = [model.setting.replica(measured[id(model.stage)], model.seed) for model in models]
         return [*{replica.uid: replica for replica in [*self.replicas, *found]}.values()]
+
+    @cached_property
+    def needed(self) -> dict[str, Replica]:
+        """All that leads to its ends, and these, by uid, earliest first."""
+        return stages(self.ends)
 
     @cached_property
     def stage_names(self) -> set[str]:
@@ -161,7 +166,7 @@ class Trial:
 
     def stored(self, store: Store) -> bool:
         """Whether all of its stages are there, the earlier ones too: `results` has records of each."""
-        return all(store.has(replica.uid) for replica in stages(self.ends).values())
+        return all(store.has(replica.uid) for replica in self.needed.values())
 
 
 def dataset(member: Any) -> Dataset:
@@ -206,7 +211,7 @@ def stages(replicas: Iterable[Replica]) -> dict[str, Replica]:
 def results(trial: Trial, store: Store) -> pd.DataFrame:
     """The tidy records of a stored trial: of every seed, and of every stage of its chain."""
     last, tables = {replica.uid for replica in trial.replicas}, []
-    for uid, replica in stages(trial.ends).items():
+    for uid, replica in trial.needed.items():
         table = store.records(uid).assign(stage=replica.stage.name, seed=replica.seed, uid=uid)
         if isinstance(replica.stage, Evaluation) and uid not in last:
             table["model"] = replica.parents["model"].stage.name

@@ -15,6 +15,7 @@ import torch
 
 from fairray import catalogue, config, identity, members
 from fairray.errors import BadInput
+from fairray.evaluation import Evaluation
 from fairray.metrics.odds import odds
 from fairray.store import Store
 from fairray.triggers.badnet import BadNet
@@ -295,3 +296,12 @@ def test_what_runs_is_what_is_hashed(edited, tmp_path, fresh):
     assert meanwhile == first
     assert later.count("2,") + later.count("2)") == 1
     assert later.split()[-1] != first.split()[-1]
+
+
+def test_a_stage_is_named_once_however_many_come_after_it(trial, monkeypatch):
+    named = []
+    name = identity.name
+    monkeypatch.setattr(identity, "name", lambda key: named.append(key) or name(key))
+    needed = trial("bade", seeds=[0, 1]).needed
+    models = [one.key["stage"] for one in needed.values() if not isinstance(one.stage, Evaluation)]
+    assert sorted(key["stage"] for key in named if "stage" in key and "model" not in key["before"]) == sorted(models)

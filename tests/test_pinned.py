@@ -62,7 +62,7 @@ def test_who_starts_from_one_stage_starts_from_its_numbers(trial, store):
         torch.testing.assert_close(store.read(replica.uid).tensors[name], tensor)
 
 
-def test_a_seed_may_be_pinned_anywhere_among_the_stages_before():
+def test_a_seed_may_be_pinned_anywhere_among_the_stages_before(trial):
     from dataclasses import dataclass
 
     @dataclass(frozen=True, kw_only=True)
@@ -77,7 +77,8 @@ def test_a_seed_may_be_pinned_anywhere_among_the_stages_before():
     joined = Joined(one=Standard(), many=(Pinned(Standard(), 3), Standard()), width=2)
     assert joined.parents == {"one": Standard(), "many.0": Pinned(Standard(), 3), "many.1": Standard()}
     assert joined.hyperparameters == {"width": 2}
-    seeds = {name: parent.seed for name, parent in Replica(joined, None, 5).parents.items()}
+    setting = trial().replicas[0].setting
+    seeds = {name: parent.seed for name, parent in Replica(joined, setting, 5).parents.items()}
     assert seeds == {"one": 5, "many.0": 3, "many.1": 5}
 
 

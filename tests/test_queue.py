@@ -15,6 +15,7 @@ from fairray.launch.search import OptunaSearch
 from fairray.measures import find
 from fairray.space import Range
 from fairray.study import Search
+from fairray.trial import stages
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,10 @@ class Trial:
     @property
     def uid(self):
         return " ".join(end.uid for end in self.ends)
+
+    @property
+    def needed(self):
+        return stages(self.ends)
 
     def stored(self, store):
         return all(store.has(end.uid) for end in self.ends)

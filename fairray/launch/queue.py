@@ -19,7 +19,7 @@ from fairray.launch.purse import Purse
 from fairray.launch.search import Asker
 from fairray.stages import Replica
 from fairray.store import Store
-from fairray.trial import Trial, stages
+from fairray.trial import Trial
 
 __all__ = ["Job", "Listener", "Queue"]
 
@@ -244,7 +244,7 @@ class Queue:
                     self._add(number, trial)
 
     def _add(self, number: int, trial: Trial) -> None:
-        missing = self._find_missing(stages(trial.ends))
+        missing = self._find_missing(trial.needed)
         if not missing:
             self.trials_stored.add(trial.uid)
             self.listener.stored(trial)

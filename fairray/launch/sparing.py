@@ -73,7 +73,7 @@ def _list_needs(study: Study, store: Store) -> tuple[set[str], set[str]]:
     if found is None:
         problem = "nothing of it is stored here"
         raise BadInput(f"study {study.name}", problem, "name it as it was run, with its scale and its key=value")
-    chains = [stages(trial.ends) for trial in list_asked(study, store)]
+    chains = [trial.needed for trial in list_asked(study, store)]
     read: set[str] = set()
 
     def note(uid: str) -> Artifact:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from fairray.store import Store
-from fairray.trial import Trial, stages
+from fairray.trial import Trial
 from fairray.words import write_count, write_work
 
 __all__ = ["Estimate", "estimate", "sum_seconds"]
@@ -38,7 +38,7 @@ def estimate(
     if not missing:
         return Estimate(0.0, 0, 0)
     for trial in trials:
-        for uid, replica in stages(trial.ends).items():
+        for uid, replica in trial.needed.items():
             kinds.setdefault(uid, (trial.task, trial.arm, replica.stage.name))
     wanted, stored = Counter(kinds[uid] for uid in missing), defaultdict(list)
     for uid, kind in kinds.items():

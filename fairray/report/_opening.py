@@ -8,7 +8,7 @@ from fairray.measures import find
 from fairray.report._blocks import Answer, Bad, Block, Facts, Line, Strong, join
 from fairray.report._words import describe_point, name_metric, write_interval
 from fairray.results import Results
-from fairray.trial import Trial, stages
+from fairray.trial import Trial
 from fairray.words import list_some, write_count, write_work
 
 __all__ = ["Opening", "describe_missing"]
@@ -71,7 +71,7 @@ def _describe_cost(results: Results) -> str:
     size = f"{write_count(len(trials), 'trial')}, {write_count(len(seconds), 'stage')}"
     if not seconds:
         return f"{size}."
-    each = [sum(seconds.get(uid, 0.0) for uid in stages(trial.ends)) for trial in trials.values()]
+    each = [sum(seconds.get(uid, 0.0) for uid in trial.needed) for trial in trials.values()]
     spent = sum(seconds.values()) * results.study.launch.threads
     dates = sorted(str(made["at"]) for made in results.made.values())
     return (
