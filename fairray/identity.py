@@ -24,7 +24,8 @@ USER_FILE = "fairray_file_"  # with it begin the names of modules that are files
 
 # what results pass through, or are refused by, and what therefore changes no number
 INERT = frozenset(
-    f"fairray{name}" for name in ("", ".catalogue", ".errors", ".identity", ".measures", ".members", ".pixels")
+    f"fairray{name}"
+    for name in ("", ".catalogue", ".errors", ".files", ".identity", ".measures", ".members", ".pixels")
 )
 
 
