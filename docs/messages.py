@@ -28,7 +28,7 @@ PLACES = {
     "Triggers and artefacts": ("triggers", "artefacts"),
     "Attacks, costs and saliency": ("attacks", "costs", "saliency"),
     "Other data sets": ("datasets", "data"),
-    "Running and what is stored": ("launch", "store", "audit", "budget", "bundle", "benchmarks"),
+    "Running and what is stored": ("launch", "store", "claims", "audit", "budget", "bundle", "benchmarks"),
     "Reports and statistics": ("report", "statistics"),
 }  # fmt: skip
 

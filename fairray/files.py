@@ -5,7 +5,12 @@ import socket
 import uuid
 from pathlib import Path
 
-__all__ = ["holder", "is_gone", "write_whole"]
+__all__ = ["cache_folder", "holder", "is_gone", "write_whole"]
+
+
+def cache_folder() -> Path:
+    """Where this user keeps what can be had again: FAIRRAY_CACHE, else ~/.cache/fairray."""
+    return Path(os.environ.get("FAIRRAY_CACHE") or Path.home() / ".cache" / "fairray")
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -4,12 +4,10 @@ import json
 import os
 import re
 import shutil
-import threading
-import time
 import uuid
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,15 +17,16 @@ import pandas as pd
 from fsspec.implementations.local import LocalFileSystem
 from safetensors.torch import load, save
 
+from fairray.buckets import as_os_errors
+from fairray.claims import find_claims, hold
+from fairray.copies import Copies
 from fairray.errors import BadInput, Fatal
-from fairray.files import holder, is_gone, write_whole
+from fairray.files import cache_folder, write_whole
 from fairray.identity import SCHEME, digest
 from fairray.stages import Artifact
 
 __all__ = ["Damaged", "Store"]
 
-HEARTBEAT_S = 5.0
-STALE_S = 60.0
 ARTIFACT, RECORDS, SPEC = "artifact.safetensors", "records.parquet", "spec.json"
 
 T = TypeVar("T")
@@ -48,15 +47,19 @@ class Store:
     so a killed run leaves nothing half-done that could be taken for a result. spec.json has a checksum of each part,
     which is compared when the part is read: Damaged where it differs. `<root>/scheme` says how uids are made; BadInput
     where they are made otherwise, since none of those results would be found. Where tensors were let go there is no
-    artifact, and spec.json has no checksum of it.
+    artifact, and spec.json has no checksum of it. Parts with a checksum that come from a URL are kept on this machine,
+    in the user's cache.
     """
 
     def __init__(self, root: str):
-        self.fs, path = fsspec.core.url_to_fs(root)
+        self.fs, path = _find(root)
         self.local = isinstance(self.fs, LocalFileSystem)
         self.root = os.path.abspath(path) if self.local else path.rstrip("/")
         self.url = self.root if self.local else root
-        self.scheme = self._scheme()
+        self._claims = find_claims(self.fs, self.root)
+        self._copies = None if self.local else Copies(cache_folder() / "stored")
+        with self._opening():
+            self.scheme = self._scheme()
         if self.scheme not in (None, SCHEME):
             problem = f"its results have names of scheme {self.scheme}, and this fairray knows those of scheme {SCHEME}"
             raise BadInput(self.url, problem, "move it away, or set launch.store to another place")
@@ -71,7 +74,7 @@ class Store:
     def read(self, uid: str) -> Artifact:
         """Raises Damaged where an entry is not what was written, or its tensors were let go."""
         sums = self._open(uid)[1]
-        if self.lacks_tensors(uid):
+        if _are_let_go(sums) and not self.fs.exists(self._place(uid, ARTIFACT)):
             place = self._folder(uid)
             raise Damaged(
                 uid, place, "its tensors were let go (fairray gc)", self.url, f"remove {place}, and run again"
@@ -116,12 +119,14 @@ class Store:
                     self.fs.pipe_file(self._place(uid, name), content)
 
     def check_writable(self) -> None:
-        """Raise Fatal where nothing can be written."""
+        """Raise Fatal where nothing can be written, or two could hold one claim."""
         probe = f"{self.root}/.probe-{uuid.uuid4().hex}"
         with self._writing():
             self.fs.makedirs(self.root, exist_ok=True)
             self.fs.pipe_file(probe, b"fairray")
             self.fs.rm_file(probe)
+            if self._claims is not None:
+                self._claims.check(self.url)
 
     def entries(self) -> list[str]:
         """The uids of all that lies here, whole or not."""
@@ -129,22 +134,27 @@ class Store:
         return [uid for folder in folders for uid in self._list(f"{self.root}/{folder}")]
 
     def find_damaged(self, uids: Iterable[str]) -> Iterator[Damaged]:
-        """Why entries are not what was written, of those that are not."""
+        """Why entries are not what was written, of those that are not; not of what is computed meanwhile, which in a
+        bucket is half there for a moment."""
         for uid in uids:
-            try:
-                self.check(uid)
-            except Damaged as error:
+            if self._find_damage(uid) and uid not in self.claimed() and (error := self._find_damage(uid)):
                 yield error
+
+    def _find_damage(self, uid: str) -> Damaged | None:
+        try:
+            self.check(uid)
+        except Damaged as error:
+            return error
+        return None
 
     def check(self, uid: str) -> None:
         """Raise Damaged where an entry is not what was written, or lies under another's uid."""
         spec, sums = self._open(uid)
         if "key" in spec and digest(spec["key"]) != uid:
             raise Damaged(uid, self._place(uid, SPEC), "it is the spec of another entry", self.url)
-        if _are_let_go(sums):
-            self.records(uid)
-        else:
-            self.read(uid)
+        self._part(uid, RECORDS, sums, _table, near=False)
+        if not _are_let_go(sums):
+            self._part(uid, ARTIFACT, sums, load, near=False)
 
     def remove(self, uid: str) -> None:
         """Forget an entry; its stage is computed again."""
@@ -171,34 +181,23 @@ class Store:
     def claim(self, uids: Iterable[str]) -> Iterator[set[str]]:
         """Those of `uids` that nobody else is computing; they are ours until the block ends.
 
-        A claim whose holder is a process of this machine that has ended is taken over, and so is one that nobody has
-        touched for a minute, or that is from more than a minute ahead, which a clock that was set back has left. In a
-        bucket there are no claims: two workers may then compute the same thing, and both write the same result.
+        A claim whose holder is a process of this machine that has ended is taken over, and so is one that has not been
+        renewed for a minute, or that is from more than a minute ahead, which a clock that was set back has left. There
+        are claims in folders, s3:// and gs://. Elsewhere two workers may compute the same thing, and both write the
+        same result.
         """
         wanted = set(uids)
-        if not self.local:
+        if self._claims is None:
             yield wanted
             return
-        paths = {uid: Path(self.root, "claims", uid) for uid in wanted}
-        with self._writing():
-            ours = {uid for uid, path in paths.items() if _take(path)}
-        done = threading.Event()
-        beat = threading.Thread(target=_touch, args=([paths[uid] for uid in ours], done), daemon=True)
-        beat.start()
-        try:
+        with ExitStack() as claimed:
+            with self._writing():
+                ours = claimed.enter_context(hold(self._claims, wanted))
             yield ours
-        finally:
-            done.set()
-            beat.join()
-            for uid in ours:
-                paths[uid].unlink(missing_ok=True)
 
     def claimed(self) -> list[str]:
         """What is being computed now."""
-        folder = Path(self.root, "claims")
-        if not self.local or not folder.is_dir():
-            return []
-        return sorted(path.name for path in folder.iterdir() if not (path.name.startswith(".") or _is_free(path)))
+        return [] if self._claims is None else self._claims.list()
 
     def note_failure(self, uid: str, kind: str, text: str) -> None:
         """Write down why a stage failed last; what is stored later counts, whatever stands here."""
@@ -213,9 +212,19 @@ class Store:
         return {uid: json.loads(self.fs.cat_file(f"{folder}/{uid}.json")) for uid in uids}
 
     @contextmanager
+    def _opening(self) -> Iterator[None]:
+        try:
+            with as_os_errors():
+                yield
+        except OSError as error:
+            cure = "mend launch.store, or what lets you read it: rights, credentials, the network"
+            raise BadInput(self.url, f"it cannot be read: {error.strerror or error}", cure) from error
+
+    @contextmanager
     def _writing(self) -> Iterator[None]:
         try:
-            yield
+            with as_os_errors():
+                yield
         except OSError as error:
             cure = "make room, let it be written, or set launch.store; what is stored is not computed again"
             raise Fatal(self.url, f"it cannot be written: {error.strerror or error}", cure) from error
@@ -229,9 +238,10 @@ class Store:
 
     def _list(self, folder: str) -> list[str]:
         """The names in a folder."""
-        if not self.fs.exists(folder):
+        try:
+            return sorted(path.rstrip("/").rsplit("/", 1)[-1] for path in self.fs.ls(folder, detail=False))
+        except FileNotFoundError:
             return []
-        return sorted(path.rstrip("/").rsplit("/", 1)[-1] for path in self.fs.ls(folder, detail=False, refresh=True))
 
     def _scheme(self) -> int | None:
         """How the uids of its results are made; None where there are none. The first scheme did not say."""
@@ -256,19 +266,35 @@ class Store:
         self._compare(uid, SPEC, sums, _plain(spec))
         return spec, sums
 
-    def _part(self, uid: str, name: str, sums: dict[str, str], parse: Callable[[bytes], T]) -> T:
+    def _part(self, uid: str, name: str, sums: dict[str, str], parse: Callable[[bytes], T], near: bool = True) -> T:
+        """near: a copy on this machine will do."""
+        content = self._copy(uid, name, sums[name]) if near and name in sums else self._fetch(uid, name, sums)
+        try:
+            return parse(content)
+        except Exception as error:  # each library has its own for what it cannot parse
+            if name in sums:  # what was written is there; it is not the store's fault
+                raise
+            raise Damaged(uid, self._place(uid, name), f"it cannot be read: {error}", self.url) from error
+
+    def _copy(self, uid: str, name: str, total: str) -> bytes:
+        """A part with a checksum, from this machine's copies where it is among them."""
+        if self._copies is None:
+            return self._fetch(uid, name, {name: total})
+        copy = f"{uid}-{total}-{name}"
+        content = self._copies.find(copy)
+        if content is None or _sum(content) != total:
+            content = self._fetch(uid, name, {name: total})
+            self._copies.keep(copy, content)
+        return content
+
+    def _fetch(self, uid: str, name: str, sums: dict[str, str]) -> bytes:
         place = self._place(uid, name)
         try:
             content = self.fs.cat_file(place)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise Damaged(uid, place, "there is no such file", self.url) from error
         self._compare(uid, name, sums, content)
-        try:
-            return parse(content)
-        except Exception as error:  # each library has its own for what it cannot parse
-            if name in sums:  # what was written is there; it is not the store's fault
-                raise
-            raise Damaged(uid, place, f"it cannot be read: {error}", self.url) from error
+        return content
 
     def _compare(self, uid: str, name: str, sums: dict[str, str], content: bytes) -> None:
         if name in sums and sums[name] != _sum(content):
@@ -292,38 +318,13 @@ class Store:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _take(path: Path) -> bool:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if _is_free(path):
-        grave = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-        with suppress(FileNotFoundError):
-            path.rename(grave)  # only one taker succeeds
-            if _is_free(grave):
-                grave.unlink()
-            else:  # another one took it over just before
-                grave.rename(path)
+def _find(root: str) -> tuple[Any, str]:
+    """The file system of a folder or a URL, and the path in it."""
     try:
-        with path.open("x") as file:
-            file.write(holder())
-    except FileExistsError:
-        return False
-    return True
-
-
-def _is_free(path: Path) -> bool:
-    """Whether nobody holds a claim any more."""
-    try:
-        apart = abs(time.time() - path.stat().st_mtime)  # a clock may have been set back
-        return apart > STALE_S or is_gone(path.read_text())
-    except FileNotFoundError:
-        return False
-
-
-def _touch(paths: list[Path], done: threading.Event) -> None:
-    while not done.wait(HEARTBEAT_S):
-        for path in paths:
-            with suppress(OSError):  # a full disk shows when results are written
-                path.touch()
+        return fsspec.core.url_to_fs(root, use_listings_cache=False)  # others write, too
+    except (ImportError, ValueError) as error:
+        cure = "name a folder, or s3:// or gs:// (pip install 'fairray[s3]' or 'fairray[gs]')"
+        raise BadInput(root, str(error), cure) from error
 
 
 def _table(content: bytes) -> pd.DataFrame:

@@ -77,6 +77,24 @@ def _databases_are_copied(session_folder, monkeypatch):
         monkeypatch.setattr(utils, "_initialize_tables", copy)
 
 
+@pytest.fixture(scope="session")
+def server():
+    """Serves buckets."""
+    from buckets import Server
+
+    server = Server()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def bucket(server, monkeypatch, tmp_path):
+    """The address of a store in an empty bucket."""
+    for name, value in {**server.environment, "FAIRRAY_CACHE": str(tmp_path / "cache")}.items():
+        monkeypatch.setenv(name, value)
+    return server.make_bucket()
+
+
 @pytest.fixture
 def store(tmp_path):
     return Store(str(tmp_path / "store"))

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -27,11 +28,11 @@ from fairray import config
 from fairray.launch.study import run
 
 for line in sys.stdin:
-    count, folder = line.split()
+    count, *given = line.split()
     pids = []
     for _ in range(int(count)):
         if not (pid := os.fork()):
-            study = config.load(sys.argv[1], sys.argv[2], [*sys.argv[3:], f"launch.output={folder}"])
+            study = config.load(sys.argv[1], sys.argv[2], [*sys.argv[3:], *given])
             os._exit(len(run(study, say=lambda line: None).failures))
         pids.append(pid)
     print(*pids, flush=True)
@@ -51,9 +52,9 @@ class Nursery:
             command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
-    def run(self, folder, drivers=1, after=None, seconds=0.0):
+    def run(self, folder, drivers=1, after=None, seconds=0.0, given=(), stored=lambda folder: stored(folder)):
         """How the drivers ended: by a signal, or with 0. The first is killed after so many results and seconds."""
-        print(drivers, folder, file=self.process.stdin, flush=True)
+        print(drivers, f"launch.output={folder}", *given, file=self.process.stdin, flush=True)
         first, *_ = map(int, self._read())
         if after is not None:
             deadline = time.monotonic() + 120
@@ -126,6 +127,27 @@ def test_a_few_kills(nursery, tmp_path):
 @pytest.mark.slow
 def test_fifty_kills(nursery, tmp_path):
     print(disturb(nursery, int(os.environ.get("FAIRRAY_KILLS", "50")), tmp_path, seed=1))
+
+
+@pytest.mark.slow
+def test_drivers_share_a_bucket(server, bucket, tmp_path, request):
+    """Two at once store each stage once; where one is killed the other goes on; all tell what one on a disk tells."""
+    nursery = Nursery()  # which knows the server
+    request.addfinalizer(nursery.close)
+    assert nursery.run(tmp_path / "disk") == [0]
+    every = stored(tmp_path / "disk")
+
+    def read(*given):
+        return open_results(config.load(STUDY, SCALE, [*GIVEN, *given])).records.to_csv()
+
+    expected = read(f"launch.output={tmp_path / 'disk'}")
+    for after, ended in ((None, [0, 0]), (len(every) // 3, [-signal.SIGKILL, 0])):
+        url, folder = server.make_bucket(), tmp_path / str(after)
+        given, written = [f"launch.store={url}"], partial(server.written, url)
+        assert nursery.run(folder, 2, after, 0.0, given, lambda _, count=written: count("spec.json")) == ended
+        assert written("spec.json") == dict.fromkeys(every, 1)
+        assert after or written("artifact.safetensors") == written("spec.json")  # it may have been killed in between
+        assert read(*given, f"launch.output={folder}") == expected
 
 
 @pytest.mark.slow

@@ -1,16 +1,17 @@
-import multiprocessing
 import os
 import shutil
 import threading
 import time
+from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 import torch
-from conftest import trial as make_trial
+import workers
 
-from fairray import store as store_module
+from fairray import claims
 from fairray.errors import BadInput
 from fairray.stages import Artifact
 from fairray.store import Store
@@ -21,7 +22,8 @@ UID = "ab" + "0" * 18
 
 
 @pytest.mark.parametrize("kind", ["folder", "bucket"])
-def test_what_is_written_is_read(kind, tmp_path):
+def test_what_is_written_is_read(kind, tmp_path, monkeypatch):
+    monkeypatch.setenv("FAIRRAY_CACHE", str(tmp_path / "cache"))
     store = Store(str(tmp_path) if kind == "folder" else f"memory://{tmp_path.name}")
     assert not store.has(UID)
     store.write(UID, ARTIFACT, {"uid": UID})
@@ -69,10 +71,21 @@ def test_a_dead_holders_claim_is_taken_over(store):
     path.touch()
     with store.claim(["a"]) as ours:  # nothing says who holds it
         assert not ours
-    old = time.time() - store_module.STALE_S - 1
+    old = time.time() - claims.STALE_S - 1
     os.utime(path, (old, old))
     with store.claim(["a"]) as ours:
         assert ours == {"a"}
+
+
+@pytest.mark.parametrize("minutes", [-10, 10])
+def test_the_disk_s_clock_counts_where_ours_differs(minutes, store, monkeypatch):
+    """A disk that machines share is another machine's."""
+    with store.claim(["a"]):
+        ours = time.time() + 60 * minutes
+        monkeypatch.setattr(claims, "time", SimpleNamespace(time=lambda: ours))
+        assert store.claimed() == ["a"]
+        with store.claim(["a"]) as taken:
+            assert not taken
 
 
 def test_what_is_lost_is_computed_again_and_nothing_else(trial, store):
@@ -89,33 +102,15 @@ def test_what_is_lost_is_computed_again_and_nothing_else(trial, store):
     assert store.spec(student) == kept
 
 
-def _work(root, name, barrier):
-    torch.set_num_threads(1)
-    store = Store(root)
-    write = store.write
-
-    def traced(uid, artifact, spec):
-        with open(f"{root}/{name}.log", "a") as file:
-            file.write(f"{uid}\n")
-        write(uid, artifact, spec)
-
-    store.write = traced
-    barrier.wait()
-    execute([make_trial.__wrapped__()("bade", epochs=20)], store)
-
-
-def test_two_workers_compute_a_stage_once(tmp_path):
-    context = multiprocessing.get_context("spawn")
-    barrier = context.Barrier(2)
-    workers = [context.Process(target=_work, args=(str(tmp_path), name, barrier)) for name in "ab"]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
+@pytest.mark.parametrize("kind", ["folder", "bucket"])
+def test_two_workers_compute_a_stage_once(kind, server, bucket, tmp_path):
+    root = bucket if kind == "bucket" else str(tmp_path / "store")
+    pair = workers.start(2, root, tmp_path, server.environment)
+    for worker in pair:
         worker.join(timeout=120)
-    assert [worker.exitcode for worker in workers] == [0, 0]
-    written = [uid for log in tmp_path.glob("*.log") for uid in log.read_text().split()]
-    needed = stages(make_trial.__wrapped__()("bade", epochs=20).ends)
-    assert sorted(written) == sorted(needed)
+    assert [worker.exitcode for worker in pair] == [0, 0]
+    assert Counter(workers.written(tmp_path)) == workers.needed()
+    assert Store(root).claimed() == []
 
 
 def test_waiting_for_another_worker(trial, store):

@@ -285,6 +285,7 @@ def test_whoever_goes_is_told_how_to_come_back(raised, code, capsys):
 def test_the_report_of_a_bucket_is_made_here(tmp_path, monkeypatch):
     arguments = ["methods=[standard]", "seeds=1", "launch=local", f"launch.output={tmp_path}"]
     monkeypatch.setattr(submit, "_stamp", lambda study: None)  # the job wrote it elsewhere
+    monkeypatch.setenv("FAIRRAY_CACHE", str(tmp_path / "cache"))
     for store, made in (("memory://fetched", True), (str(tmp_path / "store"), False)):
         given = [*smoke.ARGUMENTS[3:4], *arguments, f"launch.store={store}"]
         assert main(["run", "bade_benchmarks", "--scale", "smoke", *given, "launch.tracking=none"]) == 0

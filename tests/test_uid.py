@@ -77,7 +77,7 @@ SAID = [
     ("report/_grid.py", "def ", "_spare = 1\n\n\ndef "),
     ("launch/study.py", "def run(", "_spare = 1\n\n\ndef run("),
     ("selection.py", "def ", "_spare = 1\n\n\ndef "),
-    ("store.py", "HEARTBEAT_S = 5.0", "HEARTBEAT_S = 6.0"),
+    ("claims.py", "STALE_S = 60.0", "STALE_S = 70.0"),
 ]
 
 

@@ -19,6 +19,7 @@ from PIL import Image, ImageOps, __version__
 
 from fairray.data import SPLITS, Dataset, Tensors, cell_counts
 from fairray.errors import BadInput
+from fairray.files import cache_folder
 from fairray.words import list_some, write_count
 
 Corrupt = Literal["error", "skip"]
@@ -140,7 +141,7 @@ def pick(columns: Tensors, rows: np.ndarray) -> Tensors:
 
 
 def _cache(size: int) -> Path:
-    cache = Path(os.environ.get("FAIRRAY_CACHE") or Path.home() / ".cache" / "fairray")
+    cache = cache_folder()
     cure = "set the environment variable FAIRRAY_CACHE to a folder with room"
     try:
         cache.mkdir(parents=True, exist_ok=True)
