@@ -26,7 +26,8 @@ PLAIN, SEVERAL = (bool, int, float, str), (tuple, list)
 
 # what results pass through, or are refused by, and what therefore changes no number
 INERT = frozenset(
-    f"fairray{name}" for name in ("", ".catalogue", ".errors", ".identity", ".measures", ".members", ".pixels")
+    f"fairray{name}"
+    for name in ("", ".catalogue", ".checkpoints", ".errors", ".identity", ".measures", ".members", ".pixels")
 )
 
 

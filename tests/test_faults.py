@@ -425,7 +425,7 @@ def test_a_job_on_ray_that_hangs_is_ended(watched, monkeypatch):
 def test_a_job_here_that_hangs_is_ended(study, monkeypatch):
     """With the traceback of where it was; what tells of progress goes on for as long as it likes."""
 
-    def hang(trials, store, engine, progress, only):
+    def hang(trials, store, engine, progress, only, checkpoint):
         for _ in range(4):
             time.sleep(0.03)
             progress("moving", 0.5)
