@@ -65,20 +65,24 @@ class Checkpoints:
         self.start = monotonic()
         self.due = self.start + self.every_s
 
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to write."""
+        return self.writes and monotonic() >= self.due
+
     def recall(self, uid: str) -> Any:
         """How far a stage was, or None."""
         told, state = self._read(uid)
-        if not (self._are_alike(told.get("sum")) and told):
+        alike = self._are_alike(told.get("sum"))
+        if not (told and alike):
             return None
         self.attempts[uid], self.seconds[uid] = told["attempts"], told["seconds"]
         self.kept.add(uid)
         return state
 
     def remember(self, uids: Sequence[str], describe: Callable[[], Sequence[Any]]) -> None:
-        """Write how far stages are that are computed together, if it is time. describe: of each what `recall` gives."""
+        """Write how far stages are that are computed together. describe: gives of each what `recall` gives."""
         now = monotonic()
-        if now < self.due or not self.writes:
-            return
         own = (now - self.start) / len(uids)
         try:
             for uid, state in zip(uids, describe(), strict=True):
@@ -124,8 +128,8 @@ _current: ContextVar[Checkpoints | None] = ContextVar("checkpoints", default=Non
 
 
 @contextmanager
-def keeping(checkpoints: Checkpoints | None) -> Iterator[None]:
-    """Let what is computed inside keep how far it is; with None it keeps nothing."""
+def keeping(checkpoints: Checkpoints) -> Iterator[None]:
+    """Let what is computed inside keep how far it is."""
     before = _current.set(checkpoints)
     try:
         yield
@@ -146,7 +150,7 @@ def remember(replicas: Sequence["Replica"], describe: Callable[[], Sequence[Any]
     such.
     """
     checkpoints = _current.get()
-    if checkpoints is not None:
+    if checkpoints is not None and checkpoints.is_due:
         checkpoints.remember([replica.uid for replica in replicas], describe)
 
 

@@ -357,10 +357,10 @@ def test_failures_have_kinds(error, kind, headline, study, tmp_path, monkeypatch
 
 
 def test_what_memory_does_not_hold_together_is_tried_by_itself(study, monkeypatch):
-    def fail(trials, store, engine, progress, only):
+    def fail(trials, store, engine, progress, only, checkpoint):
         if len(only) > 2:  # one model and what it is worth
             raise torch.OutOfMemoryError("CUDA out of memory")
-        execute(trials, store, engine, progress, only)
+        execute(trials, store, engine, progress, only, checkpoint)
 
     monkeypatch.setattr(local, "execute", fail)
     outcome = launch_study.run(replace(study, seeds=2), Silent())
