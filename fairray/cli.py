@@ -492,10 +492,12 @@ def _gc(options: argparse.Namespace) -> int:
     store = Store(options.store)
     spare = [*find_spare(store, [_load_text(text) for text in options.keep])]
     entries = store.entries()
-    size = sum(store.measure(uid)[0] for uid in entries)
+    size = sum(store.measure(uid)[0] for uid in entries) + sum(store.checkpoints().values())
     if options.most is not None:
         spare = limit(spare, size, options.most * 2**30)
-    for what, said in (("results", "of no study that is named"), ("tensors", "of points that were not chosen")):
+    told = {"results": "of no study that is named", "tensors": "of points that were not chosen"}
+    told["checkpoints"] = "of stages that no named study needs any more"
+    for what, said in told.items():
         sizes = [each.size for each in spare if each.what == what]
         print(f"{what} {said}: {len(sizes)}, {write_bytes(sum(sizes))}")
     total = sum(each.size for each in spare)

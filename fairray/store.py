@@ -28,6 +28,7 @@ from fairray.stages import Artifact
 __all__ = ["Damaged", "Store"]
 
 ARTIFACT, RECORDS, SPEC = "artifact.safetensors", "records.parquet", "spec.json"
+CHECKPOINTS, SUFFIX = "checkpoints", ".safetensors"
 
 T = TypeVar("T")
 
@@ -48,7 +49,7 @@ class Store:
     which is compared when the part is read: Damaged where it differs. `<root>/scheme` says how uids are made; BadInput
     where they are made otherwise, since none of those results would be found. Where tensors were let go there is no
     artifact, and spec.json has no checksum of it. Parts with a checksum that come from a URL are kept on this machine,
-    in the user's cache.
+    in the user's cache. `<root>/checkpoints/` says how far stages are that take long.
     """
 
     def __init__(self, root: str):
@@ -210,6 +211,40 @@ class Store:
         folder = f"{self.root}/failures"
         uids = [name.removesuffix(".json") for name in self._list(folder) if name.endswith(".json")]
         return {uid: json.loads(self.fs.cat_file(f"{folder}/{uid}.json")) for uid in uids}
+
+    def write_checkpoint(self, uid: str, content: bytes) -> None:
+        """Keep how far a stage is, in place of how far it was."""
+        with self._writing():
+            self.fs.makedirs(f"{self.root}/{CHECKPOINTS}", exist_ok=True)
+            self._put(f"{CHECKPOINTS}/{uid}{SUFFIX}", content)
+
+    def read_checkpoint(self, uid: str) -> bytes | None:
+        """How far a stage was; None where nothing is known of that."""
+        try:
+            return self.fs.cat_file(f"{self.root}/{CHECKPOINTS}/{uid}{SUFFIX}")
+        except FileNotFoundError:
+            return None
+
+    def drop_checkpoint(self, uid: str) -> None:
+        """Forget how far a stage was, and what somebody left who died while writing that."""
+        with self._writing():
+            for path, owner, _ in self._checkpoints():
+                if owner == uid:
+                    with suppress(FileNotFoundError):  # somebody else has done so
+                        self.fs.rm_file(path)
+
+    def checkpoints(self) -> dict[str, int]:
+        """By uid, how many bytes are kept of how far stages are."""
+        sizes: dict[str, int] = {}
+        for _, uid, size in self._checkpoints():
+            sizes[uid] = sizes.get(uid, 0) + size
+        return sizes
+
+    def _checkpoints(self) -> list[tuple[str, str, int]]:
+        """Path, uid and bytes of each file; that of one which is being written begins with a point."""
+        folder = f"{self.root}/{CHECKPOINTS}"
+        files = self.fs.ls(folder, detail=True) if self.fs.exists(folder) else []
+        return [(f["name"], f["name"].rsplit("/", 1)[-1].strip(".").split(".")[0], f["size"]) for f in files]
 
     @contextmanager
     def _opening(self) -> Iterator[None]:

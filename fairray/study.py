@@ -54,6 +54,8 @@ class Launch:
     pack: most replicas in one job. engine: "auto" chooses by network and size.
     hang: minutes without progress, which is an epoch, or a seed of what has none, after which a job is ended; none: it
     is waited for. repeats: so many trials that end in the same traceback end the study.
+    checkpoint: minutes after which a stage that takes longer writes into the store how far it is, and again after as
+    many, so that it goes on from there; none: never.
     threads: torch threads of a job. output: the folder of the reports; store: of the results, or a URL
     (s3://, gs://), which all nodes must reach. tracking: MLflow's URI, or "none" to do without MLflow. Where they are
     not given they lie in `output`. budget: what a run may take before it starts nothing more: 20trials, 1.5h, 4gpu-h.
@@ -70,6 +72,7 @@ class Launch:
     threads: Annotated[int, Ge(1)] = 1
     hang: Annotated[float, Gt(0)] | None = None
     repeats: Annotated[int, Ge(1)] = 10
+    checkpoint: Annotated[float, Gt(0)] | None = 5.0
     output: str = "runs"
     store: str | None = None
     tracking: str | None = None

@@ -16,6 +16,7 @@ import torch
 import torch.distributed as dist
 
 from fairray import members
+from fairray.checkpoints import Checkpoints, keeping
 from fairray.data import Dataset
 from fairray.errors import BadInput, Fatal, placed, said_of, unknown
 from fairray.evaluation import Evaluation
@@ -226,11 +227,13 @@ def execute(
     engine: EngineName = "auto",
     progress: Progress = lambda message, share: None,
     only: Collection[str] | None = None,
+    checkpoint: float | None = None,
 ) -> None:
     """Compute and store every stage that the trials need and the store lacks, early stages first.
 
     only: these stages, by uid, whose earlier ones are stored or among them; those that somebody else is computing are
         left out. Without it, it waits for them.
+    checkpoint: minutes after which a stage that takes longer writes how far it is, to go on from there; None: never.
     Inside a torch.distributed group all processes call this alike. Raises BadInput where a trial does not fit its data,
     and Fatal where it has no such stage: the code or the data are no longer what they were where the uids come from.
     """
@@ -244,7 +247,7 @@ def execute(
         while todo := {uid: replica for uid, replica in todo.items() if not _agreed(store.has(uid))}:
             with store.claim(todo if _first() else ()) as ours:
                 mine = [replica for uid, replica in todo.items() if _agreed(uid in ours and not store.has(uid))]
-                compute(mine, store, store, engine, _scaled(progress, done, mine, needed))
+                compute(mine, store, store, engine, _scaled(progress, done, mine, needed), checkpoint)
             if not mine and only is not None:
                 break
             if not mine:
@@ -273,10 +276,11 @@ def compute(
     store: Store,
     engine: EngineName = "auto",
     progress: Progress = lambda message, share: None,
+    checkpoint: float | None = None,
 ) -> None:
     """Compute replicas of one depth, those of one class together, and store them.
 
-    before: where the stages before them are.
+    before: where the stages before them are. checkpoint: see `execute`.
     Processes that train together do that in step, and the first one stores what they made; stages that train nothing
     are shared out among them, and each stores its own.
     """
@@ -286,23 +290,26 @@ def compute(
     found = {r.uid: {name: read[parent.uid] for name, parent in r.parents.items()} for r in replicas}
     for _, group in groupby(sorted(replicas, key=_class), key=_class):
         alike = list(group)
-        if active() and not isinstance(alike[0].stage, TrainStage):
+        together = active() and isinstance(alike[0].stage, TrainStage)
+        kept = Checkpoints(store, checkpoint, together)
+        if active() and not together:
             own = alike[dist.get_rank() :: dist.get_world_size()]
             if own:
-                _keep_all(own[0].stage.run(own, found, engine, lambda message, share: None), store)
+                _keep_all(own[0].stage.run(own, found, engine, lambda message, share: None), kept)
             dist.barrier()  # what the others have stored is there now
             progress(f"{alike[0].stage.name} x{len(alike)}", 1.0)  # Ray Train waits until every worker has said as much
         else:
-            _keep_all(alike[0].stage.run(alike, found, engine, progress), store if _first() else None)
+            _keep_all(alike[0].stage.run(alike, found, engine, progress), kept)
 
 
-def _keep_all(made: Iterable[tuple[Replica, Artifact]], store: Store | None) -> None:
-    """Store what is made, as it comes; without a store, somebody else does."""
-    start = time.perf_counter()
-    for replica, artifact in made:
-        if store is not None:
-            store.write(replica.uid, artifact, _spec(replica, artifact, time.perf_counter() - start))
-        start = time.perf_counter()
+def _keep_all(made: Iterable[tuple[Replica, Artifact]], kept: Checkpoints) -> None:
+    """Store what is made, as it comes, unless another process does; until then how far it is."""
+    with keeping(kept):
+        for replica, artifact in made:
+            if kept.writes:
+                kept.store.write(replica.uid, artifact, _spec(replica, artifact, kept))
+                kept.drop(replica.uid)
+            kept.begin()
 
 
 def _class(replica: Replica) -> str:
@@ -326,15 +333,17 @@ def _agreed(answer: bool) -> bool:
     return said[0]
 
 
-def _spec(replica: Replica, artifact: Artifact, seconds: float) -> Spec:
+def _spec(replica: Replica, artifact: Artifact, kept: Checkpoints) -> Spec:
     """What the entry is, and how it came to be; only the key is in the uid."""
+    resumed = kept.attempts.get(replica.uid)
     return {
         "uid": replica.uid,
         "key": replica.key,
         "source": replica.setting.source,
         "files": hash_code(replica),
         "made": {
-            "seconds": round(seconds, 4),
+            "seconds": round(kept.measure(replica.uid), 4),
+            **({"resumed": resumed} if resumed else {}),
             "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "host": socket.gethostname(),
             "cores": os.cpu_count(),

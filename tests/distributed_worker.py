@@ -8,8 +8,11 @@ from unittest import mock
 import torch.distributed as dist
 from conformance import artifacts, counted, to_distribute
 from conftest import trial
+from test_checkpoints import assert_alike, disturbed, found
 
 from fairray.evaluation import Evaluation
+from fairray.store import Store
+from fairray.training.alone import Alone
 from fairray.training.distributed import Distributed
 
 folder, rank = Path(sys.argv[1]), int(sys.argv[2])
@@ -22,5 +25,8 @@ assert (
     steps.call_count == (10 * 3 + 6) * 3 + 6 * 2 + (20 + 2) * 3
 )  # ten stages of three batches, one of six; epochs; a fine-tuning of six; a biased model and its correction
 (folder / f"evaluated{rank}").write_text(str(evaluations.call_count))
+few, lost = [to_distribute(trial.__wrapped__())[place] for place in (2, 8)], Store(str(folder / "lost"))
+assert disturbed(few, lost, places=((Alone, "step"),)) == (18, 18)  # both lose their way after every step
+assert_alike(found(few, lost), found(few, Store(str(folder / "together"))))
 dist.barrier()
 os._exit(0)  # gloo's threads abort now and then where one process tears down before the other

@@ -77,11 +77,18 @@ def step(attack, batch=8, shard=(0, 1)):
     return Attacked(model=None, victim=Victim(grey=False), attack=attack, batch=batch, shard=shard)
 
 
+def attacked(step, setting, model):
+    """What a step makes of the test images."""
+    found = step.attacked(setting, 0, model)
+    tensors = {name: found.tensors[f"test/{name}"] for name in ("row", "attacked")}
+    return tensors, found.records.query("split == 'test'")
+
+
 def test_gradients_that_vanish_are_recorded_image_by_image():
     setting, model = toy()
     dark = setting.dataset.test["x"].float().mean((1, 2, 3)).median()  # half of the images are hard to tell
     steep = lambda x: model(x) * torch.where(x.mean((1, 2, 3)) * 255 < dark, 1e6, 1.0)[:, None]  # noqa: E731
-    tensors, records = step(PgdL2(N=2))._attacked(setting, "test", steep, 0)
+    tensors, records = attacked(step(PgdL2(N=2)), setting, steep)
     x = setting.dataset.test["x"][tensors["row"]].float() / 255
     y = setting.dataset.test["y"][tensors["row"]]
     expected = vanishes(steep, x, y, "cross_entropy")
@@ -107,7 +114,7 @@ def test_a_model_that_is_not_finite_is_no_success_and_no_failure(name):
 def test_a_study_s_attack_and_its_bytes_are_of_finite_numbers():
     setting, _ = toy()
     with pytest.raises(BadInput, match="its output is not finite for 8 of 8 images"):
-        step(PgdL2())._attacked(setting, "test", lambda x: x.flatten(1)[:, :2] * torch.nan, 0)
+        attacked(step(PgdL2()), setting, lambda x: x.flatten(1)[:, :2] * torch.nan)
     with pytest.raises(BadInput, match="what it makes is not finite for 1 of 2 images"):
         as_bytes(torch.tensor([[0.5], [torch.nan]]))
     broken = Network(nn.Flatten(), nn.Linear(12, 2), 12)
@@ -120,15 +127,15 @@ def test_a_study_s_attack_and_its_bytes_are_of_finite_numbers():
 def test_images_attacked_one_by_one_do_not_depend_on_shards_in_float32(attack):
     """With a convolution, whose sums come in another order where a batch has another size."""
     setting, model = toy()
-    whole, _ = step(attack, batch=1)._attacked(setting, "test", model, 0)
+    whole, _ = attacked(step(attack, batch=1), setting, model)
     for shard in ((0, 3), (1, 3), (2, 3)):
-        part, _ = step(attack, batch=1, shard=shard)._attacked(setting, "test", model, 0)
+        part, _ = attacked(step(attack, batch=1, shard=shard), setting, model)
         assert torch.equal(part["attacked"], whole["attacked"][torch.isin(whole["row"], part["row"])])
 
 
 def test_in_float64_the_batch_changes_no_byte_of_a_convolutional_network_s_images():
     setting, model = toy("float64")
-    many, one = (step(PgdL2(eps=0.5, N=20), batch=batch)._attacked(setting, "test", model, 0)[0] for batch in (32, 1))
+    many, one = (attacked(step(PgdL2(eps=0.5, N=20), batch=batch), setting, model)[0] for batch in (32, 1))
     assert torch.equal(many["attacked"], one["attacked"])
 
 

@@ -134,12 +134,25 @@ def test_an_audit_passes_over_what_was_let_go(place):
     assert [finding for finding in found if finding.differs] == []
 
 
-def test_results_go_before_tensors_and_the_largest_first_until_it_is_small_enough():
-    spare = [
-        Spare(uid, what, size) for uid, what, size in (("a", "tensors", 9), ("b", "results", 1), ("c", "results", 5))
-    ]
-    assert [each.uid for each in limit(spare, 100, 0)] == ["c", "b", "a"]
-    assert [each.uid for each in limit(spare, 100, 95)] == ["c"]
+def test_a_checkpoint_that_nobody_goes_on_from_goes(store, tmp_path, monkeypatch):
+    """Of a stage that is stored, and of one that no study has, with what was being written when somebody died."""
+    monkeypatch.setattr(sparing, "_list_needs", lambda study, store: ({"ab", "cd"}, {"ab"}))
+    store.write("ab", ARTIFACT, {})
+    for uid in ("ab", "cd", "ef"):
+        store.write_checkpoint(uid, b"so far")
+    Path(store.root, "checkpoints", ".ef.safetensors.0f").write_bytes(b"so")
+    spare = [*find_spare(store, [load(tmp_path)])]
+    assert sorted(spare) == [Spare("ab", "checkpoints", 6), Spare("ef", "checkpoints", 8)]
+    sparing.let_go(spare, store)
+    assert [path.name for path in Path(store.root, "checkpoints").iterdir()] == ["cd.safetensors"]
+    assert store.entries() == ["ab"]
+
+
+def test_checkpoints_go_first_then_results_then_tensors_and_the_largest_first_until_it_is_small_enough():
+    made = (("a", "tensors", 9), ("b", "results", 1), ("c", "results", 5), ("d", "checkpoints", 1))
+    spare = [Spare(uid, what, size) for uid, what, size in made]
+    assert [each.uid for each in limit(spare, 100, 0)] == ["d", "c", "b", "a"]
+    assert [each.uid for each in limit(spare, 100, 95)] == ["d", "c"]
     assert limit(spare, 100, 100) == []
 
 

@@ -90,6 +90,7 @@ def run(study: Study, store: Store, queue: Queue, progress: Progress) -> None:
     common = {
         "store": store.url,
         "engine": launch.engine,
+        "checkpoint": launch.checkpoint,
         "threads": launch.threads,
         "folder": str(folder),
         "objectives": study.objectives,
@@ -300,7 +301,7 @@ def _execute(
             said = time.monotonic()
             report({"message": message, "share": share})
 
-    execute(trials, store, config["engine"], progress, config["uids"])
+    execute(trials, store, config["engine"], progress, config["uids"], config["checkpoint"])
 
 
 def _made(folder: Path) -> Path:

@@ -30,7 +30,8 @@ def run(study: Study, store: Store, queue: Queue, progress: Progress) -> None:
         progress.begun(job)
         try:
             with _watched(study.launch.hang) as heard:
-                execute(job.trials, store, study.launch.engine, _told(progress, job, heard), job.uids)
+                told, launch = _told(progress, job, heard), study.launch
+                execute(job.trials, store, launch.engine, told, job.uids, launch.checkpoint)
         except Fatal:
             raise
         except Exception as error:

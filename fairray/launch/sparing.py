@@ -1,4 +1,4 @@
-"""What of a store no named study needs: whole results, and the tensors of points that were not chosen."""
+"""What of a store no named study needs: whole results, the tensors of points that were not chosen, and checkpoints."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -16,15 +16,17 @@ __all__ = ["Spare", "find_spare", "let_go", "limit"]
 
 
 class Spare(NamedTuple):
-    """What can go of one result: all of it, or its tensors; its records stay then. size: in bytes."""
+    """What can go of one stage: its result, or of that the tensors, while the records stay; or how far it was when it
+    died. size: in bytes."""
 
     uid: str
-    what: Literal["results", "tensors"]
+    what: Literal["checkpoints", "results", "tensors"]
     size: int
 
 
 def find_spare(store: Store, studies: Sequence[Study]) -> Iterator[Spare]:
-    """Results that belong to none of the studies, and the tensors that their reports and chosen models do not need.
+    """Results and checkpoints that belong to none of the studies, checkpoints of what is stored, and the tensors that
+    the studies' reports and chosen models do not need.
 
     Whatever a stage that is not stored yet goes on from stays as well. Raises BadInput where something is being
     computed, or nothing is stored of one of the studies: then it is named otherwise than it was run.
@@ -37,6 +39,9 @@ def find_spare(store: Store, studies: Sequence[Study]) -> Iterator[Spare]:
         every, held = _list_needs(study, store)
         known |= every
         needed |= held
+    for uid, size in store.checkpoints().items():
+        if uid not in known or store.has(uid):
+            yield Spare(uid, "checkpoints", size)
     for uid in store.entries():
         size, tensors = store.measure(uid)
         if uid not in known:
@@ -46,8 +51,8 @@ def find_spare(store: Store, studies: Sequence[Study]) -> Iterator[Spare]:
 
 
 def limit(spare: Iterable[Spare], size: int, most: float) -> list[Spare]:
-    """Of what can go the first whole results, then tensors, the largest first, until a store of a size has at most so
-    many bytes."""
+    """Of what can go first checkpoints, then whole results, then tensors, the largest first, until a store of a size
+    has at most so many bytes."""
     taken = []
     for each in sorted(spare, key=lambda each: (each.what, -each.size)):
         if size <= most:
@@ -60,10 +65,8 @@ def limit(spare: Iterable[Spare], size: int, most: float) -> list[Spare]:
 def let_go(spare: Iterable[Spare], store: Store) -> None:
     """Remove it; what is asked for again is computed again."""
     for each in spare:
-        if each.what == "results":
-            store.remove(each.uid)
-        else:
-            store.let_go(each.uid)
+        let = {"checkpoints": store.drop_checkpoint, "results": store.remove, "tensors": store.let_go}[each.what]
+        let(each.uid)
 
 
 def _list_needs(study: Study, store: Store) -> tuple[set[str], set[str]]:

@@ -1,6 +1,6 @@
 """Adversarial images of one shard of a data set: what the attacks compute, and nothing that is measured of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -9,13 +9,14 @@ from torch import Tensor
 
 from fairray.attacks import AttackField, Model
 from fairray.attacks._iterated import vanishes
+from fairray.checkpoints import go_through
 from fairray.data import EVALUATED, Dataset, Tensors
 from fairray.measures import Measure
 from fairray.methods.standard import Standard
 from fairray.networks import Network
 from fairray.pixels import check_finite
 from fairray.records import join, rows
-from fairray.stages import Artifact, Setting, Step
+from fairray.stages import Artifact, Replica, Setting, Step
 from fairray.training.objective import trained
 from fairray.training.stage import TrainStage
 
@@ -64,34 +65,55 @@ class Attacked(Step):
 
     def compute(self, setting, seed, before):
         model = self.victim.model(self.model, setting, before.get("model", Artifact()))
+        return self.attacked(setting, seed, model)
+
+    def attacked(self, setting: Setting, seed: int, model: Model) -> Artifact:
+        """The images of a model, and their records."""
+        places = {split: self._own(setting, split) for split in EVALUATED}
+        parts = [(split, part) for split, own in places.items() for part in own.split(self.batch) if len(part)]
+        made = go_through(Replica(self, setting, seed), parts, lambda part: self._attack(setting, part, model, seed))
+        found = [*zip(parts, made, strict=True)]
         tensors: Tensors = {}
         tables = []
-        for split in EVALUATED:
-            found, table = self._attacked(setting, split, model, seed)
-            tensors |= {f"{split}/{name}": tensor for name, tensor in found.items()}
+        for split, own in places.items():
+            joined, table = self._joined(setting, split, own, [each for (of, _), each in found if of == split])
+            tensors |= {f"{split}/{name}": tensor for name, tensor in joined.items()}
             tables.append(table)
         return Artifact(tensors, join(tables))
 
-    def _attacked(self, setting: Setting, split: str, model: Model, seed: int) -> tuple[Tensors, pd.DataFrame]:
-        data, (first, step) = setting.dataset.split(split), self.shard
-        own = torch.arange(len(data["y"]))[first::step]
-        made: list[Tensor] = []
-        still: list[Tensor] = []
-        right, loss = torch.zeros(len(own), dtype=torch.bool), getattr(self.attack, "loss", None)
-        for i, part in enumerate(own.split(self.batch) if len(own) else ()):  # not all models take an empty batch
-            x = self.victim.images(pictures(setting.dataset, split, part), setting)
-            y = data["y"][part].to(setting.numerics.device)
-            good = predicted(model, x) == y
-            right[i * self.batch : i * self.batch + len(part)] = good.cpu()
-            if good.any():
-                made.append(as_bytes(self.attack(model, x[good], y[good], seed)))
-                still += [vanishes(model, x[good], y[good], loss)] if loss else []
+    def _own(self, setting: Setting, split: str) -> Tensor:
+        """The places of the shard's images."""
+        first, step = self.shard
+        return torch.arange(len(setting.dataset.split(split)["y"]))[first::step]
+
+    def _attack(self, setting: Setting, part: tuple[str, Tensor], model: Model, seed: int) -> Tensors:
+        """right: of each image whether it is read correctly; of those that are, attacked, and vanished by the loss.
+
+        part: a split, and places of images in it.
+        """
+        split, places = part
+        x = self.victim.images(pictures(setting.dataset, split, places), setting)
+        y = setting.dataset.split(split)["y"][places].to(setting.numerics.device)
+        good, loss = predicted(model, x) == y, getattr(self.attack, "loss", None)
+        found = {"right": good.cpu()}
+        if good.any():
+            found["attacked"] = as_bytes(self.attack(model, x[good], y[good], seed))
+            if loss:
+                found["vanished"] = vanishes(model, x[good], y[good], loss).cpu()
+        return found
+
+    def _joined(
+        self, setting: Setting, split: str, own: Tensor, made: Sequence[Tensors]
+    ) -> tuple[Tensors, pd.DataFrame]:
+        """The tensors and records of a split. own: the places of the shard's images in it."""
+        ids = setting.dataset.split(split)["id"]
         blank = as_bytes(self.victim.images(pictures(setting.dataset, split, own[:0]), setting))
-        records = [rows({"accuracy": right}, split=split, sample=data["id"][own])]
-        if still:
-            found = {"vanished": torch.cat(still).cpu()}
-            records.append(rows(found, split=split, sample=data["id"][own[right]]))
-        return {"row": own[right], "attacked": torch.cat([blank, *made])}, join(records)
+        right = torch.cat([torch.zeros(0, dtype=torch.bool), *(each["right"] for each in made)])
+        records = [rows({"accuracy": right}, split=split, sample=ids[own])]
+        if still := [each["vanished"] for each in made if "vanished" in each]:
+            records.append(rows({"vanished": torch.cat(still)}, split=split, sample=ids[own[right]]))
+        attacked = [each["attacked"] for each in made if "attacked" in each]
+        return {"row": own[right], "attacked": torch.cat([blank, *attacked])}, join(records)
 
 
 def pictures(dataset: Dataset, split: str, rows: Tensor) -> Tensor:

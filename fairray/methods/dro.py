@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from fairray.attacks import Attack, AttackField
 from fairray.attacks.perceptual import Perceptual
 from fairray.attacks.pgd_l2 import PgdL2
+from fairray.checkpoints import go_through
 from fairray.data import SPLITS, Dataset
 from fairray.errors import BadInput, said_of
 from fairray.measures import Measure
@@ -133,7 +134,7 @@ class Adversarial(Step):
             batch=self.batch,
             P=self.P,
             reference=self.reference,
-            generator=generator(Replica(self, setting, seed), "draws"),
+            replica=Replica(self, setting, seed),
             as_floats=lambda images: self.victim.images(images, setting),
         )
         made = {"x": x, "y": train["y"][origin], "group": train["group"][origin], "original": origin}
@@ -152,7 +153,7 @@ def augment(
     batch: int,
     P: Use,
     reference: Reference,
-    generator: torch.Generator,
+    replica: Replica,
     as_floats: Callable[[Tensor], Tensor],
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Algorithm 4.1, in its symbols, `batch` images at a time; theta, the network's parameters, moves.
@@ -164,19 +165,25 @@ def augment(
     D = torch.cat([x, x.new_empty(N * T1, *x.shape[1:])])
     origin, fooled = torch.arange(N).repeat(1 + T1), torch.zeros(N * (1 + T1), dtype=torch.bool)
     theta, optimizer = victim.sees(network), torch.optim.SGD(network.parameters(), lr=alpha)
-    for k in range(1, T1 + 1):
-        drawn = sample(P, N, N, (k - 1) * N, generator)
-        for i in range(0, N, batch):
-            own = drawn[i : i + batch]
-            x_i, first, y_i = as_floats(D[own]), as_floats(x[origin[own]]), y[origin[own]]
-            y_i = y_i.to(x_i.device)
-            optimizer.zero_grad()
-            (factors(P, own, N, (k - 1) * N).to(x_i) * error(theta(x_i), y_i)).mean().backward()
-            optimizer.step()
-            adversarial = attack(theta, x_i, y_i, **({"reference": first} if reference == "original" else {}))
-            new = slice(k * N + i, k * N + i + len(own))
-            D[new], origin[new] = as_bytes(adversarial), origin[own]
-            fooled[new] = (predicted(theta, as_floats(D[new])) != y_i).cpu()
+    draws = generator(replica, "draws")
+    drawn = [(k, sample(P, N, N, (k - 1) * N, draws)) for k in range(1, T1 + 1)]
+    parts = [(k, k * N + i, each[i : i + batch]) for k, each in drawn for i in range(0, N, batch)]
+
+    def make(part: tuple[int, int, Tensor]) -> dict[str, Tensor]:
+        k, start, own = part
+        x_i, first, y_i = as_floats(D[own]), as_floats(x[origin[own]]), y[origin[own]]
+        y_i = y_i.to(x_i.device)
+        optimizer.zero_grad()
+        (factors(P, own, N, (k - 1) * N).to(x_i) * error(theta(x_i), y_i)).mean().backward()
+        optimizer.step()
+        adversarial = attack(theta, x_i, y_i, **({"reference": first} if reference == "original" else {}))
+        new = slice(start, start + len(own))
+        D[new] = as_bytes(adversarial)
+        return {"x": D[new], "fooled": (predicted(theta, as_floats(D[new])) != y_i).cpu()}
+
+    for (_, start, own), made in zip(parts, go_through(replica, parts, make, (network, optimizer)), strict=True):
+        new = slice(start, start + len(own))
+        D[new], origin[new], fooled[new] = made["x"], origin[own], made["fooled"]
     return D[N:], origin[N:], fooled[N:]
 
 

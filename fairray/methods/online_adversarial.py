@@ -6,9 +6,11 @@ from typing import Annotated, ClassVar
 
 import torch
 from annotated_types import Ge
+from torch import Tensor
 
 from fairray.attacks import AttackField
 from fairray.attacks.pgd_l2 import PgdL2
+from fairray.checkpoints import go_through
 from fairray.data import SPLITS
 from fairray.methods._attacked import Victim
 from fairray.methods.dro import check_images
@@ -65,21 +67,23 @@ class Online(TrainStage):
         bound = trained(self, setting, before["theta_0"])
         theta = self.victim.sees(bound.main)
         optimizer = torch.optim.SGD(bound.parameters(), training.lr, training.momentum, 0.0, training.weight_decay)
-        losses = []
-        for _ in range(training.epochs):
-            drawn = torch.randint(len(train["y"]), (len(train["y"]) * (1 + self.T1),), generator=draws)
-            each = []
-            for part in drawn.split(training.batch):
-                x = self.victim.images(setting.dataset.shown({"x": train["x"][part]})["x"], setting)
-                y = train["y"][part].to(x.device)
-                optimizer.zero_grad()
-                loss = error(theta(self.attack(theta, x, y, replica.seed)), y).mean()
-                loss.backward()
-                optimizer.step()
-                each.append(loss.detach())
-            losses.append(torch.stack(each).mean().cpu())
+        sizes = [len(train["y"]) * (1 + self.T1)] * training.epochs
+        epochs = [torch.randint(len(train["y"]), (size,), generator=draws).split(training.batch) for size in sizes]
+
+        def step(part: Tensor) -> Tensor:
+            x = self.victim.images(setting.dataset.shown({"x": train["x"][part]})["x"], setting)
+            y = train["y"][part].to(x.device)
+            optimizer.zero_grad()
+            loss = error(theta(self.attack(theta, x, y, replica.seed)), y).mean()
+            loss.backward()
+            optimizer.step()
+            return loss.detach().cpu()
+
+        parts = [part for epoch in epochs for part in epoch]
+        each = torch.stack([*go_through(replica, parts, step, (bound, optimizer))])
+        losses = each.reshape(training.epochs, -1).mean(1)
         with torch.no_grad():
             splits = {name: setting.dataset.split(name)["x"] for name in SPLITS}
             logits = {f"{name}/logits": in_parts(bound.main, setting, x) for name, x in splits.items()}
-        records = rows({"loss": torch.stack(losses)}, split="train", epoch=range(len(losses)))
+        records = rows({"loss": losses}, split="train", epoch=range(len(losses)))
         return Artifact(kept(bound.nets.state_dict(), {}) | logits, records)

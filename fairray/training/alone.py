@@ -1,7 +1,7 @@
 """One replica, in plain torch."""
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -16,6 +16,8 @@ from fairray.training.objective import (
     laid_out,
     objective,
     parameter_groups,
+    remembered,
+    remind,
     under,
 )
 
@@ -67,6 +69,24 @@ class Alone:
         (state,) = states
         self.objective.nets.load_state_dict(under("model/", state))
         self.carried = {name: tensor.to(self.carried[name]) for name, tensor in under("state/", state).items()}
+
+    def reached(self) -> list[Tensors]:
+        """`state`, and what else the further steps depend on: the optimizer, and the noise that layers draw."""
+        (state,) = self.state()
+        own = {f"optimizer/{name}": tensor for name, tensor in remembered(self.optimizer, self.trained).items()}
+        return [{**state, **own, "noise": self._noise.get_rng_state()}]
+
+    def resume(self, states: Sequence[Tensors]) -> None:
+        """Go on from what `reached` gave; a stack draws no noise."""
+        self.restore(states)
+        remind(self.optimizer, self.trained, under("optimizer/", states[0]))
+        if "noise" in states[0]:
+            self._noise.set_rng_state(states[0]["noise"])
+
+    @property
+    def _noise(self) -> Any:
+        """What has torch's global generator on the device: a network of one's own may have dropout."""
+        return torch.cuda if self.objective.numerics.device == "cuda" else torch
 
     def _combine(self, losses: Tensor) -> None:
         parameters = list(self.trained.values())

@@ -42,6 +42,13 @@ class Distributed(Alone):
         self.lengths = [len(range(r, whole, size)) for r in range(size)]
         return super().step({name: tensor[:, rank::size] for name, tensor in batch.items()})
 
+    def resume(self, states: Sequence[Tensors]) -> None:
+        """Each process draws noise of its own: what was kept is the first one's."""
+        own = self._noise.get_rng_state()
+        super().resume(states)
+        if dist.get_rank():
+            self._noise.set_rng_state(own)
+
     def _whole(self, gradients: Tensor) -> Tensor:
         dist.all_reduce(gradients)
         return gradients / dist.get_world_size()

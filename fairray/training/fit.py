@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.optim.lr_scheduler import MultiStepLR
 
+from fairray.checkpoints import recall, remember
 from fairray.data import EVALUATED, SPLITS, Dataset, Tensors, cell_counts
 from fairray.errors import BadInput
 from fairray.measures import NUMBER, Measure, Unit
@@ -23,6 +24,7 @@ from fairray.metrics import Predictions, apply
 from fairray.records import join, rows
 from fairray.stages import Artifact, Before, Progress, Replica, Setting, Training
 from fairray.training.alone import Alone
+from fairray.training.course import Course
 from fairray.training.distributed import Distributed, active
 from fairray.training.hooks import Hooks, View
 from fairray.training.objective import cast, chunks, generator, objective
@@ -47,6 +49,8 @@ class Engine(Protocol):
     def predict(self, batch: Tensors) -> Tensor: ...
     def state(self) -> list[Tensors]: ...
     def restore(self, states: Sequence[Tensors]) -> None: ...
+    def reached(self) -> list[Tensors]: ...
+    def resume(self, states: Sequence[Tensors]) -> None: ...
 
 
 Build = Callable[[Sequence[Replica], Sequence[Tensors]], Engine]
@@ -103,20 +107,25 @@ class Pack:
     def starts(self) -> list[Tensors]:
         return [view.start for view in self.views]
 
-    def batches(self, generators: Sequence[torch.Generator], epoch: int = 0) -> Iterator[Tensors]:
-        """One epoch of batches with axes (replica, example, ...), each replica in its own order."""
+    def batches(self, generators: Sequence[torch.Generator], epoch: int = 0, taken: int = 0) -> Iterator[Tensors]:
+        """One epoch of batches with axes (replica, example, ...), each replica in its own order.
+
+        taken: how many were taken before; what is random is drawn of these too.
+        """
         dataset, numerics = self.setting.dataset, self.setting.numerics
         parts = self._parts(generators)
         replica = torch.arange(len(self.replicas), device=parts[0].device)[:, None]
         seen, rows = 0, sum(part.shape[1] for part in parts)
-        for part in parts:
-            own = {name: column[replica, part] for name, column in self.columns.items()}
+        for i, part in enumerate(parts):
             behind = (epoch + seen / rows) / self.training.epochs
+            seen += part.shape[1]
             drawn = [self.stage.fresh_columns(len(r), dataset, g) for r, g in zip(part, generators, strict=True)]
+            if i < taken:
+                continue
             fresh = {name: torch.stack([columns[name] for columns in drawn]) for name in drawn[0]}
+            own = {name: column[replica, part] for name, column in self.columns.items()}
             own |= cast(fresh | {"progress": torch.full(part.shape, behind)}, numerics)
             yield dataset.shown({name: tensor[part] for name, tensor in self.examples.items()}) | own
-            seen += part.shape[1]
 
     def _parts(self, generators: Sequence[torch.Generator]) -> list[Tensor]:
         """The rows of an epoch's batches, with axes (replica, example): all once, or oftener where `steps` asks so."""
@@ -144,17 +153,19 @@ def fit(
     before: by uid, the artifacts of the stages before.
     """
     views = {replica.uid: _view(replica, before[replica.uid]) for replica in replicas}
+    reached = {replica.uid: recall(replica) for replica in replicas}
     groups: dict[tuple[Any, ...], list[Replica]] = {}
     for replica in replicas:  # they take their steps together only if they have equally many, of the same made examples
-        view = views[replica.uid]
-        groups.setdefault((*stack_key(replica), len(view.rows), view.shared), []).append(replica)
+        view, ahead = views[replica.uid], reached[replica.uid] or {"epoch": 0, "taken": 0}
+        key = (*stack_key(replica), len(view.rows), view.shared, ahead["epoch"], ahead["taken"])
+        groups.setdefault(key, []).append(replica)
     for group in groups.values():
         whole = Pack(group, [views[replica.uid] for replica in group])
         build = _engine(whole, engine)
         packs = iter([whole]) if build is Stacked else (Pack([r], [views[r.uid]]) for r in group)
         count = 1 if build is Stacked else len(group)
         for i, pack in enumerate(packs):
-            yield from _train(pack, build, _part(progress, i, count))
+            yield from _train(pack, build, [reached.pop(r.uid) for r in pack.replicas], _part(progress, i, count))
 
 
 def stack_key(replica: Replica) -> tuple[Any, ...]:
@@ -214,33 +225,36 @@ def balanced_weights(y: Tensor, rows: Tensor, weight: Tensor | None = None) -> T
     return counts.max() / counts.clamp(min=1)[y]  # a class without rows is weighed, and never seen
 
 
-def _train(pack: Pack, build: Build, progress: Progress) -> Iterator[tuple[Replica, Artifact]]:
+def _train(pack: Pack, build: Build, reached: list[Any], progress: Progress) -> Iterator[tuple[Replica, Artifact]]:
+    """reached: of each replica what `recall` gave, of all of them or of none."""
     engine, training, metrics = pack.engine(build), pack.training, CURVES[pack.setting.dataset.problem]
     schedule = MultiStepLR(engine.optimizer, training.milestones, training.gamma)
-    generators = [generator(replica, "order") for replica in pack.replicas]
-    curves: dict[str, list[Tensor]] = {name: [] for name in ("loss", *metrics)}
-    states: list[dict[int, Tensors]] = [{} for _ in pack.replicas]
-    for epoch in range(training.epochs):
-        losses = [engine.step(batch) for batch in pack.batches(generators, epoch)]
+    course = Course(pack.replicas)
+    said = f"{pack.stage.name} x{len(pack.replicas)}"
+    if reached[0] is not None:
+        course.resume(reached, engine, schedule)
+        reached.clear()
+        said += ", resumed"
+        progress(said, course.epoch / training.epochs)
+    for epoch in range(course.epoch, training.epochs):
+        for batch in pack.batches(course.generators, epoch, course.taken):
+            course.losses.append(engine.step(batch))
+            remember(pack.replicas, lambda: course.describe(engine))
         schedule.step()
-        # with the digits of doubles the sum of floats is exact, in whatever order a stack of this size adds
-        curves["loss"].append(torch.stack(losses).double().mean(0).cpu())
         seen = Predictions.of(_logits(pack, engine, "val"), pack.setting.dataset, "val")
-        for name, metric in metrics.items():
-            curves[name].append(apply(metric, seen))
-        stacked = {name: torch.stack(values) for name, values in curves.items()}
-        kept = best_epoch(training.selection, stacked, training.patience).tolist()
-        _keep(states, engine, training.selection, epoch, kept)
-        progress(f"{pack.stage.name} x{len(pack.replicas)}", (epoch + 1) / training.epochs)
-        if ended(training.selection, stacked, training.patience):
+        course.end_epoch({name: apply(metric, seen) for name, metric in metrics.items()})
+        kept = best_epoch(training.selection, course.curves, training.patience).tolist()
+        _keep(course.states, engine, training.selection, epoch, kept)
+        progress(said, (epoch + 1) / training.epochs)
+        if ended(training.selection, course.curves, training.patience):
             break
-    engine.restore([states[r][epoch] for r, epoch in enumerate(kept)])
+    engine.restore([course.states[r][epoch] for r, epoch in enumerate(kept)])
     logits = {f"{split}/logits": _logits(pack, engine, split) for split in SPLITS}
     made = {"engine": engine.name, "pack": [replica.uid for replica in pack.replicas]}
     for r, replica in enumerate(pack.replicas):
         own = {name: tensor[r] for name, tensor in logits.items()}
-        records = _records({name: curve[:, r] for name, curve in stacked.items()}, kept[r])
-        yield replica, Artifact(states[r][kept[r]] | own, records, made)
+        records = _records({name: curve[:, r] for name, curve in course.curves.items()}, kept[r])
+        yield replica, Artifact(course.states[r][kept[r]] | own, records, made)
 
 
 def _keep(states: list[dict[int, Tensors]], engine: Engine, rule: str, epoch: int, best: list[int]) -> None:

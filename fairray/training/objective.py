@@ -30,6 +30,8 @@ __all__ = [
     "laid_out",
     "objective",
     "parameters",
+    "remembered",
+    "remind",
     "trained",
     "under",
 ]
@@ -173,6 +175,25 @@ def build_optimizer(groups: list[dict[str, Any]], training: Training) -> torch.o
     if training.optimizer == "sgd":
         return torch.optim.SGD(groups, momentum=training.momentum, fused=True)
     return torch.optim.Adam(groups, fused=True)
+
+
+def remembered(optimizer: torch.optim.Optimizer, parameters: Tensors) -> Tensors:
+    """What an optimizer has of parameters, by their names, such as exp_avg/main.head.weight."""
+    return {
+        f"{key}/{name}": value
+        for name, parameter in parameters.items()
+        for key, value in optimizer.state.get(parameter, {}).items()
+        if isinstance(value, Tensor)
+    }
+
+
+def remind(optimizer: torch.optim.Optimizer, parameters: Tensors, state: Tensors) -> None:
+    """Give an optimizer what one had `remembered` of its parameters, and of others."""
+    for place, value in state.items():
+        key, _, name = place.partition("/")
+        if name in parameters:
+            like = parameters[name] if value.ndim else value.to(parameters[name].device)
+            optimizer.state[parameters[name]][key] = torch.empty_like(like).copy_(value)  # fused: as memory lies
 
 
 def chunks(dataset: Dataset, batch: Tensors) -> Iterator[Tensors]:

@@ -18,6 +18,8 @@ from fairray.training.objective import (
     kept,
     objective,
     parameter_groups,
+    remembered,
+    remind,
     under,
 )
 
@@ -93,6 +95,23 @@ class Stacked:
                 tensor[r].copy_(state[f"model/{name.removeprefix('nets.')}"])
         carried = _stacked([under("state/", state) for state in states])
         self.carried = {name: tensor.to(self.carried[name]) for name, tensor in carried.items()}
+
+    def reached(self) -> list[Tensors]:
+        """`state`, and what the optimizer has of each replica, as if it were alone."""
+        found = self.state()
+        for r, moved in self.moved:
+            for name, tensor in remembered(self.optimizer, _bare(moved)).items():
+                for i in range(self.size) if r is ... else [r]:
+                    found[i][f"optimizer/{name}"] = tensor[i] if r is ... and tensor.ndim else tensor
+        return found
+
+    def resume(self, states: Sequence[Tensors]) -> None:
+        """Go on from what `reached` gave; of replicas of another stack too, if all have taken as many steps."""
+        self.restore(states)
+        each = [under("optimizer/", state) for state in states]
+        whole = {name: tensor if each[0][name].ndim else each[0][name] for name, tensor in _stacked(each).items()}
+        for r, moved in self.moved:
+            remind(self.optimizer, _bare(moved), whole if r is ... else each[r])
 
     def _gradient(self, trained: Tensors, parameters: Tensors, floats: Tensors, state: Tensors, batch: Tensors):
         loss = grad_and_value(self._loss, has_aux=True)
