@@ -16,7 +16,7 @@ PLACES = {
         "datasets/_cells", "datasets/_files", "datasets/_rows", "datasets/_inputs", "datasets/_tabular",
         "datasets/table", "datasets/_levels", "datasets/_protected", "frames",
     ),
-    "Your own images": ("datasets/_folders", "datasets/_images", "datasets/image_folder", "pixels"),
+    "Your own images": ("datasets/_folders", "datasets/_images", "datasets/_maps", "datasets/image_folder", "pixels"),
     "Scores made elsewhere": ("datasets/_scores", "given"),
     "A study, its file and its values": (
         "config", "space", "study", "members", "catalogue", "cli", "errors", "trial", "measures", "contrast",
@@ -28,7 +28,7 @@ PLACES = {
     "Triggers and artefacts": ("triggers", "artefacts"),
     "Attacks, costs and saliency": ("attacks", "costs", "saliency"),
     "Other data sets": ("datasets", "data"),
-    "Running and what is stored": ("launch", "store", "claims", "audit", "budget", "bundle", "benchmarks"),
+    "Running and what is stored": ("launch", "store", "claims", "audit", "budget", "bundle", "benchmarks", "memory"),
     "Reports and statistics": ("report", "statistics"),
 }  # fmt: skip
 

@@ -27,7 +27,18 @@ PLAIN, SEVERAL = (bool, int, float, str), (tuple, list)
 # what results pass through, or are refused by, and what therefore changes no number
 INERT = frozenset(
     f"fairray{name}"
-    for name in ("", ".catalogue", ".checkpoints", ".errors", ".files", ".identity", ".measures", ".members", ".pixels")
+    for name in (
+        "",
+        ".catalogue",
+        ".checkpoints",
+        ".errors",
+        ".files",
+        ".identity",
+        ".measures",
+        ".members",
+        ".memory",
+        ".pixels",
+    )
 )
 
 

@@ -22,7 +22,8 @@ from fairray.errors import BadInput, unknown
 from fairray.evaluation import Evaluation
 from fairray.frames import read_frame
 from fairray.stages import Artifact, Numerics
-from fairray.training.objective import autocast, cast, laid_out, under
+from fairray.training.objective import autocast, laid_out, under
+from fairray.training.streams import cast
 from fairray.trial import Trial
 
 __all__ = ["About", "Model", "take_model"]

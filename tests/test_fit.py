@@ -5,7 +5,8 @@ import torch
 import torch.nn.functional as F
 
 from fairray.training.fit import Pack, fit
-from fairray.training.objective import chunks, trained
+from fairray.training.objective import trained
+from fairray.training.streams import chunks
 
 EPOCHS = 8
 
@@ -43,7 +44,7 @@ def test_the_stored_model_has_the_highest_curve_and_gives_the_stored_logits(tria
     for replica, artifact in zip(replicas, fitted(replicas, engine), strict=True):
         dataset = replica.setting.dataset
         model, val = trained(replica.stage, replica.setting, artifact), dataset.val
-        (batch,) = chunks(dataset, {**val, "x": val["x"].double()})
+        (batch,) = chunks(dataset, val, replica.setting.numerics)
         with torch.no_grad():
             logits, _ = model(batch, {}, {}, predict=True)
         torch.testing.assert_close(logits, artifact.tensors["val/logits"], rtol=1e-12, atol=1e-12)

@@ -122,7 +122,7 @@ def test_only_rooms_that_compute_are_in_a_uid():
 
 
 def test_what_cannot_change_a_number_is_one_short_list():
-    inert = {"catalogue", "checkpoints", "errors", "files", "identity", "measures", "members", "pixels"}
+    inert = {"catalogue", "checkpoints", "errors", "files", "identity", "measures", "members", "memory", "pixels"}
     assert {"fairray", *(f"fairray.{name}" for name in inert)} == identity.INERT
 
 

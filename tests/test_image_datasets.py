@@ -4,6 +4,7 @@ import gzip
 import os
 import pickle
 import struct
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from PIL import Image
 
 from fairray import members
 from fairray.data import SPLITS, cell_counts
-from fairray.datasets import _images, digits5k
+from fairray.datasets import _images, _maps, digits5k
 from fairray.errors import BadInput
 
 GREEN = (40, 200, 40)
@@ -109,6 +110,65 @@ def test_images_are_decoded_once(celeba, decoded):
     assert len(decoded) == 48
 
 
+KILLED = """
+import os
+import sys
+os.environ["FAIRRAY_CACHE"] = sys.argv[2]
+from fairray.datasets import _images, _maps
+from fairray.datasets.celeba import CelebA
+_maps.BLOCK, _maps.EVERY_S, read, left = 5, 0.0, _images._read, [*range(13)]
+def die(*given):
+    os._exit(9) if not left else left.pop()
+    return read(*given)
+_images._read = die
+CelebA(folder=sys.argv[1]).load()
+"""
+
+
+def test_what_was_decoded_before_a_process_died_is_not_decoded_again(celeba, cache, decoded, fresh, tmp_path):
+    """It dies in the third block of five; the bytes are those of a cache that was made at once."""
+    assert fresh(KILLED, celeba, cache, folder=tmp_path, check=False).returncode == 9
+    load("celeba", folder=str(celeba))
+    assert sorted(decoded) == [f"{i:06}.jpg" for i in range(11, 25)]
+    (resumed,) = cache.glob("*.npy")
+    pixels, facts = resumed.read_bytes(), resumed.with_suffix(".json").read_text()
+    resumed.unlink()
+    load("celeba", folder=str(celeba))
+    assert len(decoded) == 14 + 24
+    assert (resumed.read_bytes(), resumed.with_suffix(".json").read_text()) == (pixels, facts)
+    assert not [*cache.glob("*.part")]
+
+
+def test_how_far_it_is_is_told(celeba, monkeypatch, capsys):
+    monkeypatch.setattr(_maps, "BLOCK", 9)
+    monkeypatch.setattr(_maps, "EVERY_S", 0.0)
+    load("celeba", folder=str(celeba))
+    said = capsys.readouterr().err.splitlines()
+    assert said == [f"{celeba / 'img_align_celeba'}: images decoded: {done} of 24" for done in (9, 18, 24)]
+
+
+def test_of_several_at_once_one_decodes_and_the_others_wait(celeba, decoded):
+    """Locks of files are held against each other within a process too."""
+    with ThreadPoolExecutor(3) as pool:
+        found = [*pool.map(lambda _: load("celeba", folder=str(celeba)), range(3))]
+    assert len(decoded) == 24
+    assert all(torch.equal(found[0].train["x"], other.train["x"]) for other in found)
+
+
+def test_images_of_a_split_for_which_there_is_no_room_are_in_a_file_too(celeba, cache, monkeypatch):
+    """Where the splits lie in turns of four, so that none is a slice of the map."""
+    turns = [f"{i:06}.jpg {(i - 1) // 4 % 3}\n" for i in range(1, 25)]
+    (celeba / "list_eval_partition.txt").write_text("".join(turns))
+    here = load("celeba", folder=str(celeba))
+    assert len([*cache.glob("*.npy")]) == 1
+    monkeypatch.setenv("FAIRRAY_MEMORY", "0")
+    far = load("celeba", folder=str(celeba))
+    assert len([*cache.glob("*.npy")]) == 4
+    assert far.fingerprint == here.fingerprint
+    monkeypatch.setattr(_maps, "_fill", None)  # they are there now
+    assert load("celeba", folder=str(celeba)).fingerprint == here.fingerprint
+
+
 def test_a_changed_image_is_decoded_again(celeba):
     before = load("celeba", folder=str(celeba))
     path = celeba / "img_align_celeba" / "000003.jpg"
@@ -133,13 +193,13 @@ def broken(celeba):
     return celeba
 
 
-def test_the_first_broken_image_is_named(broken, cache):
+def test_the_first_broken_image_is_named(broken, decoded):
     for _ in range(2):
         with pytest.raises(BadInput, match=r"no whole image: .*; 3 of 24 files") as error:
             load("celeba", folder=str(broken))
         assert error.value.where == str(broken / "img_align_celeba" / "000002.jpg")
         assert "corrupt: skip" in error.value.cure
-        assert list(cache.iterdir()) == []
+        assert len(decoded) == 24  # not again for the second time, nor if they are to be skipped
 
 
 def test_a_missing_image_is_named(celeba):
@@ -194,10 +254,15 @@ def test_celeba_lists_that_are_not_the_published_ones(celeba, name, old, new, sa
 
 
 def test_a_cache_without_room_is_refused(celeba, monkeypatch, tmp_path):
-    monkeypatch.setattr(_images.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 1000}))
+    monkeypatch.setattr(_maps.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 1000}))
     with pytest.raises(BadInput, match="GB are needed") as error:
         load("celeba", folder=str(celeba))
     assert "FAIRRAY_CACHE" in error.value.cure
+    monkeypatch.undo()
+    monkeypatch.setenv("FAIRRAY_CACHE", str(tmp_path / "cache"))
+    load("celeba", folder=str(celeba))
+    monkeypatch.setattr(_maps.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 1000}))
+    load("celeba", folder=str(celeba))  # what is there needs no room
     (tmp_path / "file").touch()
     monkeypatch.setenv("FAIRRAY_CACHE", str(tmp_path / "file"))
     with pytest.raises(BadInput, match="cannot be kept there"):

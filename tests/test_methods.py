@@ -1,5 +1,6 @@
 """Every method, present and future: a new file in fairray/methods/ is tested by existing."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -71,12 +72,16 @@ def test_replicas_of_a_stack_differ(method, kind, trial, tmp_path):
 
 
 def test_distributing_changes_nothing(trial, tmp_path):
-    """Two processes share every batch, of odd size too, and give the numbers of one."""
+    """Two processes share every batch, of odd size too, and give the numbers of one; the first has no room for data."""
     trials = to_distribute(trial)
     alone = artifacts(trials, tmp_path / "alone", "alone")
     program = Path(__file__).with_name("distributed_worker.py")
     command = [sys.executable, str(program), str(tmp_path)]
-    workers = [subprocess.Popen([*command, str(rank)], stderr=subprocess.PIPE, text=True) for rank in range(2)]
+    rooms = ({**os.environ, "FAIRRAY_MEMORY": str(rank)} for rank in range(2))
+    workers = [
+        subprocess.Popen([*command, str(rank)], stderr=subprocess.PIPE, text=True, env=room)
+        for rank, room in enumerate(rooms)
+    ]
     errors = [worker.communicate(timeout=120)[1] for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0], errors
     assert all(one.stored(Store(str(tmp_path / "together"))) for one in trials)  # so that nothing is computed here

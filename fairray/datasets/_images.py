@@ -1,16 +1,11 @@
 """From image files to tensors: decoded as people see them and resized, once, into a cache on disk."""
 
 import hashlib
-import json
-import os
-import shutil
-import sys
-import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -18,14 +13,13 @@ from annotated_types import Ge, Gt, Lt
 from PIL import Image, ImageOps, __version__
 
 from fairray.data import SPLITS, Dataset, Tensors, cell_counts
+from fairray.datasets._maps import BLOCK, Facts, cached, gathered
 from fairray.errors import BadInput
-from fairray.files import cache_folder
 from fairray.words import list_some, write_count
 
 Corrupt = Literal["error", "skip"]
 Pixels = Annotated[int, Ge(1)]
 Share = Annotated[float, Gt(0), Lt(1)]
-EVERY_S = 2.0
 DECODER = 2  # which way of decoding made a cache
 SIXTEEN = ("PNG", "PPM")  # formats whose numbers have 16 bits where Pillow gives 32
 ODD = {
@@ -53,26 +47,19 @@ class Unclear(Exception):
 def images(folder: Path, names: Sequence[str], size: tuple[int, int], corrupt: Corrupt) -> Images:
     """The files as people see them: turned as their cameras say, on white where they are transparent.
 
-    Resized with an antialiased bicubic filter to `size` (height, width). The bytes are a map of a file in the cache
-    (FAIRRAY_CACHE, else ~/.cache/fairray), which is found by what the files hold.
+    Resized with an antialiased bicubic filter to `size` (height, width). The bytes are a map of a file in the cache,
+    which is found by what the files hold.
     Raises BadInput for a file that is missing or no image; with corrupt "skip" its row is left blank instead.
     """
-    cache = _cache(len(names) * 3 * size[0] * size[1])
     contents = _contents(folder, names)
     key = hashlib.sha256(repr((DECODER, __version__, tuple(size), contents)).encode()).hexdigest()[:32]
-    pixels, facts = cache / f"{key}.npy", cache / f"{key}.json"
-    if pixels.exists():
-        found = json.loads(facts.read_text())
-        skipped = leave_out(folder, _name_bad(found, names), len(names), corrupt)
-    else:
-        with TemporaryDirectory(dir=cache) as aside:
-            found = _decode(folder, names, size, Path(aside) / pixels.name)
-            skipped = leave_out(folder, _name_bad(found, names), len(names), corrupt)
-            facts.write_text(json.dumps(found))
-            os.replace(Path(aside) / pixels.name, pixels)
+    with ThreadPoolExecutor() as pool:
+        decode = partial(_decode, pool, [folder / name for name in names], size)
+        x, found = cached(key, (len(names), 3, *size), f"{folder}: images decoded", {"bad": [], "odd": {}}, decode)
+    skipped = leave_out(folder, {names[row]: problem for row, problem in found["bad"]}, len(names), corrupt)
     kept = np.setdiff1d(np.arange(len(names)), [row for row, _ in found["bad"]])
     notes = (*skipped, *_note_odd(found["odd"], names), *_note_copies(contents, names))
-    return Images(torch.from_numpy(np.load(pixels, mmap_mode="c")), kept, notes)
+    return Images(x, kept, notes)
 
 
 def leave_out(folder: Path, bad: dict[str, str], total: int, corrupt: Corrupt) -> tuple[str, ...]:
@@ -134,22 +121,11 @@ def find_lacking(counts: Mapping[str, Mapping[str, int]]) -> list[str]:
 
 
 def pick(columns: Tensors, rows: np.ndarray) -> Tensors:
-    """The rows of every column; rising rows without a gap are views, so that a map of a file stays one."""
+    """The rows of every column; rising rows without a gap are views, so that a map of a file stays one. Of images for
+    which there is no room in memory others are kept in a file too."""
     if len(rows) and rows[-1] - rows[0] + 1 == len(rows):
         return {key: column[rows[0] : rows[-1] + 1] for key, column in columns.items()}
-    return {key: column[torch.from_numpy(rows)] for key, column in columns.items()}
-
-
-def _cache(size: int) -> Path:
-    cache = cache_folder()
-    cure = "set the environment variable FAIRRAY_CACHE to a folder with room"
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadInput(str(cache), f"images cannot be kept there: {error}", cure) from error
-    if (free := shutil.disk_usage(cache).free) < size:
-        raise BadInput(str(cache), f"{free / 1e9:.1f} GB are free, {size / 1e9:.1f} GB are needed", cure)
-    return cache
+    return {key: gathered(column, rows) for key, column in columns.items()}
 
 
 def _contents(folder: Path, names: Sequence[str]) -> list[str | None]:
@@ -162,8 +138,9 @@ def _contents(folder: Path, names: Sequence[str]) -> list[str | None]:
         except OSError:
             return None
 
+    blocks = (names[start : start + BLOCK] for start in range(0, len(names), BLOCK))  # no task for each of millions
     with ThreadPoolExecutor() as pool:
-        return [*pool.map(digest, names)]
+        return [content for block in blocks for content in pool.map(digest, block)]
 
 
 def _note_copies(contents: Sequence[str | None], names: Sequence[str]) -> Iterator[str]:
@@ -180,18 +157,13 @@ def _note_odd(odd: dict[str, list[int]], names: Sequence[str]) -> Iterator[str]:
         yield f"{write_count(len(rows), 'image')} with {ODD[kind]}: {names[rows[0]]}"
 
 
-def _name_bad(found: dict[str, Any], names: Sequence[str]) -> dict[str, str]:
-    return {names[row]: problem for row, problem in found["bad"]}
-
-
-def _decode(folder: Path, names: Sequence[str], size: tuple[int, int], path: Path) -> dict[str, Any]:
-    """Write the images to a file; bad: rows with what is wrong there, odd: by kind the rows of which that is said."""
-    out = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(len(names), 3, *size))
-    bad: list[tuple[int, str]] = []
-    odd: dict[str, list[int]] = {}
+def _decode(
+    pool: Executor, paths: Sequence[Path], size: tuple[int, int], out: np.ndarray, rows: range, facts: Facts
+) -> None:
+    """Write the images of these rows; bad: rows with what is wrong there, odd: by kind those of which that is said."""
 
     def read(row: int) -> tuple[str, tuple[str, ...]]:
-        path = folder / names[row]
+        path = paths[row]
         try:
             out[row], kinds = _read(path, size)
         except FileNotFoundError:
@@ -203,17 +175,10 @@ def _decode(folder: Path, names: Sequence[str], size: tuple[int, int], path: Pat
             return f"it is no whole image: {said}", ()
         return "", kinds
 
-    told = time.monotonic()
-    with ThreadPoolExecutor() as pool:
-        for row, (problem, kinds) in enumerate(pool.map(read, range(len(names)))):
-            bad += [(row, problem)] if problem else []
-            for kind in kinds:
-                odd.setdefault(kind, []).append(row)
-            if time.monotonic() - told > EVERY_S:
-                print(f"{folder}: {row} of {len(names)} images decoded", file=sys.stderr)
-                told = time.monotonic()
-    out.flush()
-    return {"bad": bad, "odd": odd}
+    for row, (problem, kinds) in zip(rows, pool.map(read, rows), strict=True):
+        facts["bad"] += [(row, problem)] if problem else []
+        for kind in kinds:
+            facts["odd"].setdefault(kind, []).append(row)
 
 
 def _read(path: Path, size: tuple[int, int]) -> tuple[np.ndarray, tuple[str, ...]]:

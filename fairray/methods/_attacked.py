@@ -16,9 +16,10 @@ from fairray.methods.standard import Standard
 from fairray.networks import Network
 from fairray.pixels import check_finite
 from fairray.records import join, rows
-from fairray.stages import Artifact, Replica, Setting, Step
+from fairray.stages import Artifact, Numerics, Replica, Setting, Step
 from fairray.training.objective import trained
 from fairray.training.stage import TrainStage
+from fairray.training.streams import chunks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +120,12 @@ class Attacked(Step):
 def pictures(dataset: Dataset, split: str, rows: Tensor) -> Tensor:
     """Images of a split as the data set has them: bytes with axes (image, 3, height, width)."""
     return dataset.shown({"x": dataset.split(split)["x"][rows]})["x"]
+
+
+def is_grey(dataset: Dataset, split: str) -> bool:
+    """Whether the three channels of every image of a split are equal."""
+    parts = chunks(dataset, {"x": dataset.split(split)["x"]}, Numerics())
+    return all(bool((part["x"] == part["x"][:, :1]).all()) for part in parts)
 
 
 def batches(dataset: Dataset, split: str, tensors: Tensors, size: int) -> Iterator[Tensors]:

@@ -6,8 +6,9 @@ from torch import Tensor
 from fairray.data import Dataset, Tensors
 from fairray.errors import BadInput
 from fairray.stages import Artifact, Setting
-from fairray.training.objective import cast, chunks, trained
+from fairray.training.objective import trained
 from fairray.training.stage import TrainStage
+from fairray.training.streams import chunks
 from fairray.triggers import Trigger
 from fairray.triggers.badnet import BadNet
 from fairray.triggers.column import Column
@@ -23,9 +24,9 @@ def logits_under(
     which: int, trigger: Trigger, stage: TrainStage, setting: Setting, artifact: Artifact, data: Tensors
 ) -> Tensor:
     """Of a trained stage's network, where every example carries the same trigger; axes (example, class)."""
-    batch = cast({"x": data["x"], "which": torch.full_like(data["group"], which)}, setting.numerics)
-    model = trained(stage, setting, artifact).main
-    return torch.cat([model(trigger(part["x"], part["which"])).cpu() for part in chunks(setting.dataset, batch)])
+    batch = {"x": data["x"], "which": torch.full_like(data["group"], which)}
+    model, parts = trained(stage, setting, artifact).main, chunks(setting.dataset, batch, setting.numerics)
+    return torch.cat([model(trigger(part["x"], part["which"])).cpu() for part in parts])
 
 
 def check_trigger(trigger: Trigger | None, dataset: Dataset, groups: int | None = None) -> None:

@@ -21,7 +21,8 @@ from fairray.methods._clarc import PAIRED, Activations, Cav, Continued, all_inpu
 from fairray.methods.standard import Standard
 from fairray.records import join, rows
 from fairray.stages import Artifact, Setting, Step
-from fairray.training.objective import Objective, cast, in_parts, parameters, trained
+from fairray.training.objective import Objective, in_parts, parameters, trained
+from fairray.training.streams import cast
 
 COLLAPSED = 0.95  # share of the predictions that are of one class, from which on a model has collapsed
 RELEVANCE_IMAGES = 64  # LRP is slow, and a mean over so many is near enough

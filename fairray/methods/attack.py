@@ -13,12 +13,11 @@ from fairray.costs import CostField, measure_of
 from fairray.costs.ssim import Ssim
 from fairray.errors import BadInput, said_of
 from fairray.members import Of
-from fairray.methods._attacked import Attacked, Victim
+from fairray.methods._attacked import Attacked, Victim, is_grey
 from fairray.methods._measured import Measured, Summary
 from fairray.methods.standard import Standard
 from fairray.saliency import SaliencyField
 from fairray.stages import NetworkSpec
-from fairray.training.objective import chunks
 from fairray.training.stage import TrainStage
 
 __all__ = ["Attack"]
@@ -89,8 +88,7 @@ class Attack:
                 raise BadInput("pretrained", "it has no images to train the classifier on", cure)
             if self.judge is not None:
                 raise BadInput("judge", "it has no images to train the judge on", "set judge: null")
-        parts = (part["x"] for part in chunks(dataset, {"x": dataset.test["x"]}))
-        if self.grey and not all((x == x[:, :1]).all() for x in parts):
+        if self.grey and not is_grey(dataset, "test"):
             raise BadInput("grey", "the images have colours", "set grey: false")
         blank = torch.zeros(1, 1 if self.grey else 3, *dataset.shape[1:])
         names = [measure_of(cost).name for cost in self.distances]

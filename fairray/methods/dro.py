@@ -20,7 +20,7 @@ from fairray.data import SPLITS, Dataset
 from fairray.errors import BadInput, said_of
 from fairray.measures import Measure
 from fairray.methods._arrivals import draw, mean_weight, weights
-from fairray.methods._attacked import Victim, as_bytes, predicted
+from fairray.methods._attacked import Victim, as_bytes, is_grey, predicted
 from fairray.methods.standard import Standard
 from fairray.networks import Network
 from fairray.records import rows
@@ -94,7 +94,7 @@ def check_images(dataset: Dataset, attack: Attack | None, grey: bool) -> None:
     """Raise BadInput where images of a data set cannot be attacked so."""
     if dataset.kind != "image" or not dataset.classes:
         raise BadInput("", "images with classes were expected", "choose another data set")
-    if grey and not (dataset.train["x"] == dataset.train["x"][:, :1]).all():
+    if grey and not is_grey(dataset, "train"):
         raise BadInput("grey", "the images have colours", "set grey: false")
     if fits := getattr(attack, "check", None):
         with said_of("attack"):

@@ -13,8 +13,9 @@ from fairray.errors import BadInput
 from fairray.methods._clarc import Corrected
 from fairray.methods._concept_settings import TrainingSettings
 from fairray.stages import Replica
-from fairray.training.objective import cast, objective
+from fairray.training.objective import objective
 from fairray.training.stage import error, weighted_mean
+from fairray.training.streams import cast
 
 __all__ = ["RrClarc"]
 

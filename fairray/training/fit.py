@@ -17,9 +17,10 @@ from torch import Tensor
 from torch.optim.lr_scheduler import MultiStepLR
 
 from fairray.checkpoints import recall, remember
-from fairray.data import EVALUATED, SPLITS, Dataset, Tensors, cell_counts
+from fairray.data import SPLITS, Dataset, Tensors, cell_counts
 from fairray.errors import BadInput
 from fairray.measures import NUMBER, Measure, Unit
+from fairray.memory import told
 from fairray.metrics import Predictions, apply
 from fairray.records import join, rows
 from fairray.stages import Artifact, Before, Progress, Replica, Setting, Training
@@ -27,9 +28,10 @@ from fairray.training.alone import Alone
 from fairray.training.course import Course
 from fairray.training.distributed import Distributed, active
 from fairray.training.hooks import Hooks, View
-from fairray.training.objective import cast, chunks, generator, objective
+from fairray.training.objective import generator, objective
 from fairray.training.selection import BY_CELL, CURVES, best_epoch, ended
 from fairray.training.stacked import Stacked, can_stack, stacks_well
+from fairray.training.streams import cast, chunks, settle, take
 
 __all__ = ["EngineName", "Pack", "check_training", "fit", "stack_key"]
 
@@ -78,22 +80,24 @@ class Pack:
         """What the replicas have in common; their learning rates and decays may differ."""
         return self.replicas[0].training
 
-    @cached_property
+    @property
     def examples(self) -> Tensors:
-        """What batches are cut from, on the device: the training split, and behind it what a stage before made."""
-        return self._examples("train")
+        """What batches are cut from: the training split, and behind it what a stage before made."""
+        return self._settled["train"]
 
     @cached_property
     def splits(self) -> dict[str, Tensors]:
-        """Every split, on the device."""
+        """Every split, on the device as far as there is room."""
         own = {name: tensor[: len(self.setting.dataset.train["y"])] for name, tensor in self.examples.items()}
-        return {"train": own, **{name: self._examples(name) for name in EVALUATED}}
+        return {**self._settled, "train": own}
 
-    def _examples(self, split: str) -> Tensors:
-        return cast(self.views[0].examples(split, self.setting.dataset, self.stage.holds), self.setting.numerics)
+    @cached_property
+    def _settled(self) -> dict[str, Tensors]:
+        view, dataset = self.views[0], self.setting.dataset
+        return settle({name: view.examples(name, dataset, self.stage.holds) for name in SPLITS}, self.setting.numerics)
 
     def evaluated(self, split: str) -> Tensors:
-        """A split as the stage evaluates it, on the device."""
+        """A split as the stage evaluates it."""
         further = self.stage.evaluation_columns(self.setting.dataset.split(split))
         return self.splits[split] | cast(further, self.setting.numerics)
 
@@ -116,6 +120,7 @@ class Pack:
         parts = self._parts(generators)
         replica = torch.arange(len(self.replicas), device=parts[0].device)[:, None]
         seen, rows = 0, sum(part.shape[1] for part in parts)
+        read = take(self.examples, parts[taken:], numerics)
         for i, part in enumerate(parts):
             behind = (epoch + seen / rows) / self.training.epochs
             seen += part.shape[1]
@@ -125,7 +130,7 @@ class Pack:
             fresh = {name: torch.stack([columns[name] for columns in drawn]) for name in drawn[0]}
             own = {name: column[replica, part] for name, column in self.columns.items()}
             own |= cast(fresh | {"progress": torch.full(part.shape, behind)}, numerics)
-            yield dataset.shown({name: tensor[part] for name, tensor in self.examples.items()}) | own
+            yield dataset.shown(next(read)) | own
 
     def _parts(self, generators: Sequence[torch.Generator]) -> list[Tensor]:
         """The rows of an epoch's batches, with axes (replica, example): all once, or oftener where `steps` asks so."""
@@ -193,7 +198,8 @@ def _view(replica: Replica, before: Before) -> View:
 
 
 def check_training(replica: Replica) -> None:
-    """Raise BadInput where a stage's settings are not for its data or its loss."""
+    """Raise BadInput where a stage's settings are not for its data or its loss, or the room for data is no number."""
+    told()
     stage, training, data = replica.stage, replica.training, replica.setting.dataset
     assert isinstance(stage, Hooks)
     if training.selection == "auc" and data.problem != "binary":
@@ -276,9 +282,8 @@ def _part(progress: Progress, i: int, n: int) -> Progress:
 
 def _logits(pack: Pack, engine: Engine, split: str) -> Tensor:
     """Of all examples of a split, on the host, with axes (replica, example, class)."""
-    return torch.cat(
-        [engine.predict(part) for part in chunks(pack.setting.dataset, pack.evaluated(split))], dim=1
-    ).cpu()
+    parts = chunks(pack.setting.dataset, pack.evaluated(split), pack.setting.numerics)
+    return torch.cat([engine.predict(part) for part in parts], dim=1).cpu()
 
 
 def _records(curves: Tensors, kept: int) -> pd.DataFrame:

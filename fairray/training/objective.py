@@ -1,25 +1,23 @@
 """A training stage bound to its networks: one forward pass is one loss."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
-from math import prod
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
-from fairray.data import Dataset, Tensors
+from fairray.data import Tensors
 from fairray.networks import Network
 from fairray.stages import Artifact, Numerics, Replica, Setting, Training
 from fairray.training.hooks import Hooks
+from fairray.training.streams import cast, chunks
 
 __all__ = [
     "Objective",
     "parameter_groups",
     "autocast",
     "build_optimizer",
-    "cast",
-    "chunks",
     "encode",
     "encoded",
     "float_fields",
@@ -35,8 +33,6 @@ __all__ = [
     "trained",
     "under",
 ]
-
-CHUNK = 2**20  # numbers of input that are predicted from at once
 
 
 class Objective(nn.Module):
@@ -127,7 +123,7 @@ def encode(stage: Hooks, setting: Setting, artifact: Artifact, x: Tensor) -> Ten
 
 def in_parts(function: Callable[[Tensor], Tensor], setting: Setting, x: Tensor) -> Tensor:
     """What a function gives for inputs as the data set has them, part by part on the device, together on the host."""
-    parts = chunks(setting.dataset, cast({"x": x}, setting.numerics))
+    parts = chunks(setting.dataset, {"x": x}, setting.numerics)
     return torch.cat([function(part["x"]).detach().cpu() for part in parts])
 
 
@@ -196,13 +192,6 @@ def remind(optimizer: torch.optim.Optimizer, parameters: Tensors, state: Tensors
             optimizer.state[parameters[name]][key] = torch.empty_like(like).copy_(value)  # fused: as memory lies
 
 
-def chunks(dataset: Dataset, batch: Tensors) -> Iterator[Tensors]:
-    """The examples, as networks are given them, in parts that are small enough to predict at once."""
-    size = max(32, min(1024, CHUNK // prod(dataset.shape)))
-    for start in range(0, len(batch["x"]), size):
-        yield dataset.shown({name: tensor[start : start + size] for name, tensor in batch.items()})
-
-
 def generator(replica: Replica, purpose: str) -> torch.Generator:
     """The replica's own stream of random numbers, which no other purpose shares, and no stage with another `stream`."""
     return torch.Generator().manual_seed(_derived(replica, purpose))
@@ -216,14 +205,6 @@ def autocast(numerics: Numerics) -> torch.autocast:
 def laid_out(tensor: Tensor) -> Tensor:
     """Images with channels last in memory: on a CPU a small convolutional network is 1.6 times as fast with them."""
     return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
-
-
-def cast(tensors: Tensors, numerics: Numerics) -> Tensors:
-    """Tensors on the device, floating ones in the dtype of parameters."""
-    return {
-        name: tensor.to(numerics.device, numerics.precision if tensor.is_floating_point() else tensor.dtype)
-        for name, tensor in tensors.items()
-    }
 
 
 def _derived(replica: Replica, purpose: str) -> int:

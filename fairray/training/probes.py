@@ -14,7 +14,8 @@ from annotated_types import Ge, Gt, Lt
 from torch import Tensor, nn
 
 from fairray.stages import Numerics
-from fairray.training.objective import autocast, cast
+from fairray.training.objective import autocast
+from fairray.training.streams import cast
 
 __all__ = ["Examples", "Probes", "Probing", "train_probes"]
 
