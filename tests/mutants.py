@@ -164,7 +164,7 @@ MUTANTS = [
         ("stages.py", "math.ceil(self.steps / (self.epochs * batches))", "math.ceil(self.steps / batches)", "test_fit.py"),
         ("training/course.py", "torch.stack(self.losses).double().mean(0)", "torch.stack(self.losses).double().sum(0)", "test_fit.py test_training_settings.py"),
         ("training/fit.py", "view.shared, ahead[\"epoch\"], ahead[\"taken\"])", "view.shared)", "test_checkpoints.py"),
-        ("training/fit.py", "if i < taken:", "if i <= taken:", "test_checkpoints.py"),
+        ("training/fit.py", "for part in parts[:taken]:", "for part in parts[: taken - 1]:", "test_checkpoints.py"),
         ("training/course.py", "own.set_state(one[\"order\"])", "pass", "test_checkpoints.py"),
         ("training/course.py", "for _ in range(self.epoch):", "for _ in ():", "test_checkpoints.py"),
         ("training/alone.py", "self._noise.set_rng_state(states[0][\"noise\"])", "pass", "test_checkpoints.py"),

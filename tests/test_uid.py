@@ -51,7 +51,7 @@ def test_editing_a_method_rekeys_that_method_and_no_other(package):
 
 def test_editing_what_all_methods_use_rekeys_all(package):
     before = package()
-    after = package("training/objective.py", "CHUNK = 2**20", "CHUNK = 2**19")
+    after = package("training/streams.py", "CHUNK = 2**20", "CHUNK = 2**19")
     assert changed(before, after) == {(m, stage) for m, uids in before.items() for stage in uids}
 
 

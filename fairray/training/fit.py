@@ -118,19 +118,23 @@ class Pack:
         """
         dataset, numerics = self.setting.dataset, self.setting.numerics
         parts = self._parts(generators)
+        left, rows = parts[taken:], sum(part.shape[1] for part in parts)
+        for part in parts[:taken]:
+            self._draw(part, generators)
         replica = torch.arange(len(self.replicas), device=parts[0].device)[:, None]
-        seen, rows = 0, sum(part.shape[1] for part in parts)
-        read = take(self.examples, parts[taken:], numerics)
-        for i, part in enumerate(parts):
-            behind = (epoch + seen / rows) / self.training.epochs
-            seen += part.shape[1]
-            drawn = [self.stage.fresh_columns(len(r), dataset, g) for r, g in zip(part, generators, strict=True)]
-            if i < taken:
-                continue
-            fresh = {name: torch.stack([columns[name] for columns in drawn]) for name in drawn[0]}
+        seen = rows - sum(part.shape[1] for part in left)
+        for part, found in zip(left, take(self.examples, left, numerics), strict=True):
             own = {name: column[replica, part] for name, column in self.columns.items()}
-            own |= cast(fresh | {"progress": torch.full(part.shape, behind)}, numerics)
-            yield dataset.shown(next(read)) | own
+            behind = torch.full(part.shape, (epoch + seen / rows) / self.training.epochs)
+            own |= cast(self._draw(part, generators) | {"progress": behind}, numerics)
+            yield dataset.shown(found) | own
+            seen += part.shape[1]
+
+    def _draw(self, part: Tensor, generators: Sequence[torch.Generator]) -> Tensors:
+        """What is fresh in a batch, with axes (replica, example, ...)."""
+        dataset = self.setting.dataset
+        drawn = [self.stage.fresh_columns(len(r), dataset, g) for r, g in zip(part, generators, strict=True)]
+        return {name: torch.stack([columns[name] for columns in drawn]) for name in drawn[0]}
 
     def _parts(self, generators: Sequence[torch.Generator]) -> list[Tensor]:
         """The rows of an epoch's batches, with axes (replica, example): all once, or oftener where `steps` asks so."""
