@@ -11,7 +11,7 @@ from fsspec.asyn import sync
 
 from fairray.errors import BadInput
 
-__all__ = ["Folder", "GoogleFolder", "S3Folder", "Seen", "as_os_errors"]
+__all__ = ["Folder", "GoogleFolder", "S3Folder", "Seen", "as_os_errors", "speaks"]
 
 
 class Seen(NamedTuple):
@@ -122,6 +122,11 @@ class GoogleFolder:
     def _call(self, method: str, path: str, *parts: str, **arguments: Any) -> Any:
         with as_os_errors():
             return self.fs.call(method, path, *parts, **arguments)
+
+
+def speaks(fs: Any, protocol: str) -> bool:
+    """Whether URLs of a file system begin with a protocol."""
+    return protocol in ([fs.protocol] if isinstance(fs.protocol, str) else fs.protocol)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, Protocol
 
-from fairray.buckets import Folder, GoogleFolder, S3Folder, Seen
+from fairray.buckets import Folder, GoogleFolder, S3Folder, Seen, speaks
 from fairray.errors import Fatal
 from fairray.files import holder, is_gone
 
@@ -42,12 +42,11 @@ class Claims(Protocol):
 
 def find_claims(fs: Any, root: str) -> Claims | None:
     """Those of the store in a folder of a file system of fsspec's; None where that cannot have claims."""
-    protocols = {fs.protocol} if isinstance(fs.protocol, str) else {*fs.protocol}
-    if "file" in protocols:
+    if speaks(fs, "file"):
         return FileClaims(Path(root, "claims"))
-    if "s3" in protocols:
+    if speaks(fs, "s3"):
         return BucketClaims(S3Folder(fs, f"{root}/claims"))
-    if "gs" in protocols:
+    if speaks(fs, "gs"):
         return BucketClaims(GoogleFolder(fs, f"{root}/claims"))
     return None
 

@@ -17,7 +17,7 @@ import pandas as pd
 from fsspec.implementations.local import LocalFileSystem
 from safetensors.torch import load, save
 
-from fairray.buckets import as_os_errors
+from fairray.buckets import as_os_errors, speaks
 from fairray.claims import find_claims, hold
 from fairray.copies import Copies
 from fairray.errors import BadInput, Fatal
@@ -59,6 +59,8 @@ class Store:
         self.url = self.root if self.local else root
         self._claims = find_claims(self.fs, self.root)
         self._copies = None if self.local else Copies(cache_folder() / "stored")
+        # s3fs asks for a size first, so as to read what is large in parts
+        self._briefly = {"max_concurrency": 1} if speaks(self.fs, "s3") else {}
         with self._opening():
             self.scheme = self._scheme()
         if self.scheme not in (None, SCHEME):
@@ -66,7 +68,14 @@ class Store:
             raise BadInput(self.url, problem, "move it away, or set launch.store to another place")
 
     def has(self, uid: str) -> bool:
-        return self.fs.exists(self._place(uid, SPEC))
+        place = self._place(uid, SPEC)
+        if self.local:
+            return self.fs.exists(place)
+        try:  # at one request; `exists` looks for a folder of that name, too
+            self.fs.cat_file(place, **self._briefly)
+        except FileNotFoundError:
+            return False
+        return True
 
     def lacks_tensors(self, uid: str) -> bool:
         """Whether those of an entry were let go; where they are lost, reading says so."""
@@ -281,12 +290,13 @@ class Store:
     def _scheme(self) -> int | None:
         """How the uids of its results are made; None where there are none. The first scheme did not say."""
         place = f"{self.root}/scheme"
-        if self.fs.exists(place):
-            said = self.fs.cat_file(place)
-            if not said.isdigit():
-                raise BadInput(place, f"got {said[:20]!r}, expected a number", f"write {SCHEME} into it")
-            return int(said)
-        return 1 if any(re.fullmatch("[0-9a-f]{2}", name) for name in self._list(self.root)) else None
+        try:
+            said = self.fs.cat_file(place, **self._briefly)
+        except FileNotFoundError:
+            return 1 if any(re.fullmatch("[0-9a-f]{2}", name) for name in self._list(self.root)) else None
+        if not said.isdigit():
+            raise BadInput(place, f"got {said[:20]!r}, expected a number", f"write {SCHEME} into it")
+        return int(said)
 
     def _folder(self, uid: str) -> str:
         return f"{self.root}/{uid[:2]}/{uid}"
@@ -325,7 +335,7 @@ class Store:
     def _fetch(self, uid: str, name: str, sums: dict[str, str]) -> bytes:
         place = self._place(uid, name)
         try:
-            content = self.fs.cat_file(place)
+            content = self.fs.cat_file(place, **({} if name == ARTIFACT else self._briefly))
         except (FileNotFoundError, NotADirectoryError) as error:
             raise Damaged(uid, place, "there is no such file", self.url) from error
         self._compare(uid, name, sums, content)

@@ -178,6 +178,17 @@ def test_what_was_read_is_read_from_here(bucket, server, tmp_path):
         store.read(UID)
 
 
+def test_a_look_is_one_request(bucket, server):
+    store, asked = Store(bucket), len(server.asked)
+    assert not store.has(UID)
+    assert len(server.asked) == asked + 1
+    store.write(UID, ARTIFACT, {})
+    asked = len(server.asked)
+    assert store.has(UID)
+    store.records(UID)
+    assert len(server.asked) == asked + 3  # with spec.json, and the records
+
+
 def test_what_is_being_written_is_not_damaged(bucket):
     store = Store(bucket)
     store.fs.pipe_file(f"{store.root}/ab/{UID}/artifact.safetensors", b"the rest comes")
