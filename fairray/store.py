@@ -251,8 +251,10 @@ class Store:
 
     def _checkpoints(self) -> list[tuple[str, str, int]]:
         """Path, uid and bytes of each file; that of one which is being written begins with a point."""
-        folder = f"{self.root}/{CHECKPOINTS}"
-        files = self.fs.ls(folder, detail=True) if self.fs.exists(folder) else []
+        try:
+            files = self.fs.ls(f"{self.root}/{CHECKPOINTS}", detail=True)
+        except FileNotFoundError:
+            return []
         return [(f["name"], f["name"].rsplit("/", 1)[-1].strip(".").split(".")[0], f["size"]) for f in files]
 
     @contextmanager

@@ -44,6 +44,13 @@ def test_what_is_written_is_read(bucket):
     assert torch.equal(store.read(UID).tensors["w"], ARTIFACT.tensors["w"])
     store.remove(UID)
     assert not store.has(UID)
+    for content in (b"begun", b"so far"):
+        store.write_checkpoint(UID, content)
+        assert store.read_checkpoint(UID) == content
+    assert store.checkpoints() == {UID: 6}
+    store.drop_checkpoint(UID)
+    assert store.read_checkpoint(UID) is None
+    assert store.checkpoints() == {}
 
 
 @pytest.mark.parametrize(
