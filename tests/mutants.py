@@ -241,6 +241,8 @@ MUTANTS = [
         ("launch/boards.py", "re.sub(r\"[^-/\\w.]\", \"_\", name)", "name", "test_export.py"),
         ("launch/tracking.py", "or is_gone(run.data.tags.get(DRIVER, \"\"))", "", "test_mirror_faults.py"),
         ("launch/tracking.py", "self.client.restore_experiment(found.experiment_id)", "pass", "test_mirror_faults.py"),
+        ("launch/tracking.py", "error.error_code == EXISTS", "False", "test_mirror_faults.py"),
+        ("secrecy.py", "(?!\\d+/)", "", "test_security.py::test_what_a_url_knows_is_hidden"),
         ("launch/tracking.py", "elif parent and found.data.tags.get(PARENT) != parent:", "elif False:", "test_mirror_faults.py"),
         ("launch/tracking.py", "mirror.away = getattr(error, \"error_code\", None) != REFUSED", "mirror.away = False", "test_mirror_faults.py"),
         ("staleness.py", "if uid not in wanted:", "if True:", "test_staleness.py"),

@@ -68,7 +68,7 @@ def _attempt(name: str, check: Callable[[], str], cure: str) -> Check:
 def _store(launch: Launch) -> str:
     store = Store(launch.store_root)
     store.check_writable()
-    return f"{store.url} can be written"
+    return f"{hide(store.url)} can be written"
 
 
 def _mlflow(uri: str) -> str:
