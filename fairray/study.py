@@ -31,15 +31,25 @@ __all__ = ["Arm", "Launch", "Search", "Study"]
 class Search:
     """How the open hyperparameters of a method are searched (conf/search/).
 
-    name: a grid, or a sampler of Optuna's: random, quasi-random (Sobol's), TPE, Gaussian process, NSGA-II, NSGA-III.
+    name: a grid, or a sampler of Optuna's: random, quasi-random (Sobol's), TPE, Gaussian process, CMA-ES (numbers, and
+    one objective), NSGA-II, NSGA-III, or one of OptunaHub's.
     points: how many for each task and method (a grid takes all of its own). batch: asked for at once;
     what is asked depends on all batches before and never on which trial ended first.
+    package: of OptunaHub's, such as samplers/auto_sampler, whose code is run. registry: the folder that has it, so that
+    nothing is downloaded.
     """
 
-    name: Literal["grid", "random", "qmc", "tpe", "gp", "nsga2", "nsga3"] = "grid"
+    name: Literal["grid", "random", "qmc", "tpe", "gp", "cmaes", "nsga2", "nsga3", "hub"] = "grid"
     points: Annotated[int, Ge(1)] = 20
     batch: Annotated[int, Ge(1)] = 5
     seed: int = 0
+    package: str | None = None
+    registry: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.name == "hub") != (self.package is not None):
+            problem = f"the search is {self.name}, and package is {self.package}"
+            raise BadInput("package", problem, "a search of OptunaHub's is {name: hub, package: samplers/auto_sampler}")
 
 
 @dataclass(frozen=True, kw_only=True)
