@@ -150,7 +150,7 @@ class Study:
     tasks: data sets by the name the study gives them. methods, network, training: templates; their values may be open.
     families: of each task the one of the study file that stands for it and for others, by its lists of targets.
     networks: of methods, or of tasks, that have another network than the others. trainings, searches: of methods
-    likewise.
+    likewise. replays: searches that are played again on the grids that are stored, which computes nothing.
     splits: how many times the data are drawn, of which seeds have one each in turn. confirm: fresh seeds that are
     reported, where those above only choose points; 0 where the same do both. spread: of measures, in the unit of print,
     how far differences between methods deviate over seeds, for `plan`.
@@ -179,6 +179,7 @@ class Study:
     objectives: tuple[str, ...]
     search: Search
     searches: dict[str, Search] = field(default_factory=dict)
+    replays: dict[str, Search] = field(default_factory=dict)
     selection: Selection = field(default_factory=Selection)
     launch: Launch
     baseline: str | None = None
