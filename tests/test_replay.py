@@ -111,7 +111,7 @@ def test_a_search_that_learns_takes_fewer_trials_than_a_random_order():
 def test_points_are_told_apart_as_single_tests_adjusted_for_all_would():
     draw = np.random.default_rng(0)
     values = draw.normal(size=(2, 5, 6)) / 5
-    values[0] += np.array([0, 0, 1, 0, 2])[:, None]
+    values += np.array([[0, 0, 1, 0, 0], [0, 0, 0, 0, 2]])[:, :, None]
     p = holm([against(measure[point] - measure[0], 0).p for measure in values for point in range(1, 5)])
     apart = tell_apart(values, 0)
     assert apart.tolist() == [False, *(p.reshape(2, 4) <= 0.05).any(0)]
