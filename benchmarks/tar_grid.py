@@ -115,7 +115,7 @@ def main() -> None:
         {"tar_negative": n, "tar_positive": p, "seed": s} for n in RATES for p in RATES for s in range(study.seeds)
     ]
     sampled = points if options.whole else random.Random(0).sample(points, options.sample)
-    mine = ours([])
+    mine = ours(["methods=[bade]"])
     seconds, table = plain(sampled, settings)
     print(table.mul(100).round(1).to_string())
     scaled = seconds * len(points) / len(sampled)

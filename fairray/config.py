@@ -31,7 +31,7 @@ Tree = dict[str, Any]
 
 SINGLE = ("network", "training", "search", "launch")
 MANY = {"tasks": "dataset", "methods": "method", "networks": "network", "searches": "search"}
-MANY |= {"trainings": "training"}
+MANY |= {"trainings": "training", "replays": "search"}
 FAMILIES = {group: f"{group}s" for group in ("artefact", "attack", "cost", "dataset", "method", "network", "trigger")}
 FAMILIES |= {"saliency": "saliency"}
 GROUPS = {family: group for group, family in FAMILIES.items()}
@@ -58,6 +58,7 @@ class Keys:
     numerics: dict[str, Any] = field(default_factory=dict)
     search: dict[str, Any] = field(default_factory=dict)
     searches: dict[str, Any] = field(default_factory=dict)
+    replays: dict[str, Any] = field(default_factory=dict)
     trainings: dict[str, Any] = field(default_factory=dict)
     selection: dict[str, Any] = field(default_factory=dict)
     launch: dict[str, Any] = field(default_factory=dict)
@@ -122,6 +123,7 @@ def dump(study: Study, rename: Callable[[str], str] = str) -> str:
         "training": study.training.plain,
         "trainings": {method: part.plain for method, part in study.trainings.items() if method in study.methods},
         "searches": {method: asdict(search) for method, search in study.searches.items() if method in study.methods},
+        "replays": {label: asdict(search) for label, search in study.replays.items()},
         **{key: asdict(getattr(study, key)) for key in ("numerics", "search", "selection", "launch")},
         **{key: getattr(study, key) for key in as_they_are},
         "printed": study.printed and study.printed.stem,
@@ -336,6 +338,7 @@ def _study(draft: Draft, name: str, scale: str) -> Study:
         objectives=keys.objectives,
         search=draft.closed("search", search, keys.search),
         searches={k: draft.closed(f"searches.{k}", search, spec) for k, spec in keys.searches.items()},
+        replays={k: draft.closed(f"replays.{k}", search, spec) for k, spec in keys.replays.items()},
         selection=draft.closed("selection", partial(members.checked, Selection), keys.selection),
         launch=launch,
         baseline=keys.baseline,
@@ -373,6 +376,8 @@ def _check_labels(draft: Draft, keys: Keys) -> None:
 
 def _check_searches(draft: Draft, study: Study) -> None:
     """Raise BadInput where a grid search has an interval to try all of."""
+    if grids := [label for label, search in study.replays.items() if search.name == "grid"]:
+        raise BadInput(draft.where(f"replays.{grids[0]}"), "it is a grid", "name a sampler, such as tpe")
     own = (("methods", study.methods), ("trainings", study.trainings))
     parts = [(f"{key}.{k}", study.searches.get(k, study.search), t) for key, of in own for k, t in of.items()]
     parts += [(key, study.search, getattr(study, key)) for key in ("network", "training")]

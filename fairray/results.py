@@ -44,6 +44,7 @@ class Results:
     made: by uid, how each stored stage came to be (its spec's "made"). read: gives what is stored, by uid.
     runs: by task, arm and trial's uid, the run in MLflow that shows it, where that is known: its URL, or its id.
     missing: the trials that were asked for and are not stored. last_run: what the run that found them took.
+    replay: tells of results what other searches of their grids would have taken (launch/replay.py).
     """
 
     study: Study
@@ -54,6 +55,7 @@ class Results:
     runs: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
     missing: Sequence[Trial] = ()
     last_run: str = ""
+    replay: "Callable[[Results], pd.DataFrame] | None" = None
 
     @cached_property
     def chosen(self) -> dict[tuple[str, str], Trial]:
@@ -188,6 +190,11 @@ class Results:
         """The metrics that a section asks for, and the objectives where a task has none of them, or there are none."""
         without = [pair for pair in self.chosen if not any(self.has(*pair, metric) for metric in metrics)]
         return list(dict.fromkeys([*metrics, *(self.study.objectives if without or not metrics else ())]))
+
+    @cached_property
+    def replays(self) -> pd.DataFrame:
+        """A row for each search that was played again on a grid, and each of its seeds; see launch/replay.py."""
+        return pd.DataFrame() if self.replay is None else self.replay(self)
 
     @property
     def searched(self) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from fairray.errors import BadInput, unknown
 from fairray.members import plain, replaced
 
-__all__ = ["Grid", "Range", "Space", "Template", "is_space", "points", "template"]
+__all__ = ["Grid", "Range", "Space", "Template", "is_grid", "is_space", "points", "template"]
 
 WORDS = ("grid", "low", "high", "log")
 
@@ -68,6 +68,11 @@ class Template:
 def is_space(value: Any) -> bool:
     """Whether a value stands for many: {grid: [...]} or {low: ..., high: ...}."""
     return isinstance(value, Mapping) and "name" not in value and bool({"grid", "low", "high"} & value.keys())
+
+
+def is_grid(space: Space) -> bool:
+    """Whether there are as many points as its grids have; so has a space in which nothing is open."""
+    return all(isinstance(choice, Grid) for choice in space.values())
 
 
 def points(space: Space) -> list[dict[str, Any]]:

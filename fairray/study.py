@@ -31,15 +31,25 @@ __all__ = ["Arm", "Launch", "Search", "Study"]
 class Search:
     """How the open hyperparameters of a method are searched (conf/search/).
 
-    name: a grid, or a sampler of Optuna's: random, quasi-random (Sobol's), TPE, Gaussian process, NSGA-II, NSGA-III.
+    name: a grid, or a sampler of Optuna's: random, quasi-random (Sobol's), TPE, Gaussian process, CMA-ES (numbers, and
+    one objective), NSGA-II, NSGA-III, or one of OptunaHub's.
     points: how many for each task and method (a grid takes all of its own). batch: asked for at once;
     what is asked depends on all batches before and never on which trial ended first.
+    package: of OptunaHub's, such as samplers/auto_sampler, whose code is run. registry: the folder that has it, so that
+    nothing is downloaded.
     """
 
-    name: Literal["grid", "random", "qmc", "tpe", "gp", "nsga2", "nsga3"] = "grid"
+    name: Literal["grid", "random", "qmc", "tpe", "gp", "cmaes", "nsga2", "nsga3", "hub"] = "grid"
     points: Annotated[int, Ge(1)] = 20
     batch: Annotated[int, Ge(1)] = 5
     seed: int = 0
+    package: str | None = None
+    registry: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.name == "hub") != (self.package is not None):
+            problem = f"the search is {self.name}, and package is {self.package}"
+            raise BadInput("package", problem, "a search of OptunaHub's is {name: hub, package: samplers/auto_sampler}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +150,7 @@ class Study:
     tasks: data sets by the name the study gives them. methods, network, training: templates; their values may be open.
     families: of each task the one of the study file that stands for it and for others, by its lists of targets.
     networks: of methods, or of tasks, that have another network than the others. trainings, searches: of methods
-    likewise.
+    likewise. replays: searches that are played again on the grids that are stored, which computes nothing.
     splits: how many times the data are drawn, of which seeds have one each in turn. confirm: fresh seeds that are
     reported, where those above only choose points; 0 where the same do both. spread: of measures, in the unit of print,
     how far differences between methods deviate over seeds, for `plan`.
@@ -169,6 +179,7 @@ class Study:
     objectives: tuple[str, ...]
     search: Search
     searches: dict[str, Search] = field(default_factory=dict)
+    replays: dict[str, Search] = field(default_factory=dict)
     selection: Selection = field(default_factory=Selection)
     launch: Launch
     baseline: str | None = None

@@ -7,7 +7,7 @@ from fairray import cli, report
 
 METRICS = ("odds", "eacc")
 
-sections = (report.Verdict(METRICS), report.Table(METRICS), report.Sweep(METRICS))
+sections = (report.Verdict(METRICS), report.Table(METRICS), report.Sweep(METRICS), report.Replays())
 
 if __name__ == "__main__":
     cli.run_script(__file__)

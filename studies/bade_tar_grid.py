@@ -1,7 +1,8 @@
 """At which trigger adding rates is BaDe fairest, and are they the data's own? (BaDe, Figure 5)
 
 TAR(n) is the share of trigger 0 among the examples of label n. The paper takes P(B = 0 | Y = n) from
-the data; here both rates go over a grid, that of the positive label across, and the data's own are marked.
+the data; here both rates go over a grid, that of the positive label across, and the data's own are marked. TPE searches
+between the grid's values too, and what searches of the grid's own points would have taken is told beside it.
 """
 
 from fairray import cli, report
@@ -20,6 +21,7 @@ sections = (
     report.GridVerdict(POSITIVE, NEGATIVE, metric="odds", mark=find_own_rates),
     report.Heatmap(POSITIVE, NEGATIVE, metrics=("odds", "eacc"), mark=find_own_rates),
     report.Table(("odds", "eacc")),
+    report.Replays(),
 )
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from fairray.cli import main
 from fairray.costs.lpips import Lpips
 from fairray.costs.ssim import Ssim
 from fairray.errors import BadInput
-from fairray.launch.search import _distribution
+from fairray.launch.samplers import _distribution
 from fairray.methods.bade import Bade
 from fairray.space import Grid, Range, Template, points, template
 from fairray.stages import Training

@@ -119,6 +119,15 @@ def test_drivers_at_once_show_one_set_of_runs(study, client):
     assert Counter(map(key_of, search(client))) == {"fairray.trial": 2, "fairray.arm": 2, "fairray.study": 1}
 
 
+def test_an_experiment_that_another_driver_makes_meanwhile_is_used(study, client, monkeypatch):
+    """It is looked for, and not there; when it is to be made, it is. A server takes no lock of a file."""
+    look, found = MlflowClient.get_experiment_by_name, [None]
+    monkeypatch.setattr(
+        MlflowClient, "get_experiment_by_name", lambda self, name: found.pop() if found else look(self, name)
+    )
+    assert open_mirror(study).experiment == client.get_experiment_by_name("bade_benchmarks").experiment_id
+
+
 @pytest.mark.parametrize(
     ("tags", "status"),
     [

@@ -407,7 +407,7 @@ def searched(monkeypatch):
     monkeypatch.setattr(search, "_weigh", lambda trial, objectives: 0)
     metrics()  # declares odds
 
-    def run(slots, seed):
+    def run(slots, seed, points=20, store=None):
         arms = [
             SimpleNamespace(
                 task="t",
@@ -417,8 +417,12 @@ def searched(monkeypatch):
             )
             for name in "ab"
         ]
-        asking = [OptunaSearch(arm, Search(name="tpe", points=20, batch=4), [find("odds")]) for arm in arms]
-        queue, draw, running = Queue(asking, Store(), lambda: slots, 2, Told(), Repeats(1)), random.Random(seed), []
+        asking = [OptunaSearch(arm, Search(name="tpe", points=points, batch=4), [find("odds")]) for arm in arms]
+        queue, draw, running = (
+            Queue(asking, store or Store(), lambda: slots, 2, Told(), Repeats(1)),
+            random.Random(seed),
+            [],
+        )
         most = 0
         while not queue.over:
             while len(running) < slots and (job := queue.take()):
@@ -435,6 +439,15 @@ def test_what_searches_ask_for_does_not_depend_on_slots_or_on_who_ends_first(sea
     assert [len({*asked}) for asked in once] == [20, 20]
     assert all(asked == once for asked, _ in others)
     assert others[-1][1] == 2  # both went on at the same time
+
+
+def test_a_search_that_grows_from_20_to_40_points_computes_20(searched):
+    store = Store("of others")
+    before, _ = searched(2, 0, store=store)
+    assert len(store.uids) == 1 + 2 * 20
+    after, _ = searched(3, 1, points=40, store=store)
+    assert len(store.uids) == 1 + 2 * 40
+    assert [asked[:20] for asked in after] == before
 
 
 def test_a_search_whose_batch_has_not_ended_leaves_the_others_going(monkeypatch):

@@ -1,12 +1,16 @@
 """Nothing that is read is run, no name leads elsewhere, no label is more than a label, and no secret is said."""
 
 import ast
+import base64
 import csv
 import pickle
+import re
 import subprocess
 import sys
 from html.parser import HTMLParser
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
 
 import pandas as pd
@@ -19,11 +23,11 @@ from fairray import config, report
 from fairray.cli import main
 from fairray.contrast import Found
 from fairray.errors import BadInput
-from fairray.launch import connect, local, submit, tracking
+from fairray.launch import connect, doctor, local, submit, tracking
 from fairray.launch import study as launch_study
 from fairray.networks._pretrained import parameters
 from fairray.report._page import write
-from fairray.secrecy import hide
+from fairray.secrecy import has_password, hide
 from fairray.sheets import read_csv, write_csv
 from fairray.stages import Artifact
 from fairray.store import Damaged
@@ -204,14 +208,57 @@ def test_what_a_trial_raises_says_no_secret(tmp_path, monkeypatch, capsys):
         assert "s3cr3t-key" not in text
 
 
-def test_a_place_with_a_password_is_said_without_it(monkeypatch):
+@pytest.mark.parametrize(
+    ("uri", "said", "cure"),
+    [
+        ("http://me:hunter2@127.0.0.1:9", "http://***@127.0.0.1:9", "start it"),
+        ("postgresql://me:hunter2@127.0.0.1:9/db", "postgresql://***@127.0.0.1:9/db", "start it"),
+        ("mysql+pymysql://me:hun/ter2@127.0.0.1:9/db", "mysql+pymysql://***@127.0.0.1:9/db", "only its server needs"),
+    ],
+)
+def test_a_server_that_does_not_answer_is_said_without_its_password(monkeypatch, capfd, uri, said, cure):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    uri = "http://me:hunter2@127.0.0.1:9"
+    monkeypatch.setattr("mlflow.store.db.utils.MAX_RETRY_COUNT", 1)
     with pytest.raises(BadInput) as refused:
         tracking.Mirror(SimpleNamespace(name="x"), uri)
-    assert "MLflow at http://***@127.0.0.1:9 (launch.tracking)" in str(refused.value)
-    assert "hunter2" not in str(refused.value)
-    one = SimpleNamespace(task="t", arm="a", uid="u")
+    assert f"MLflow at {said} (launch.tracking): it does not answer" in str(refused.value)
+    assert cure in refused.value.cure
+    assert not re.search("hunter2|hun/ter2|ter2", str(refused.value) + "".join(capfd.readouterr()))
+
+
+class Doorkeeper(BaseHTTPRequestHandler):
+    """Lets nobody in, and says loudly whom."""
+
+    def do_POST(self):
+        who = base64.b64decode(self.headers["Authorization"].removeprefix("Basic "))
+        self.send_response(401)
+        self.end_headers()
+        self.wfile.write(b"no entry for " + who)
+
+    do_GET = do_POST
+
+    def log_message(self, *_):
+        """Nothing."""
+
+
+def test_the_password_of_mlflow_s_variables_is_not_said(monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "somebody")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "hunter2-hunter2")
+    server = HTTPServer(("127.0.0.1", 0), Doorkeeper)
+    Thread(target=server.serve_forever, daemon=True).start()
+    with pytest.raises(BadInput) as refused:
+        tracking.Mirror(SimpleNamespace(name="x"), f"http://127.0.0.1:{server.server_port}")
+    server.shutdown()
+    server.server_close()
+    assert "no entry for somebody:***" in str(refused.value)
+
+
+def test_a_bucket_s_keys_are_not_said():
+    assert doctor._store(Launch(store="memory://AKIA:hun/ter2@bucket/x")) == "memory://***@bucket/x can be written"
+
+
+def test_a_run_s_page_is_linked_without_a_password():
+    uri, one = "http://me:hunter2@127.0.0.1:9", SimpleNamespace(task="t", arm="a", uid="u")
     mirror = SimpleNamespace(uri=uri, experiment="1", shown={"k": SimpleNamespace(info=SimpleNamespace(run_id="r"))})
     mirror._key = lambda trial: "k"
     found = tracking.Mirror.find_runs(mirror, [one])
@@ -232,6 +279,25 @@ def test_only_what_is_secret_is_hidden(monkeypatch, tmp_path):
     text = f"false, {tmp_path}, https://host/path?mail=a@b, me@host"
     assert hide(text) == text
     assert hide("long-enough-and-longer, long-enough") == "***, ***"
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://me:hunter2@host:5000/x", "http://***@host:5000/x"),
+        ("postgresql+psycopg://me:hun@ter2@host/db", "postgresql+psycopg://***@host/db"),
+        ("s3://AKIA:hun/ter2+x@bucket/store", "s3://***@bucket/store"),
+        ("postgresql://host/db?user=me&password=hunter2&x=1", "postgresql://host/db?user=me&password=***&x=1"),
+        (
+            "https://b.host/k?X-Amz-Credential=AKIA&X-Amz-Signature=ter2",
+            "https://b.host/k?X-Amz-Credential=***&X-Amz-Signature=***",
+        ),
+        ("http://127.0.0.1:5000/path?mail=a@b", "http://127.0.0.1:5000/path?mail=a@b"),
+    ],
+)
+def test_what_a_url_knows_is_hidden(url, said):
+    assert hide(f"at '{url}', no") == f"at '{said}', no"
+    assert has_password(url) == ("***" in said)
 
 
 def test_the_ray_of_this_machine_has_no_dashboard(monkeypatch):

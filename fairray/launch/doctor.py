@@ -12,6 +12,7 @@ import torch
 from fairray.card import describe_data
 from fairray.errors import BadInput
 from fairray.launch.resources import Chosen, Resources
+from fairray.launch.search import askers
 from fairray.members import label
 from fairray.methods._attacked import predicted
 from fairray.provenance import provenance
@@ -68,7 +69,7 @@ def _attempt(name: str, check: Callable[[], str], cure: str) -> Check:
 def _store(launch: Launch) -> str:
     store = Store(launch.store_root)
     store.check_writable()
-    return f"{store.url} can be written"
+    return f"{hide(store.url)} can be written"
 
 
 def _mlflow(uri: str) -> str:
@@ -97,6 +98,7 @@ def _ray(launch: Launch, study: Study | None) -> str:
 
 def _arms(study: Study) -> str:
     study.check()
+    askers(study)
     return f"{write_count(len([*study.arms()]), 'arm')} can run"
 
 

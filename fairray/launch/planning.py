@@ -12,6 +12,7 @@ from typing import cast
 import pandas as pd
 
 from fairray.launch.failures import Failure, Kind
+from fairray.launch.replay import replay
 from fairray.launch.resources import Chosen
 from fairray.launch.search import Asker, askers
 from fairray.launch.spending import Estimate, estimate
@@ -201,4 +202,4 @@ def open_results(study: Study) -> Results | None:
     records = pd.concat([results(trial, store) for trial in trials], ignore_index=True)
     uids = stages(replica for trial in trials for replica in trial.ends)
     made = {uid: store.spec(uid)["made"] for uid in uids}
-    return Results(study, records, trials, made, store.read, missing=missing)
+    return Results(study, records, trials, made, store.read, missing=missing, replay=replay)

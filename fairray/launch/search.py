@@ -1,33 +1,26 @@
-"""Asking for trials and telling how they scored: grids, and Optuna's samplers."""
+"""Asking for trials and telling how they scored: grids, and samplers."""
 
-import math
-import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Protocol
 
 import optuna
 import pandas as pd
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.storages import InMemoryStorage, JournalStorage
+from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
-from optuna.trial import TrialState
 
+from fairray.errors import placed, said_of
+from fairray.launch.samplers import Sampling, Score
 from fairray.measures import Measure
 from fairray.selection import best_trials, val_means
 from fairray.soundness import gravity, list_doubts
-from fairray.space import Grid, Range, points
+from fairray.space import points
 from fairray.store import Store
 from fairray.study import Arm, Search, Study
 from fairray.trial import Trial, results
 
 __all__ = ["Again", "Asker", "GridSearch", "OptunaSearch", "askers", "keep"]
-
-DIRECTIONS: dict[str, Literal["maximize", "minimize"]] = {"high": "maximize", "low": "minimize"}
-QUIET: dict[str, Any] = {"warn_independent_sampling": False}  # samplers of numbers draw words at random
-IN_TURN: dict[str, Any] = {"warn_asynchronous_seeding": False}  # one process asks
-optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
 class Asker(Protocol):
@@ -69,43 +62,26 @@ class Again:
 
 
 class OptunaSearch:
-    """Batches of points that one of Optuna's samplers chooses; the points of one batch do not know of each other."""
+    """The trials at the points that one of Optuna's samplers asks for."""
 
     def __init__(self, arm: Arm, search: Search, objectives: Sequence[Measure]):
-        self.arm, self.search, self.objectives = arm, search, objectives
-        self.space = {name: _distribution(choice) for name, choice in arm.space.items()}
-        self.open: list[tuple[optuna.Trial, Trial]] = []
-        self.asked = 0
-        directions = [DIRECTIONS[measure.best] for measure in objectives]
-        self.storage = InMemoryStorage()
-        self.study = optuna.create_study(
-            storage=self.storage,
-            study_name=f"{arm.task} {arm.name}",
-            directions=directions,
-            sampler=_sampler(search),
-        )
+        self.arm, self.objectives = arm, objectives
+        self.sampling = Sampling(f"{arm.task} {arm.name}", arm.space, search, objectives)
+        self.open: list[Trial] = []
 
     def ask(self) -> list[Trial]:
-        count = min(self.search.batch, self.search.points - self.asked)
-        asked = [self.study.ask(self.space) for _ in range(count)]
-        self.open = [(trial, self.arm.at(trial.params)) for trial in asked]
-        self.asked += count
-        return [trial for _, trial in self.open]
+        self.open = [self.arm.at(point) for point in self.sampling.ask()]
+        return self.open
 
     def tell(self, store: Store) -> None:
-        """Score the last batch; a trial without result, or a seed without one of the objectives, has failed.
+        """Score the last batch by the means of validation data; a trial without result has failed."""
+        self.sampling.tell([self._score(trial, store) for trial in self.open])
 
-        A point that is no result breaks a constraint, so that a sampler keeps away from it however good it looks.
-        """
-        for asked, trial in self.open:
-            records = results(trial, store) if trial.stored(store) else None
-            means = {} if records is None else dict(val_means(records))
-            asked.set_constraint("no result", 0 if records is None else _weigh(records, self.objectives))
-            if all(math.isfinite(means.get(measure.name, math.nan)) for measure in self.objectives):
-                self.study.tell(asked, [float(means[measure.name]) for measure in self.objectives])
-            else:
-                self.study.tell(asked, state=TrialState.FAIL)
-        self.open = []
+    def _score(self, trial: Trial, store: Store) -> Score:
+        if not trial.stored(store):
+            return Score({})
+        records = results(trial, store)
+        return Score(dict(val_means(records)), _weigh(records, self.objectives))
 
 
 class Confirming:
@@ -148,8 +124,8 @@ def keep(asked: Iterable[Asker], path: Path) -> bool:
     path.unlink(missing_ok=True)
     journal = JournalStorage(JournalFileBackend(str(path)))
     for one in found:
-        name = one.study.study_name
-        optuna.copy_study(from_study_name=name, from_storage=one.storage, to_storage=journal)
+        name = one.sampling.study.study_name
+        optuna.copy_study(from_study_name=name, from_storage=one.sampling.storage, to_storage=journal)
     return True
 
 
@@ -162,33 +138,11 @@ def askers(study: Study) -> list[Asker]:
 def _asker(arm: Arm, search: Search, study: Study) -> Asker:
     if search.name == "grid" or not arm.space:
         return GridSearch(arm)
-    return OptunaSearch(arm, search, study.objectives_of(arm.task))
-
-
-def _distribution(choice: Grid | Range) -> BaseDistribution:
-    if isinstance(choice, Grid):
-        return CategoricalDistribution(choice.grid)
-    if isinstance(choice.low, int) and isinstance(choice.high, int):  # its field is whole
-        return IntDistribution(choice.low, choice.high, log=choice.log)
-    return FloatDistribution(choice.low, choice.high, log=choice.log)
+    key = f"searches.{arm.name}" if arm.name in study.searches else "search"
+    with placed(study.where), said_of(key):
+        return OptunaSearch(arm, search, study.objectives_of(arm.task))
 
 
 def _weigh(records: pd.DataFrame, objectives: Sequence[Measure]) -> int:
     """How grave it is what makes a trial no result; 0 where it is one."""
     return gravity(list_doubts(records, [measure.name for measure in objectives]))
-
-
-def _sampler(search: Search) -> optuna.samplers.BaseSampler:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # Optuna's version is pinned
-        return SAMPLERS[search.name](search)
-
-
-SAMPLERS: dict[str, Callable[[Search], optuna.samplers.BaseSampler]] = {
-    "random": lambda search: optuna.samplers.RandomSampler(seed=search.seed),
-    "qmc": lambda search: optuna.samplers.QMCSampler(seed=search.seed, scramble=True, **QUIET, **IN_TURN),
-    "tpe": lambda search: optuna.samplers.TPESampler(seed=search.seed, constant_liar=True),
-    "gp": lambda search: optuna.samplers.GPSampler(seed=search.seed, **QUIET),
-    "nsga2": lambda search: optuna.samplers.NSGAIISampler(seed=search.seed, population_size=search.batch),
-    "nsga3": lambda search: optuna.samplers.NSGAIIISampler(seed=search.seed, population_size=search.batch),
-}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from fairray.budget import Budget
 from fairray.errors import BadInput, Fatal
-from fairray.launch import local
+from fairray.launch import local, replay
 from fairray.launch.failures import COUNTED, Failure, Kind, Repeats
 from fairray.launch.planning import list_failures, open_results
 from fairray.launch.progress import Progress, tell
@@ -68,6 +68,7 @@ def run_study(
 
     study.check()
     sections = sections or load_sections(study)
+    replay.check(study)
     searches = askers(study) if again is None else [Again(trial) for trial, _ in _list_failed(study, again)]
     for task, reason in study.left_out.items():
         say(f"left out: {task} ({reason})")

@@ -22,6 +22,7 @@ from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 from fairray.errors import BadInput
 from fairray.files import holder, is_gone
@@ -39,7 +40,7 @@ __all__ = ["Mirror", "clean_name", "connect"]
 BATCH = 1000  # the most metrics MLflow takes at once
 DOUBT, DRIVER, PARENT = "fairray.doubt", "fairray.driver", "mlflow.parentRunId"
 KEYS = ("fairray.trial", "fairray.arm", "fairray.study")  # the tags that say what a run shows
-REFUSED = "INVALID_PARAMETER_VALUE"
+REFUSED, EXISTS = "INVALID_PARAMETER_VALUE", "RESOURCE_ALREADY_EXISTS"
 
 
 def _optional(write: Callable[..., None]) -> Callable[..., None]:
@@ -76,8 +77,10 @@ class Mirror:
                 self.lock = _lock(uri)
                 self.experiment = self._experiment(uri)
                 self._look_around()
-        except (MlflowException, OSError) as error:
+        except (MlflowException, SQLAlchemyError, ImportError, OSError) as error:
             cure = "start it, or set launch.tracking to a URI that answers, or to none"
+            if isinstance(error, ImportError):  # the driver of a database, which only its server needs
+                cure = f"only its server needs {error.name}: launch.tracking=http://HOST:5000 (docs/tracking.md)"
             raise BadInput(f"MLflow at {uri} (launch.tracking)", f"it does not answer: {error}", cure) from error
 
     def _look_around(self) -> None:
@@ -185,7 +188,12 @@ class Mirror:
             moved = f"{self.study.name}, before its folder was moved (experiment {found.experiment_id})"
             self.client.rename_experiment(found.experiment_id, moved)
         kind = {"mlflow.experimentKind": "custom_model_development"}  # so that the UI opens on runs, not on chats
-        return self.client.create_experiment(self.study.name, artifact_location=place, tags=kind)
+        try:
+            return self.client.create_experiment(self.study.name, artifact_location=place, tags=kind)
+        except MlflowException as error:
+            if error.error_code == EXISTS and found is None:  # another driver has made it since we looked
+                return self._experiment(uri)
+            raise
 
     def _search(self, which: str = "") -> Iterable[Run]:
         token = None

@@ -9,19 +9,20 @@ from fairray.measures import find
 from fairray.records import headline
 from fairray.results import Results
 from fairray.selection import eligible
-from fairray.statistics.comparison import against, holm
+from fairray.space import is_grid
+from fairray.statistics.comparison import tell_apart
 
 __all__ = ["Cell", "Grid", "Mark", "find_best", "find_marks", "find_searches", "find_undecided", "read_grids"]
 
-LEVEL = 0.05
 Mark = tuple[float, float, float]  # the data's own x and y, and the rate that both have where there is no bias
 Cell = tuple[float, float]
 Grid = dict[Cell, np.ndarray]  # of each cell (x, y) the values of the seeds
 
 
 def find_searches(results: Results, x: str, y: str) -> list[tuple[str, str]]:
-    """The methods on tasks of which both numbers are searched."""
-    return [pair for pair, trial in results.chosen.items() if {x, y} <= set(trial.point)]
+    """The methods on tasks of which both numbers are searched, but for those whose search is no grid."""
+    between = {(arm.task, arm.name) for arm in results.study.arms() if not is_grid(arm.space)}
+    return [pair for pair, trial in results.chosen.items() if {x, y} <= set(trial.point) and pair not in between]
 
 
 def find_marks(results: Results, mark: Callable[[Dataset], Mark] | None) -> dict[str, Mark]:
@@ -42,11 +43,9 @@ def read_grids(results: Results, task: str, arm: str, x: str, y: str, metric: st
 
 def find_undecided(grid: Grid, best: Cell) -> set[Cell]:
     """The cells that tests over seeds, adjusted for all cells, do not tell from the best; of one seed all."""
-    others = [cell for cell in grid if cell != best]
-    if len(grid[best]) < 2:
-        return {*others}
-    p = holm([against(grid[cell] - grid[best], 0).p for cell in others])
-    return {cell for cell, adjusted in zip(others, p, strict=True) if not adjusted <= LEVEL}
+    cells = [*grid]
+    apart = tell_apart(np.stack([*grid.values()])[None], cells.index(best))
+    return {cell for cell, is_apart in zip(cells, apart, strict=True) if not is_apart} - {best}
 
 
 def find_best(grid: Grid, metric: str) -> Cell:

@@ -158,6 +158,20 @@ def holm(p_values: Values) -> np.ndarray:
     return adjusted
 
 
+def tell_apart(values: np.ndarray, best: int, level: float = 0.05) -> np.ndarray:
+    """Which points differ from one of them in any of several measures, axis (point,): by paired t-tests over seeds,
+    adjusted for all points and measures (Holm). Of one seed none is told apart.
+
+    values: axes (measure, point, seed). best: the place of the one. Raises BadInput for a value that is not finite.
+    """
+    others = np.arange(values.shape[1]) != best
+    p = np.full(values.shape[:2], UNDEFINED)
+    if values.shape[2] > 1 and others.any():
+        changes = (values - values[:, [best]])[:, others]
+        p[:, others] = holm([against(seeds, 0).p for seeds in np.concatenate(changes)]).reshape(len(values), -1)
+    return np.any(p <= level, axis=0)
+
+
 def _untested(mean: float, n: int, reason: str) -> Mean:
     return Mean(mean, UNDEFINED, UNDEFINED, UNDEFINED, n - 1, UNDEFINED, UNDEFINED, n, reason)
 
