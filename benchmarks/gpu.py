@@ -24,7 +24,7 @@ import torch
 from packs import label, make_pack, time_steps, write_images
 
 from fairray.data import Dataset
-from fairray.datasets._maps import _mapped
+from fairray.datasets._maps import mapped
 from fairray.memory import VARIABLE
 from fairray.networks.mlp import Mlp
 from fairray.networks.small_cnn import SmallCnn
@@ -95,7 +95,7 @@ def rate_apart(device: str, path: Path, count: int) -> float:
 
 def share(device: str, sizes: Sizes, path: Path) -> None:
     """One of the processes: takes its steps when it is told to."""
-    pack = make_pack(label(_mapped(path)), SmallCnn(), sizes.batch, Numerics(device=device))
+    pack = make_pack(label(mapped(path)), SmallCnn(), sizes.batch, Numerics(device=device))
     rate(pack, "alone", 1)
     print("ready", flush=True)
     sys.stdin.readline()
@@ -141,7 +141,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "images.npy"
         write_images(path, sizes.many, (3, sizes.side, sizes.side))
-        images = label(_mapped(path))
+        images = label(mapped(path))
         for found in (
             stacks(given.device, sizes, images),
             shares(given.device, sizes, path),

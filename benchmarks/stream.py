@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from packs import label, make_pack, time_steps, write_images
 
-from fairray.datasets._maps import _mapped
+from fairray.datasets._maps import mapped
 from fairray.networks.small_cnn import SmallCnn
 from fairray.stages import Numerics
 
@@ -51,7 +51,7 @@ def run_here(mode: str, path: Path, steps: int, threads: int) -> None:
     torch.set_num_threads(threads)
     peak = Peak("RssAnon", "VmRSS")
     peak.start()
-    x = _mapped(path) if mode == "streamed" else torch.from_numpy(np.load(path))
+    x = mapped(path) if mode == "streamed" else torch.from_numpy(np.load(path))
     pack = make_pack(label(x), SmallCnn(), BATCH, Numerics())
     took = time_steps(pack, "alone", steps)
     peak.over.set()

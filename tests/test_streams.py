@@ -139,7 +139,7 @@ def test_a_file_larger_than_the_memory_is_mapped(tmp_path):
     """A sparse one, of a terabyte; what is written to the map stays here."""
     path, shape = tmp_path / "large.npy", (10**12 // (3 * 224 * 224), 3, 224, 224)
     np.lib.format.open_memmap(path, "w+", np.uint8, shape)[-1] = 7
-    x, held = _maps._mapped(path), np.load(path, mmap_mode="r")
+    x, held = _maps.mapped(path), np.load(path, mmap_mode="r")
     path.unlink()
     assert x.shape == shape
     assert (x[-1] == 7).all()

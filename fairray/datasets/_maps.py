@@ -43,7 +43,7 @@ def cached(name: str, shape: tuple[int, ...], what: str, facts: Facts, write: Wr
         with _alone(path.with_suffix(".lock"), what):
             if not path.exists():  # or else who was at it has finished
                 _fill(path, shape, what, facts, write)
-    return _mapped(path), json.loads(path.with_suffix(".json").read_text())
+    return mapped(path), json.loads(path.with_suffix(".json").read_text())
 
 
 def gathered(x: Tensor, rows: np.ndarray) -> Tensor:
@@ -57,6 +57,18 @@ def gathered(x: Tensor, rows: np.ndarray) -> Tensor:
 
     name = hashlib.sha256(source.encode() + rows.tobytes()).hexdigest()[:32]
     return cached(name, (len(rows), *x.shape[1:]), f"{source}: images of a split", {}, write)[0]
+
+
+def mapped(path: Path) -> Tensor:
+    """The file's bytes; what is written to them is seen by this process alone."""
+    with path.open("rb") as file:
+        np.lib.format.read_magic(file)
+        shape, _, _ = np.lib.format.read_array_header_1_0(file)
+        flags = mmap.MAP_PRIVATE | NORESERVE
+        content = mmap.mmap(file.fileno(), 0, flags, mmap.PROT_READ | mmap.PROT_WRITE)
+        x = torch.frombuffer(content, dtype=torch.uint8, offset=file.tell()).view(shape)
+    x.map_of = path.stem  # type: ignore[attr-defined]
+    return x
 
 
 def _cache() -> Path:
@@ -108,15 +120,3 @@ def _fill(path: Path, shape: tuple[int, ...], what: str, facts: Facts, write: Wr
 def _check_room(cache: Path, size: int) -> None:
     if (free := shutil.disk_usage(cache).free) < size:
         raise BadInput(str(cache), f"{free / 1e9:.1f} GB are free, {size / 1e9:.1f} GB are needed", CURE)
-
-
-def _mapped(path: Path) -> Tensor:
-    """The file's bytes; what is written to them is seen by this process alone."""
-    with path.open("rb") as file:
-        np.lib.format.read_magic(file)
-        shape, _, _ = np.lib.format.read_array_header_1_0(file)
-        flags = mmap.MAP_PRIVATE | NORESERVE
-        content = mmap.mmap(file.fileno(), 0, flags, mmap.PROT_READ | mmap.PROT_WRITE)
-        x = torch.frombuffer(content, dtype=torch.uint8, offset=file.tell()).view(shape)
-    x.map_of = path.stem  # type: ignore[attr-defined]
-    return x
