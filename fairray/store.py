@@ -230,7 +230,7 @@ class Store:
     def read_checkpoint(self, uid: str) -> bytes | None:
         """How far a stage was; None where nothing is known of that."""
         try:
-            return self.fs.cat_file(f"{self.root}/{CHECKPOINTS}/{uid}{SUFFIX}")
+            return self.fs.cat_file(f"{self.root}/{CHECKPOINTS}/{uid}{SUFFIX}", **self._briefly)
         except FileNotFoundError:
             return None
 
