@@ -149,7 +149,7 @@ def plan(study: Study, why: bool = False) -> Plan:
             )
         )
     shared = sum(count > 1 for count in wanted.values())
-    stored = sum(stages(trial.ends).keys() <= have for trial in unique.values())
+    stored = sum(trial.needed.keys() <= have for trial in unique.values())
     stale = _explain(unique.values(), store, wanted.keys(), have) if why and store.local else []
     missing = wanted.keys() - have
     foreseen = estimate(unique.values(), missing, have, store, study.launch.threads) if missing else None
