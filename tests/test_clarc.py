@@ -522,7 +522,7 @@ def test_what_is_trained_is_no_choice_of_methods_that_have_none(method, clarc):
 )
 def test_data_that_cannot_be_are_said_at_once(wrong, said, method, trial):
     one = trial(method, dataset=DATA["stamped"])
-    with mock.patch.object(Trial, "data", replace(one.data, **wrong)), pytest.raises(BadInput, match=said):
+    with mock.patch.dict(vars(one), data=replace(one.data, **wrong)), pytest.raises(BadInput, match=said):
         one.check()
 
 
@@ -533,7 +533,7 @@ def test_a_concept_that_none_or_all_of_the_class_have_is_said_at_once(method, p,
     train = one.data.train
     cut = one.data.train | {"group": torch.where(train["y"] == 1, p, 0)}
     with (
-        mock.patch.object(Trial, "data", replace(one.data, train=cut)),
+        mock.patch.dict(vars(one), data=replace(one.data, train=cut)),
         pytest.raises(BadInput, match="needs 1 of each"),
     ):
         one.check()

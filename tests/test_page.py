@@ -106,7 +106,7 @@ def test_a_page_opens_with_what_was_found_how_sure_it_is_and_what_it_cost():
     """60 s and 30 s on two threads each are three core-minutes."""
     runs = [ran("t", name, odds=[of, of + 0.01, of + 0.02]) for name, of in (("base", 0.3), ("m", 0.1), ("n", 0.2))]
     for run, _ in runs:
-        run.ends = []
+        run.needed = {}
     runs[1][1][0]["value"] += 0.001
     results = results_of(*runs, baseline="base", left_out={"u": "no such file"})
     results.made.update({"a": made(60.0, 1), "b": made(30.0, 9)})
@@ -121,7 +121,7 @@ def test_a_page_opens_with_what_was_found_how_sure_it_is_and_what_it_cost():
 def test_without_an_answer_the_best_is_named_and_that_nothing_tests_it():
     runs = [ran("t", "m", odds=[0.1, 0.3], collapsed=[0.0, 1.0]), ran("t", "n", odds=[0.3, 0.4])]
     for run, _ in runs:
-        run.ends = []
+        run.needed = {}
     said = opened(results_of(*runs))
     assert said["Found"] == "Odds on t is lowest with m: 20.00 [0.01, 99.86] over 2 seeds"
     assert said["How sure"].startswith("Nothing here tests")
