@@ -159,6 +159,7 @@ MUTANTS = [
         ("training/fit.py", "counts.max() / counts.clamp(min=1)[y]", "counts.clamp(min=1)[y] / counts.max()", "test_training_settings.py"),
         ("training/fit.py", "schedule.step()", "pass", "test_training_settings.py"),
         ("training/fit.py", "Predictions.of(_logits(pack, engine, \"val\"), pack.setting.dataset, \"val\")", "Predictions.of(_logits(pack, engine, \"test\"), pack.setting.dataset, \"test\")", "test_fit.py"),
+        ("training/fit.py", "name: c[:n, r : r + 1]", "name: c[:, r : r + 1]", "test_same_digits.py"),
         ("training/fit.py", "elif b == epoch:", "elif b >= 0:", "test_fit.py"),
         ("training/fit.py", "(epoch + seen / rows)", "(seen / rows)", "test_fit.py"),
         ("stages.py", "math.ceil(self.steps / (self.epochs * batches))", "math.ceil(self.steps / batches)", "test_fit.py"),

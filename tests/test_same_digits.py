@@ -70,6 +70,19 @@ def test_digits_do_not_depend_on_who_is_in_the_pack(name, trial, tmp_path):
     assert digits(later, models) == expected
 
 
+@pytest.mark.parametrize("rule", ["accuracy", "z"])
+def test_nor_does_the_end_of_patience(rule, trial, tmp_path):
+    """A replica has no epochs that others of its pack trained on for; z changes with every epoch that it knows of."""
+    given = {"patience": 2, "epochs": 12, "selection": rule, "lr": 0.3, "weight_decay": 0.02}
+    one = trial(seeds=range(6), dataset={"size": 130}, **given)
+    together, apart = Store(str(tmp_path / "together")), Store(str(tmp_path / "apart"))
+    execute([one], together, "stacked")
+    execute([one], apart, "alone")
+    ends = {len(apart.records(replica.uid).query("metric == 'loss'")) for replica in trained(one)}
+    assert len(ends) > 1
+    assert digits(together, trained(one)) == digits(apart, trained(one))
+
+
 @pytest.mark.parametrize("given", [{"lr": 0.003}, {"clip": 0.3}, {"optimizer": "sgd", "weight_decay": 0.01}], ids=str)
 def test_nor_do_they_with_other_optimizers(given, trial, tmp_path):
     """Replicas with rates of their own, gradients that are clipped, and another optimizer."""

@@ -29,7 +29,7 @@ from fairray.training.course import Course
 from fairray.training.distributed import Distributed, active
 from fairray.training.hooks import Hooks, View
 from fairray.training.objective import generator, objective
-from fairray.training.selection import BY_CELL, CURVES, best_epoch, ended
+from fairray.training.selection import BY_CELL, CURVES, best_epoch, ended, trained_epochs
 from fairray.training.stacked import Stacked, can_stack, stacks_well
 from fairray.training.streams import cast, chunks, settle, take
 
@@ -258,12 +258,15 @@ def _train(pack: Pack, build: Build, reached: list[Any], progress: Progress) -> 
         progress(said, (epoch + 1) / training.epochs)
         if ended(training.selection, course.curves, training.patience):
             break
+    lengths = trained_epochs(training.selection, course.curves, training.patience)
+    curves = [{name: c[:n, r : r + 1] for name, c in course.curves.items()} for r, n in enumerate(lengths)]
+    kept = [int(best_epoch(training.selection, own, training.patience)) for own in curves]
     engine.restore([course.states[r][epoch] for r, epoch in enumerate(kept)])
     logits = {f"{split}/logits": _logits(pack, engine, split) for split in SPLITS}
     made = {"engine": engine.name, "pack": [replica.uid for replica in pack.replicas]}
     for r, replica in enumerate(pack.replicas):
         own = {name: tensor[r] for name, tensor in logits.items()}
-        records = _records({name: curve[:, r] for name, curve in course.curves.items()}, kept[r])
+        records = _records({name: curve[:, 0] for name, curve in curves[r].items()}, kept[r])
         yield replica, Artifact(course.states[r][kept[r]] | own, records, made)
 
 

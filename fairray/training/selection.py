@@ -13,7 +13,7 @@ from fairray.metrics.eacc import eacc as eacc_of
 from fairray.metrics.mse import balanced_mse, mse, mse_difference
 from fairray.metrics.odds import odds as odds_of
 
-__all__ = ["BY_CELL", "CURVES", "RULES", "best_epoch", "ended"]
+__all__ = ["BY_CELL", "CURVES", "RULES", "best_epoch", "ended", "trained_epochs"]
 
 Curves = dict[str, Tensor]
 
@@ -76,6 +76,17 @@ def best_epoch(rule: str, curves: Curves, patience: int = 0) -> Tensor:
 def ended(rule: str, curves: Curves, patience: int) -> bool:
     """Whether every replica has gone `patience` epochs without a better one."""
     return patience > 0 and bool((_waited(_scores(rule, curves)) >= patience).any(0).all())
+
+
+def trained_epochs(rule: str, curves: Curves, patience: int) -> list[int]:
+    """How many epochs each replica has up to the end of its patience, as it is told from these alone; it trains on only
+    because others of its pack do."""
+    epochs, replicas = next(iter(curves.values())).shape
+    found = torch.full((replicas,), epochs)
+    for so_far in range(epochs, 0, -1) if patience else ():
+        waited = _waited(_scores(rule, {name: curve[:so_far] for name, curve in curves.items()}))
+        found[(waited >= patience).any(0)] = so_far
+    return found.tolist()
 
 
 def _scores(rule: str, curves: Curves) -> Tensor:
