@@ -62,10 +62,10 @@ class Launch:
     job; 0 computes inside the job. "auto" chooses by what the networks need (launch/resources.py), and `plan` says how.
     device: what "auto" means for the numeric mode, where gpus are not counted: a GPU where torch sees one here.
     pack: most replicas in one job. engine: "auto" chooses by network and size.
-    hang: minutes without progress, which is an epoch, or a seed of what has none, after which a job is ended; none: it
+    hang: minutes without progress, which is an epoch, or a seed of what has none, after which a job is ended; null: it
     is waited for. repeats: so many trials that end in the same traceback end the study.
     checkpoint: minutes after which a stage that takes longer writes into the store how far it is, and again after as
-    many, so that it goes on from there; none: never.
+    many, so that it goes on from there; null: never.
     threads: torch threads of a job. output: the folder of the reports; store: of the results, or a URL
     (s3://, gs://), which all nodes must reach. tracking: MLflow's URI, or "none" to do without MLflow. Where they are
     not given they lie in `output`. budget: what a run may take before it starts nothing more: 20trials, 1.5h, 4gpu-h.
