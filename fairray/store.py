@@ -7,7 +7,7 @@ import shutil
 import uuid
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeVar
@@ -257,23 +257,22 @@ class Store:
             return []
         return [(f["name"], f["name"].rsplit("/", 1)[-1].strip(".").split(".")[0], f["size"]) for f in files]
 
-    @contextmanager
-    def _opening(self) -> Iterator[None]:
-        try:
-            with as_os_errors():
-                yield
-        except OSError as error:
-            cure = "mend launch.store, or what lets you read it: rights, credentials, the network"
-            raise BadInput(self.url, f"it cannot be read: {error.strerror or error}", cure) from error
+    def _opening(self) -> AbstractContextManager[None]:
+        cure = "mend launch.store, or what lets you read it: rights, credentials, the network"
+        return self._saying(BadInput, "read", cure)
+
+    def _writing(self) -> AbstractContextManager[None]:
+        cure = "make room, let it be written, or set launch.store; what is stored is not computed again"
+        return self._saying(Fatal, "written", cure)
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _saying(self, kind: type[BadInput | Fatal], what: str, cure: str) -> Iterator[None]:
+        """One error of a kind for whatever a disk or a cloud says inside. what: cannot be done then."""
         try:
             with as_os_errors():
                 yield
         except OSError as error:
-            cure = "make room, let it be written, or set launch.store; what is stored is not computed again"
-            raise Fatal(self.url, f"it cannot be written: {error.strerror or error}", cure) from error
+            raise kind(self.url, f"it cannot be {what}: {error.strerror or error}", cure) from error
 
     def _put(self, name: str, content: bytes) -> None:
         """Write a file of the root that others may read at any moment."""
