@@ -1,14 +1,15 @@
 """How far long stages are, kept in a store from time to time, so that they go on from there when they died.
 
 `trial.compute` opens `keeping` around what a stage computes. What takes long asks `recall` how far it was, and tells
-`remember` how far it is; a loop over parts has both by `go_through`. Where nothing is kept they do nothing.
+`remember` how far it is; a loop over parts has both by `go_through`. Where nothing is kept they do nothing. Training
+also asks `pause_after` whether it is to end on its way, for searches that stop early.
 """
 
 import json
 import logging
 import math
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from time import monotonic
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from fairray.stages import Replica
     from fairray.store import Store
 
-__all__ = ["Checkpoints", "go_through", "keeping", "recall", "remember"]
+__all__ = ["Checkpoints", "go_through", "keeping", "pause", "pause_after", "recall", "remember"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -46,13 +47,16 @@ class Checkpoints:
 
     minutes: between two of them, and before the first; None: none is written. together: the processes of a
     torch.distributed group compute the same stages; the first one writes, and what is recalled is the same in all.
+    pauses: by uid, after how many epochs trainings pause.
 
     One is dropped when the result is stored. Where it is damaged, or by another torch, which may name or add otherwise,
     it is dropped when it is read; where it cannot be written the stage goes on; both are logged.
     """
 
-    def __init__(self, store: "Store", minutes: float | None, together: bool = False):
-        self.store, self.together = store, together
+    def __init__(
+        self, store: "Store", minutes: float | None, together: bool = False, pauses: Mapping[str, int] | None = None
+    ):
+        self.store, self.together, self.pauses = store, together, pauses or {}
         self.every_s = math.inf if minutes is None else 60 * minutes
         self.writes = not together or dist.get_rank() == 0
         self.attempts: dict[str, int] = {}  # before this one, of the stages that go on from one
@@ -83,16 +87,20 @@ class Checkpoints:
     def remember(self, uids: Sequence[str], describe: Callable[[], Sequence[Any]]) -> None:
         """Write how far stages are that are computed together. describe: gives of each what `recall` gives."""
         now = monotonic()
-        own = (now - self.start) / len(uids)
         try:
-            for uid, state in zip(uids, describe(), strict=True):
-                told = {"attempts": self.attempts.get(uid, 0) + 1, "seconds": self.seconds.get(uid, 0.0) + own}
-                self.store.write_checkpoint(uid, _encode(told, state))
-                self.kept.add(uid)
+            self.write(uids, describe())
         except Fatal as error:
-            log.warning("%s is not kept: %s", uid, error)
+            log.warning("%s is not kept: %s", ", ".join(uids), error)
         ended = monotonic()
         self.due = ended + max(self.every_s, (ended - now) / SHARE)
+
+    def write(self, uids: Sequence[str], states: Sequence[Any]) -> None:
+        """Likewise, and raise Fatal where it cannot be written."""
+        own = (monotonic() - self.start) / len(uids)
+        for uid, state in zip(uids, states, strict=True):
+            told = {"attempts": self.attempts.get(uid, 0) + 1, "seconds": self.seconds.get(uid, 0.0) + own}
+            self.store.write_checkpoint(uid, _encode(told, state))
+            self.kept.add(uid)
 
     def measure(self, uid: str) -> float:
         """Seconds that a stage took, with those of attempts before."""
@@ -141,6 +149,19 @@ def recall(replica: "Replica") -> Any:
     """How far a stage was when an attempt before ended: what that told `remember`, with lists for tuples; or None."""
     checkpoints = _current.get()
     return None if checkpoints is None else checkpoints.recall(replica.uid)
+
+
+def pause_after(replica: "Replica") -> int | None:
+    """After how many epochs a training pauses; None: it is trained to the end."""
+    checkpoints = _current.get()
+    return None if checkpoints is None else checkpoints.pauses.get(replica.uid)
+
+
+def pause(replicas: Sequence["Replica"], describe: Callable[[], Sequence[Any]]) -> None:
+    """Write down, whatever the time, how far stages are that end on their way. describe: see `remember`."""
+    checkpoints = _current.get()
+    if checkpoints is not None and checkpoints.writes:
+        checkpoints.write([replica.uid for replica in replicas], describe())
 
 
 def remember(replicas: Sequence["Replica"], describe: Callable[[], Sequence[Any]]) -> None:

@@ -34,7 +34,9 @@ class Landscape(NamedTuple):
 def find_landscapes(results: Results) -> Iterator[Landscape]:
     """Of each method on each task that has a grid of more than one point, and all of it stored."""
     for arm in results.study.arms():
-        if arm.space and is_grid(arm.space) and results.budget(arm.task, arm.name) == len(points(arm.space)) > 1:
+        stopped = any((trial.task, trial.arm) == (arm.task, arm.name) for trial in results.stopped)
+        whole = not stopped and results.budget(arm.task, arm.name) == len(points(arm.space)) > 1
+        if arm.space and is_grid(arm.space) and whole:
             yield _survey(results, arm)
 
 

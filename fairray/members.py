@@ -74,13 +74,21 @@ def checked(cls: type[T], values: Mapping[str, Any] | T) -> T:
         if isinstance(given[name], bool) and name in _numbers(cls):  # pydantic takes true for 1
             raise BadInput(name, f"got {given[name]!r}, expected a number", "mend the value")
     try:
-        made = _adapter(cls).validate_python(dict(given))
+        made = _adapter(cls).validate_python({name: _checked_part(cls, name, part) for name, part in given.items()})
     except ValidationError as error:
         raise _explained(cls, error) from error
     for name, value in field_values(made).items():
         if isinstance(value, Path):  # workers stand elsewhere
             object.__setattr__(made, name, value.expanduser().resolve())
     return made
+
+
+def _checked_part(cls: type, name: str, value: Any) -> Any:
+    """The values of a dataclass in a field as that dataclass, so that of these none is passed over either."""
+    if not isinstance(value, Mapping) or (part := _parts(cls).get(name)) is None:
+        return value
+    with said_of(name):
+        return checked(part, value)
 
 
 def replaced(member: Any, name: str, value: Any) -> Any:
@@ -269,6 +277,13 @@ def _numbers(cls: type) -> frozenset[str]:
     """The fields that hold nothing but a number."""
     leaves = {name: {*_leaves(hint)} for name, hint in get_type_hints(cls).items()}
     return frozenset(name for name, kinds in leaves.items() if kinds & {int, float} and not kinds & {bool, str, Any})
+
+
+@cache
+def _parts(cls: type) -> dict[str, type]:
+    """The dataclasses that fields hold which are no members, by field."""
+    found = ((name, leaf) for name, hint in get_type_hints(cls).items() for leaf in _leaves(hint))
+    return {name: leaf for name, leaf in found if is_dataclass(leaf)}
 
 
 def _leaves(hint: Any) -> Iterator[Any]:

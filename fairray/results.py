@@ -43,7 +43,8 @@ class Results:
     report turns ours into those where it prints them (`measures.Unit`).
     made: by uid, how each stored stage came to be (its spec's "made"). read: gives what is stored, by uid.
     runs: by task, arm and trial's uid, the run in MLflow that shows it, where that is known: its URL, or its id.
-    missing: the trials that were asked for and are not stored. last_run: what the run that found them took.
+    missing: the trials that were asked for and are not stored. stopped: those that a search has stopped early, and that
+    are no results. last_run: what the run that found them took.
     replay: tells of results what other searches of their grids would have taken (launch/replay.py).
     """
 
@@ -54,6 +55,7 @@ class Results:
     read: Callable[[str], Artifact] = lambda uid: Artifact()
     runs: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
     missing: Sequence[Trial] = ()
+    stopped: Sequence[Trial] = ()
     last_run: str = ""
     replay: "Callable[[Results], pd.DataFrame] | None" = None
 
@@ -87,8 +89,9 @@ class Results:
         return [trial for trial in self.trials if trial.point and trial.seeds == fresh]
 
     def budget(self, task: str, arm: str) -> int:
-        """How many points a method was tried at on a task, of which one is chosen."""
-        asked, again = ([(t.task, t.arm) for t in trials] for trials in (self.trials, self.confirming))
+        """How many points a method was tried at on a task, of which one is chosen; with those stopped early."""
+        tried = [*self.trials, *self.stopped]
+        asked, again = ([(t.task, t.arm) for t in trials] for trials in (tried, self.confirming))
         return asked.count((task, arm)) - again.count((task, arm))
 
     @cached_property

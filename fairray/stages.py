@@ -161,12 +161,14 @@ class Artifact:
     """What a stage leaves behind.
 
     tensors: by name, for the stages after it. records: a tidy table, made by `fairray.records.rows`.
-    made: what its spec.json has to say of how it was computed.
+    made: what its spec.json has to say of how it was computed. whole: or the stage has paused on its way, so that this
+    is no result, and its records are those so far.
     """
 
     tensors: Tensors = field(default_factory=dict)
     records: pd.DataFrame = field(default_factory=pd.DataFrame)
     made: Mapping[str, Any] = field(default_factory=dict)
+    whole: bool = True
 
 
 Before = dict[str, Artifact]

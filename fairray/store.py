@@ -6,7 +6,7 @@ import re
 import shutil
 import uuid
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
@@ -28,7 +28,7 @@ from fairray.stages import Artifact
 __all__ = ["Damaged", "Store"]
 
 ARTIFACT, RECORDS, SPEC = "artifact.safetensors", "records.parquet", "spec.json"
-CHECKPOINTS, SUFFIX = "checkpoints", ".safetensors"
+CHECKPOINTS, SUFFIX, PAUSE = "checkpoints", ".safetensors", ".json"
 
 T = TypeVar("T")
 
@@ -49,7 +49,7 @@ class Store:
     which is compared when the part is read: Damaged where it differs. `<root>/scheme` says how uids are made; BadInput
     where they are made otherwise, since none of those results would be found. Where tensors were let go there is no
     artifact, and spec.json has no checksum of it. Parts with a checksum that come from a URL are kept on this machine,
-    in the user's cache. `<root>/checkpoints/` says how far stages are that take long.
+    in the user's cache. `<root>/checkpoints/` says how far stages are that take long, or have paused on their way.
     """
 
     def __init__(self, root: str):
@@ -233,6 +233,27 @@ class Store:
             return self.fs.cat_file(f"{self.root}/{CHECKPOINTS}/{uid}{SUFFIX}", **self._briefly)
         except FileNotFoundError:
             return None
+
+    def note_pause(self, uid: str, said: Mapping[str, Any]) -> None:
+        """Write down what there is to tell of a stage that has paused: its `curves` so far, and how it was `made`."""
+        with self._writing():
+            self._put(f"{CHECKPOINTS}/{uid}{PAUSE}", json.dumps(said, default=str).encode())
+
+    def read_pause(self, uid: str) -> dict[str, Any] | None:
+        """What `note_pause` was told; None where a stage has not paused, or its pause is forgotten."""
+        try:
+            return dict(json.loads(self.fs.cat_file(f"{self.root}/{CHECKPOINTS}/{uid}{PAUSE}", **self._briefly)))
+        except FileNotFoundError:
+            return None
+
+    def paused_after(self, uid: str) -> int:
+        """After how many epochs a stage has paused; 0 where it has not."""
+        said = self.read_pause(uid)
+        return max(map(len, said["curves"].values()), default=0) if said else 0
+
+    def made(self, uid: str) -> dict[str, Any]:
+        """How an entry came to be, or what has paused came to where it is."""
+        return dict(self.spec(uid)["made"] if self.has(uid) else (self.read_pause(uid) or {})["made"])
 
     def drop_checkpoint(self, uid: str) -> None:
         """Forget how far a stage was, and what somebody left who died while writing that."""

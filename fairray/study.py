@@ -24,7 +24,22 @@ from fairray.space import Space, Template
 from fairray.stages import Numerics
 from fairray.trial import Trial, dataset
 
-__all__ = ["Arm", "Launch", "Search", "Study"]
+__all__ = ["Arm", "Launch", "Search", "Stopping", "Study"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stopping:
+    """How a search stops early: after first, first * factor, first * factor ** 2 ... epochs of what a method ends in.
+
+    There the trials of a batch pause, all seeds together, and are scored by the epoch that they would keep. rule:
+    "halving" lets the best 1 / factor go on of all that have paused there so far, by the study's selection rule
+    (successive halving, Jamieson and Talwalkar 2016; across batches as in ASHA, Li et al. 2020); "dominated" lets all
+    go on but those that another is ahead of in every objective by more than the study's margin for it.
+    """
+
+    rule: Literal["halving", "dominated"]
+    first: Annotated[int, Ge(1)] = 1
+    factor: Annotated[int, Ge(2)] = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +51,7 @@ class Search:
     points: how many for each task and method (a grid takes all of its own). batch: asked for at once;
     what is asked depends on all batches before and never on which trial ended first.
     package: of OptunaHub's, such as samplers/auto_sampler, whose code is run. registry: the folder that has it, so that
-    nothing is downloaded.
+    nothing is downloaded. stop: by which rule trials end before all of their epochs; null: none does.
     """
 
     name: Literal["grid", "random", "qmc", "tpe", "gp", "cmaes", "nsga2", "nsga3", "hub"] = "grid"
@@ -45,6 +60,7 @@ class Search:
     seed: int = 0
     package: str | None = None
     registry: str | None = None
+    stop: Stopping | None = None
 
     def __post_init__(self) -> None:
         if (self.name == "hub") != (self.package is not None):

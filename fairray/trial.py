@@ -27,9 +27,12 @@ from fairray.staleness import hash_code
 from fairray.store import Store
 from fairray.training.distributed import active
 from fairray.training.fit import EngineName, check_training
+from fairray.training.selection import read_curves
 from fairray.training.stage import TrainStage
 
-__all__ = ["Trial", "checked_training", "circumstances", "compute", "dataset", "execute", "results", "stages"]
+__all__ = [
+    "Trial", "checked_training", "circumstances", "compute", "dataset", "execute", "is_there", "results", "stages",
+]  # fmt: skip
 
 Spec = dict[str, Any]
 WAIT_S = 0.2
@@ -42,7 +45,8 @@ class Trial:
     task, arm: what the study calls the data set and the method. dataset, method, network: members.
     training: `Training`, or its fields; those of a stage that is trained otherwise stand under the stage's name, and
     then in `stages`. point: the values that the search chose. splits: how many times the data are drawn: seed s sees
-    the data set of its own seed plus s modulo splits.
+    the data set of its own seed plus s modulo splits. until: after how many epochs of what the method trains last it is
+    to pause; None: not at all. No result depends on that, so no uid does.
     """
 
     task: str
@@ -56,6 +60,7 @@ class Trial:
     point: Mapping[str, Any] = field(default_factory=dict)
     stages: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     splits: int = 1
+    until: int | None = None
 
     def __post_init__(self) -> None:
         self._build("dataset", partial(members.build, "datasets"))
@@ -118,6 +123,31 @@ class Trial:
         return stages(self.ends)
 
     @cached_property
+    def trainings(self) -> dict[str, Replica]:
+        """What trains the model that its method ends in, by uid; none where that is not trained by the one loop."""
+        found = [replica.parents["model"] for replica in self.replicas if isinstance(replica.stage, Evaluation)]
+        return {one.uid: one for one in found if type(one.stage).run is TrainStage.run}
+
+    @property
+    def epochs(self) -> int:
+        """Of those trainings."""
+        return max((one.training.epochs for one in self.trainings.values()), default=0)
+
+    @cached_property
+    def pausing(self) -> dict[str, int]:
+        """By uid, after how many epochs which trainings are to pause."""
+        return {} if self.until is None or self.until >= self.epochs else dict.fromkeys(self.trainings, self.until)
+
+    @cached_property
+    def due(self) -> dict[str, Replica]:
+        """Of all that is needed what can be computed before it goes on from where it pauses."""
+        waiting = {*self.pausing}
+        for uid, replica in self.needed.items():
+            if any(parent.uid in waiting for parent in replica.parents.values()):
+                waiting.add(uid)
+        return {uid: replica for uid, replica in self.needed.items() if uid not in waiting - self.pausing.keys()}
+
+    @cached_property
     def stage_names(self) -> set[str]:
         """Of all stages that it runs through."""
         return {replica.stage.name for replica in stages(self.replicas[:1]).values()}
@@ -168,6 +198,15 @@ class Trial:
     def stored(self, store: Store) -> bool:
         """Whether all of its stages are there, the earlier ones too: `results` has records of each."""
         return all(store.has(replica.uid) for replica in self.needed.values())
+
+    def reached(self, store: Store) -> bool:
+        """Whether all is there that is due."""
+        return all(is_there(uid, store, self.pausing) for uid in self.due)
+
+
+def is_there(uid: str, store: Store, pauses: Mapping[str, int]) -> bool:
+    """Whether a stage is stored, or has paused as it is to. pauses: by uid, after how many epochs."""
+    return store.has(uid) or (uid in pauses and store.paused_after(uid) >= pauses[uid])
 
 
 def dataset(member: Any) -> Dataset:
@@ -228,26 +267,30 @@ def execute(
     progress: Progress = lambda message, share: None,
     only: Collection[str] | None = None,
     checkpoint: float | None = None,
+    pauses: Mapping[str, int] | None = None,
 ) -> None:
     """Compute and store every stage that the trials need and the store lacks, early stages first.
 
     only: these stages, by uid, whose earlier ones are stored or among them; those that somebody else is computing are
         left out. Without it, it waits for them.
     checkpoint: minutes after which a stage that takes longer writes how far it is, to go on from there; None: never.
+    pauses: by uid, after how many epochs trainings write how far they are and end.
     Inside a torch.distributed group all processes call this alike. Raises BadInput where a trial does not fit its data,
     and Fatal where it has no such stage: the code or the data are no longer what they were where the uids come from.
     """
     for trial in trials:
         trial.check()
+    pauses = pauses or {}
     needed = _needed([replica for trial in trials for replica in trial.ends], store, only)
     levels = [list(level) for _, level in groupby(needed.values(), key=lambda replica: replica.depth)]
     done = 0
     for level in levels:
         todo = {replica.uid: replica for replica in level if only is None or _can_begin(replica, store)}
-        while todo := {uid: replica for uid, replica in todo.items() if not _agreed(store.has(uid))}:
+        while todo := {uid: replica for uid, replica in todo.items() if not _agreed(is_there(uid, store, pauses))}:
             with store.claim(todo if _first() else ()) as ours:
-                mine = [replica for uid, replica in todo.items() if _agreed(uid in ours and not store.has(uid))]
-                compute(mine, store, store, engine, _scaled(progress, done, mine, needed), checkpoint)
+                free = {uid for uid in todo if uid in ours and not is_there(uid, store, pauses)}
+                mine = [replica for uid, replica in todo.items() if _agreed(uid in free)]
+                compute(mine, store, store, engine, _scaled(progress, done, mine, needed), checkpoint, pauses)
             if not mine and only is not None:
                 break
             if not mine:
@@ -277,10 +320,11 @@ def compute(
     engine: EngineName = "auto",
     progress: Progress = lambda message, share: None,
     checkpoint: float | None = None,
+    pauses: Mapping[str, int] | None = None,
 ) -> None:
     """Compute replicas of one depth, those of one class together, and store them.
 
-    before: where the stages before them are. checkpoint: see `execute`.
+    before: where the stages before them are. checkpoint, pauses: see `execute`.
     Processes that train together do that in step, and the first one stores what they made; stages that train nothing
     are shared out among them, and each stores its own.
     """
@@ -291,7 +335,7 @@ def compute(
     for _, group in groupby(sorted(replicas, key=_class), key=_class):
         alike = list(group)
         together = active() and isinstance(alike[0].stage, TrainStage)
-        kept = Checkpoints(store, checkpoint, together)
+        kept = Checkpoints(store, checkpoint, together, pauses)
         if active() and not together:
             own = alike[dist.get_rank() :: dist.get_world_size()]
             if own:
@@ -307,9 +351,17 @@ def _keep_all(made: Iterable[tuple[Replica, Artifact]], kept: Checkpoints) -> No
     with keeping(kept):
         for replica, artifact in made:
             if kept.writes:
-                kept.store.write(replica.uid, artifact, _spec(replica, artifact, kept))
-                kept.drop(replica.uid)
+                _keep(replica, artifact, kept)
             kept.begin()
+
+
+def _keep(replica: Replica, artifact: Artifact, kept: Checkpoints) -> None:
+    spec = _spec(replica, artifact, kept)
+    if artifact.whole:
+        kept.store.write(replica.uid, artifact, spec)
+        kept.drop(replica.uid)
+    else:
+        kept.store.note_pause(replica.uid, {"curves": read_curves(artifact.records), "made": spec["made"]})
 
 
 def _class(replica: Replica) -> str:

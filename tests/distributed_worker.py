@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
@@ -14,6 +15,7 @@ from fairray.evaluation import Evaluation
 from fairray.store import Store
 from fairray.training.alone import Alone
 from fairray.training.distributed import Distributed
+from fairray.trial import execute
 
 folder, rank = Path(sys.argv[1]), int(sys.argv[2])
 dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2)
@@ -28,5 +30,12 @@ assert (
 few, lost = [to_distribute(trial.__wrapped__())[place] for place in (2, 8)], Store(str(folder / "lost"))
 assert disturbed(few, lost, places=((Alone, "step"),)) == (18, 18)  # both lose their way after every step
 assert_alike(found(few, lost), found(few, Store(str(folder / "together"))))
+paused = Store(str(folder / "paused"))
+for until in (1, None):
+    asked = [replace(one, until=until) for one in few]
+    due = [uid for one in asked for uid in one.due]
+    execute(asked, paused, only=due, pauses={uid: epochs for one in asked for uid, epochs in one.pausing.items()})
+    assert all(one.reached(paused) for one in asked)
+assert_alike(found(few, paused), found(few, Store(str(folder / "together"))))
 dist.barrier()
 os._exit(0)  # gloo's threads abort now and then where one process tears down before the other

@@ -15,6 +15,7 @@ from fairray.attacks.pgd_l2 import PgdL2
 from fairray.files import write_whole
 from fairray.store import Store
 from fairray.training.alone import Alone
+from fairray.training.selection import read_curves
 from fairray.training.stacked import Stacked
 from fairray.trial import execute, stages
 
@@ -119,6 +120,50 @@ def test_what_dies_after_every_step_is_as_if_it_had_not(given, engine, trial, st
     assert disturbed([made], store, engine) == (steps, steps)
     assert_alike(found([made], store), expected)
     assert store.checkpoints() == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "engine"),
+    [
+        ({"seeds": [0]}, "alone"),
+        ({"seeds": range(3)}, "stacked"),
+        ({**ALL_SETTINGS}, "stacked"),
+        ({"selection": "z"}, "stacked"),
+        ({"patience": 1, "epochs": 9, "lr": 0.9}, "stacked"),
+        ({"method": "bade", "dataset": {"side": 8}, "seeds": [0]}, "alone"),
+    ],
+)
+def test_what_pauses_on_its_way_is_as_if_it_had_not(given, engine, trial, store, tmp_path):
+    """After one epoch, after two, and to the end; no step is taken twice, and what comes after waits."""
+    made = trial(**{"epochs": 4, **given})
+    expected, steps = undisturbed([made], tmp_path, engine)
+    taken = Steps()
+    with taken.until(None):
+        for until in (1, 2, None):
+            asked = replace(made, until=until)
+            assert asked.uid == made.uid
+            execute([asked], store, engine, only=[*asked.due], pauses=asked.pausing)
+            assert asked.reached(store)
+            assert {*asked.due} <= {*asked.pausing} | {uid for uid in asked.due if store.has(uid)}
+            assert not replace(made, until=(until or 9) + 1).reached(store) or made.stored(store)
+    assert taken.taken == steps
+    assert_alike(found([made], store), expected)
+    assert store.checkpoints() == {}
+
+
+def test_a_pause_tells_of_the_curves_so_far(trial, store, tmp_path):
+    """They begin the curves of a training that does not pause, and one that has gone far enough is not gone on with."""
+    made = trial(seeds=[0], epochs=4)
+    undisturbed([made], tmp_path)
+    whole = Store(str(tmp_path / "undisturbed"))
+    (uid,) = made.trainings
+    curves = read_curves(whole.records(uid))
+    assert {*curves} == {"accuracy", "auc", "eacc", "odds"}
+    for until, epochs in ((2, 2), (1, 2), (3, 3)):
+        execute([made], store, only=[uid], pauses={uid: until})
+        assert store.read_pause(uid)["curves"] == {name: curve[:epochs] for name, curve in curves.items()}
+        assert store.paused_after(uid) == epochs
+        assert not store.has(uid)
 
 
 def run_until(last, trials, store, engine="auto", minutes=1 / 60):

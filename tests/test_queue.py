@@ -45,13 +45,18 @@ class Trial:
     arm: str = "a"
     task: str = "t"
     point: dict = field(default_factory=dict)
+    until: int | None = None
+
+    @property
+    def pausing(self):
+        return {} if self.until is None else {end.uid: self.until for end in self.ends}
 
     @property
     def uid(self):
         return " ".join(end.uid for end in self.ends)
 
     @property
-    def needed(self):
+    def due(self):
         return stages(self.ends)
 
     def stored(self, store):
@@ -60,13 +65,16 @@ class Trial:
 
 class Store:
     def __init__(self, *uids):
-        self.uids, self.elsewhere, self.let_go = {*uids}, set(), set()
+        self.uids, self.elsewhere, self.let_go, self.paused = {*uids}, set(), set(), {}
 
     def has(self, uid):
         return uid in self.uids
 
     def claimed(self):
         return sorted(self.elsewhere)
+
+    def paused_after(self, uid):
+        return self.paused.get(uid, 0)
 
     def lacks_tensors(self, uid):
         return uid in self.let_go
@@ -472,3 +480,65 @@ def test_a_search_whose_batch_has_not_ended_leaves_the_others_going(monkeypatch)
     assert not queue.over
     finish(queue, slow)
     assert queue.take().trials[0].arm == "slow"
+
+
+class Rounds(Once):
+    """Asks for one trial after the other."""
+
+    def ask(self):
+        return [self.trials.pop(0)] if self.trials else []
+
+
+def test_a_stage_that_has_paused_goes_on_when_more_of_it_is_asked_for():
+    model = Stage("model")
+    rounds = Rounds(Trial([model], until=2), Trial([model], until=4), Trial([model]))
+    queue, pauses = Queue([rounds], Store(), lambda: 1, 25, Told(), Repeats(1)), []
+    while job := queue.take():
+        assert job.uids == ["model"]
+        pauses.append(dict(job.pauses))
+        if job.pauses:
+            queue.store.paused |= job.pauses
+            queue.end(job)
+        else:
+            finish(queue, job)
+    assert pauses == [{"model": 2}, {"model": 4}, {}]
+    assert queue.listener.lines == [("done", "model")] * 3
+    assert (queue.over, queue.trials, queue.trials_stored) == (True, [Trial([model])], set())
+
+
+def test_what_had_paused_before_is_not_gone_on_with():
+    store = Store()
+    store.paused["model"] = 3
+    queue = make(Trial([Stage("model")], until=2), store=store)
+    assert (queue.take(), queue.over, queue.trials_stored) == (None, True, {"model"})
+
+
+def test_what_another_trial_needs_whole_does_not_pause():
+    """Whether that is asked for before it begins, or while it runs."""
+    model = Stage("model")
+    after = Trial([Stage("after", (model,), brief=True)])
+    both = make(Trial([model], until=2), after)
+    assert [(job.uids, job.pauses) for job in drain(both)] == [(["model", "after"], {})]
+
+    late = Rounds(Trial([Stage("other")]), after)
+    queue = Queue([Once(Trial([model], until=2)), late], Store(), lambda: 2, 25, Told(), Repeats(1))
+    first, other = drain(queue)
+    if first.uids == ["other"]:
+        first, other = other, first
+    finish(queue, other)
+    queue.store.paused |= first.pauses
+    assert first.pauses == {"model": 2}
+    queue.end(first)
+    (again,) = drain(queue)
+    assert (again.uids, again.pauses) == (["model", "after"], {})
+    finish(queue, again)
+    assert sorted(queue.listener.lines) == [("done", "after"), ("done", "model"), ("done", "other")]
+    assert queue.over
+
+
+def test_a_stage_that_has_not_come_to_its_pause_is_lost():
+    queue = make(Trial([Stage("model")], until=2))
+    for epochs in (1, 1):
+        queue.store.paused["model"] = epochs
+        queue.end(queue.take())
+    assert queue.listener.lines == [("failed", "model")]

@@ -29,6 +29,10 @@ class Point:
 
     x: float
 
+    @property
+    def uid(self):
+        return str(self.x)
+
     def stored(self, store):
         return True
 
@@ -41,6 +45,10 @@ class Point:
 
 class Told(dict):
     """Stands for a trial, by its point."""
+
+    @property
+    def uid(self):
+        return str(self)
 
     def stored(self, store):
         return True
@@ -148,7 +156,8 @@ def test_a_point_that_fails_for_ever_hides_no_later_round():
     """Three rounds of two are stored but for one point of the first; a fourth has not begun."""
     there = {(0, 0), (1, 0), (1, 1), (2, 0), (2, 1)}
     rounds = [
-        [SimpleNamespace(uid=f"{i} {j}", stored=lambda store, at=(i, j): at in there) for j in (0, 1)] for i in range(5)
+        [SimpleNamespace(uid=f"{i} {j}", reached=lambda store, at=(i, j): at in there) for j in (0, 1)]
+        for i in range(5)
     ]
     left = iter([*rounds, []])
     known = _list_batches(SimpleNamespace(ask=lambda: next(left), tell=lambda store: None), None)

@@ -148,7 +148,8 @@ class Jobs(Searcher):
         first = job.trials[0]
         said = {"label": label(job.trials), "task": first.task, "method": first.arm, **job.points, "stages": job.stages}
         needs = asdict(self.chosen.of(first, again=job.again))
-        return {**self.common, **said, **needs, "trials": [trial.plain for trial in job.trials], "uids": job.uids}
+        return {**self.common, **said, **needs, "trials": [trial.plain for trial in job.trials], "uids": job.uids,
+                "pauses": job.pauses}  # fmt: skip
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         if "message" in result:
@@ -301,7 +302,7 @@ def _execute(
             said = time.monotonic()
             report({"message": message, "share": share})
 
-    execute(trials, store, config["engine"], progress, config["uids"], config["checkpoint"])
+    execute(trials, store, config["engine"], progress, config["uids"], config["checkpoint"], config["pauses"])
 
 
 def _made(folder: Path) -> Path:

@@ -31,7 +31,7 @@ def run(study: Study, store: Store, queue: Queue, progress: Progress) -> None:
         try:
             with _watched(study.launch.hang) as heard:
                 told, launch = _told(progress, job, heard), study.launch
-                execute(job.trials, store, launch.engine, told, job.uids, launch.checkpoint)
+                execute(job.trials, store, launch.engine, told, job.uids, launch.checkpoint, job.pauses)
         except Fatal:
             raise
         except Exception as error:

@@ -21,7 +21,7 @@ from fairray.stages import Replica
 from fairray.staleness import Stale, explain
 from fairray.store import Store
 from fairray.study import Study
-from fairray.trial import Trial, results, stages
+from fairray.trial import Trial, is_there, results, stages
 from fairray.words import write_count
 
 __all__ = [
@@ -50,7 +50,8 @@ class ArmPlan:
 @dataclass(frozen=True)
 class Plan:
     """Trials and stages, how many of them are stored, how many stages several trials share, what is stored as it was
-    before something changed, and what the stages that are not stored will take."""
+    before something changed, and what the stages that are not stored will take. stopped: of the trials that are stored,
+    how many end early, so that their last stages are not needed."""
 
     trials: int
     trials_stored: int
@@ -60,11 +61,13 @@ class Plan:
     arms: list[ArmPlan]
     stale: list[Stale] = field(default_factory=list)
     estimate: Estimate | None = None
+    stopped: int = 0
 
     def __str__(self) -> str:
         trials, stages = write_count(self.trials, "trial"), write_count(self.stages, "stage")
+        early = f" ({self.stopped} stopped early)" if self.stopped else ""
         lines = [
-            f"{trials}, {self.trials_stored} stored, {self.trials - self.trials_stored} to run",
+            f"{trials}, {self.trials_stored} stored{early}, {self.trials - self.trials_stored} to run",
             f"{stages}, {self.stages_stored} stored; {self.shared} shared by several trials",
         ]
         lines += [f"  {arm.task:<12} {arm.method:<16} {arm.points:>3} points {arm.runs:>4} runs "
@@ -76,8 +79,9 @@ class Plan:
 
 
 def list_asked(study: Study, store: Store) -> list[Trial]:
-    """The trials of each arm that a run would have asked for by now: the whole of a grid; of a search the batches up to
-    the last of which something is stored, and where that is whole, the one that comes next."""
+    """The trials of each arm that a run would have asked for by now, as it asked for them last: the whole of a grid; of
+    a search the batches up to the last of which something is stored, and where that is whole, the one that comes
+    next."""
     return [trial for asker in askers(study) for trial in _list_batches(asker, store)]
 
 
@@ -86,8 +90,8 @@ def _list_batches(asker: Asker, store: Store) -> list[Trial]:
     known: dict[str, Trial] = {}
     whole = True
     while asked := asker.ask():
-        seen |= {trial.uid: trial for trial in asked if trial.uid not in seen}
-        have = [trial.stored(store) for trial in asked]
+        seen |= {trial.uid: trial for trial in asked}
+        have = [trial.reached(store) for trial in asked]
         if whole or any(have):
             known |= seen
         whole = whole and all(have)
@@ -127,13 +131,14 @@ def plan(study: Study, why: bool = False) -> Plan:
     store = Store(study.launch.store_root)
     asked = list_asked(study, store)
     unique = {trial.uid: trial for trial in asked}
-    wanted = Counter(uid for trial in unique.values() for uid in trial.needed)
+    wanted = Counter(uid for trial in unique.values() for uid in trial.due)
     have, claimed = {uid for uid in wanted if store.has(uid)}, set(store.claimed())
+    have |= _find_paused(unique.values(), store, have)
     failures = {uid: failure for uid, failure in store.failures().items() if uid not in have}
     arms, chosen = [], Chosen(study)
     for task, arm in dict.fromkeys((trial.task, trial.arm) for trial in asked):
         trials = [trial for trial in asked if (trial.task, trial.arm) == (task, arm)]
-        needed = set(stages(replica for trial in trials for replica in trial.ends))
+        needed = {uid for trial in trials for uid in trial.due}
         runs = sum(len(trial.seeds) for trial in trials)
         arms.append(
             ArmPlan(
@@ -149,15 +154,23 @@ def plan(study: Study, why: bool = False) -> Plan:
             )
         )
     shared = sum(count > 1 for count in wanted.values())
-    stored = sum(trial.needed.keys() <= have for trial in unique.values())
+    stored = [trial for trial in unique.values() if trial.due.keys() <= have]
     stale = _explain(unique.values(), store, wanted.keys(), have) if why and store.local else []
     missing = wanted.keys() - have
     foreseen = estimate(unique.values(), missing, have, store, study.launch.threads) if missing else None
-    return Plan(len(unique), stored, len(wanted), len(have), shared, arms, stale, foreseen)
+    stopped = sum(bool(trial.pausing) for trial in stored)
+    return Plan(len(unique), len(stored), len(wanted), len(have), shared, arms, stale, foreseen, stopped)
+
+
+def _find_paused(trials: Collection[Trial], store: Store, have: Collection[str]) -> set[str]:
+    """The stages that have paused where they are to, and of which nobody needs more."""
+    whole = {uid for trial in trials for uid in trial.due.keys() - trial.pausing.keys()}
+    pauses = {uid: until for trial in trials for uid, until in trial.pausing.items() if uid not in whole}
+    return {uid for uid in pauses.keys() - have if is_there(uid, store, pauses)}
 
 
 def _explain(trials: Iterable[Trial], store: Store, wanted: Collection[str], have: Collection[str]) -> list[Stale]:
-    needed = stages(replica for trial in trials for replica in trial.ends)
+    needed = {uid: replica for trial in trials for uid, replica in trial.due.items()}
     return explain((replica for uid, replica in needed.items() if uid not in have), store, wanted)
 
 
@@ -195,11 +208,14 @@ def open_results(study: Study) -> Results | None:
     store = Store(study.launch.store_root)
     trials: list[Trial] = []
     missing: list[Trial] = []
+    stopped: list[Trial] = []
     for trial in list_asked(study, store):
-        (trials if trial.stored(store) else missing).append(trial)
+        there = stopped if trial.pausing else trials
+        (there if trial.reached(store) else missing).append(trial)
     if not trials:
         return None
     records = pd.concat([results(trial, store) for trial in trials], ignore_index=True)
     uids = stages(replica for trial in trials for replica in trial.ends)
     made = {uid: store.spec(uid)["made"] for uid in uids}
-    return Results(study, records, trials, made, store.read, missing=missing, replay=replay)
+    made |= {uid: store.made(uid) for trial in stopped for uid in trial.due if uid not in made}
+    return Results(study, records, trials, made, store.read, missing=missing, stopped=stopped, replay=replay)

@@ -49,6 +49,7 @@ class Progress:
     def expect(self, trial: Trial, stages: int) -> None:
         """A trial is to come, and with it so many stages that no other needed."""
         self.trials.add(trial.uid)
+        self.ended_trials.discard(trial.uid)  # it goes on from where it has paused
         self.stages += stages
 
     def stored(self, trial: Trial) -> None:
@@ -74,7 +75,7 @@ class Progress:
 
     def _present(self, trial: Trial) -> str:
         self.show(trial)
-        return f"done {label([trial])}  {self.describe(trial)}".rstrip()
+        return f"{'paused' if trial.pausing else 'done'} {label([trial])}  {self.describe(trial)}".rstrip()
 
     def failed(self, trial: Trial, error: Failure) -> None:
         self.ended_trials.add(trial.uid)

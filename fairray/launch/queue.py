@@ -19,7 +19,7 @@ from fairray.launch.purse import Purse
 from fairray.launch.search import Asker
 from fairray.stages import Replica
 from fairray.store import Store
-from fairray.trial import Trial
+from fairray.trial import Trial, is_there
 
 __all__ = ["Job", "Listener", "Queue"]
 
@@ -32,13 +32,14 @@ LOST = Failure("it ended without an error, and its stages are not stored", "bug"
 class Job:
     """Stages that one slot computes, earliest first, by uid and by name, and trials to which they belong.
 
-    again: it is tried once more, after a failure.
+    again: it is tried once more, after a failure. pauses: by uid, after how many epochs which of them pause.
     """
 
     trials: list[Trial]
     uids: list[str]
     stages: list[str]
     again: bool = False
+    pauses: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def points(self) -> dict[str, list[object]]:
@@ -62,7 +63,7 @@ class Listener(Protocol):
 
 @dataclass
 class _Node:
-    """A stage to be computed: a trial that needs it, what it waits for, and what waits for it.
+    """A stage to be computed: the trial that needs most of it, what it waits for, and what waits for it.
 
     again: a job that began with it has failed, so that it is tried by itself.
     """
@@ -72,6 +73,20 @@ class _Node:
     before: set[str]
     after: list[str] = field(default_factory=list)
     again: bool = False
+
+    @property
+    def until(self) -> int | None:
+        """After how many epochs it pauses, if it does."""
+        return self.trial.pausing.get(self.replica.uid)
+
+    def ask_further(self, trial: Trial) -> None:
+        """Another trial needs it, and perhaps more of it."""
+        until = trial.pausing.get(self.replica.uid)
+        if self.until is not None and (until is None or until > self.until):
+            self.trial = trial
+
+    def is_there(self, store: Store) -> bool:
+        return is_there(self.replica.uid, store, self.trial.pausing)
 
     @property
     def group(self) -> tuple[str, ...]:
@@ -112,9 +127,10 @@ class Queue:
         self.asking, self.store, self._count_slots, self.pack, self.listener = asking, store, slots, pack, listener
         self.repeats, self.purse = repeats, purse or Purse()
         self.fatal: Fatal | None = None  # what ends the study
-        self.computed: set[str] = set()  # the stages that its jobs have stored
+        self.computed: set[str] = set()  # the stages that its jobs have stored, or have taken to where they pause
         self.asked: list[dict[str, Trial]] = [{} for _ in asking]
-        self.trials_stored: set[str] = set()
+        self.trials_stored: set[str] = set()  # before anything was computed
+        self._begun: set[str] = set()  # trials of which something had to be
         self.running = 0
         self.errors: dict[str, Failure] = {}
         self.held: list[str] = []  # others are computing them
@@ -173,19 +189,26 @@ class Queue:
         """A job has ended. What it did not store has failed, or is tried again, each by itself."""
         self.running -= 1
         self.purse.end(job.uids[0])
-        found = {uid for uid in job.uids if self.store.has(uid)}
+        found = {uid for uid in job.uids if self._nodes[uid].is_there(self.store)}
         begun = [uid for uid in job.uids if uid not in found and self._nodes[uid].before <= found]
         self.computed |= found
         self.listener.ended(job, len(found))
         if error is None and begun:
             claimed = {*self.store.claimed()}  # by another driver's worker, which may have stored it by now
-            others = [uid for uid in begun if uid in claimed or self.store.has(uid)]
+            others = [uid for uid in begun if uid in claimed or self._nodes[uid].is_there(self.store)]
             self.held += [uid for uid in others if not self._nodes[uid].before]
-            begun, error = [uid for uid in begun if uid not in others], LOST
+            begun, error = self._put_back(job, [uid for uid in begun if uid not in others]), LOST
         if begun and error is not None:
             self._settle(job, begun, error)
         self._release(found)
         self._ask()
+
+    def _put_back(self, job: Job, begun: Sequence[str]) -> list[str]:
+        """Stages that have paused where they were to, and are to go on by now, are ready again; gives the others."""
+        paused = [uid for uid in begun if uid in job.pauses and is_there(uid, self.store, job.pauses)]
+        for uid in paused:
+            self._ready[self._nodes[uid].group].append(uid)
+        return [uid for uid in begun if uid not in paused]
 
     def _settle(self, job: Job, begun: Sequence[str], error: Failure) -> None:
         """What a failed job had begun is tried again by itself, or has failed, and with it all that needs it."""
@@ -237,24 +260,29 @@ class Queue:
                 asked = self.asking[number].ask()
                 if not asked:
                     del self._searching[number]
-                # a search can ask for a point again
-                new = {trial.uid: trial for trial in asked if trial.uid not in self.asked[number]}
+                known = self.asked[number]  # a search can ask for a point again
+                new = {one.uid: one for one in asked if one.uid not in known or known[one.uid].until != one.until}
                 self.asked[number] |= new
                 for trial in new.values():
                     self._add(number, trial)
 
     def _add(self, number: int, trial: Trial) -> None:
-        missing = self._find_missing(trial.needed)
+        missing = self._find_missing(trial)
         if not missing:
-            self.trials_stored.add(trial.uid)
+            if trial.uid not in self._begun:
+                self.trials_stored.add(trial.uid)
             self.listener.stored(trial)
             return
+        self.trials_stored.discard(trial.uid)
+        self._begun.add(trial.uid)
         if not self.purse.admit(trial):
             self._left[number] += 1  # for ever: its search learns nothing more
             return
         new = [replica for uid, replica in missing.items() if uid not in self._nodes and uid not in self.errors]
         self.listener.expect(trial, len(new))
         self._needs.clear()
+        for uid in missing.keys() & self._nodes.keys():
+            self._nodes[uid].ask_further(trial)
         for replica in new:
             self._insert(replica, trial, missing)
         self._left[number] += 1
@@ -264,10 +292,12 @@ class Queue:
         for uid in missing.keys() & self.errors.keys():
             self._close_failed(uid)
 
-    def _find_missing(self, chain: Mapping[str, Replica]) -> dict[str, Replica]:
-        """What is not stored of a trial, earliest first; and what is, but whose tensors were let go and are needed for
-        it: that is forgotten, and computed again."""
+    def _find_missing(self, trial: Trial) -> dict[str, Replica]:
+        """What is not stored of what is due of a trial, earliest first; and what is, but whose tensors were let go and
+        are needed for it: that is forgotten, and computed again."""
+        chain = trial.due
         missing = {uid for uid in chain if not self._has(uid)}
+        missing -= {uid for uid in missing & trial.pausing.keys() if is_there(uid, self.store, trial.pausing)}
         ahead = [*missing]
         while ahead:
             for parent in chain[ahead.pop()].parents.values():
@@ -296,7 +326,7 @@ class Queue:
     def _look(self) -> None:
         """See what became of the stages that others were computing."""
         self._looked, claimed = time.monotonic(), set(self.store.claimed())
-        found = [uid for uid in self.held if self.store.has(uid)]
+        found = [uid for uid in self.held if self._nodes[uid].is_there(self.store)]
         free = [uid for uid in self.held if uid not in claimed and uid not in found]
         self.held = [uid for uid in self.held if uid in claimed and uid not in found]
         for uid in free:
@@ -305,9 +335,10 @@ class Queue:
         self._ask()
 
     def _release(self, uids: Collection[str]) -> None:
-        """These are stored: what waited for nothing else is ready, and trials may be whole."""
-        self._stored.update(uids)
-        for node in [self._nodes.pop(uid) for uid in uids]:
+        """These are stored, or have paused: what waited for nothing else is ready, and trials may be whole."""
+        nodes = [self._nodes.pop(uid) for uid in uids]
+        self._stored.update(node.replica.uid for node in nodes if node.until is None)
+        for node in nodes:
             for after in node.after:
                 waiting = self._nodes.get(after)
                 if waiting is not None:
@@ -342,4 +373,5 @@ class Queue:
 def _job(nodes: Sequence[_Node]) -> Job:
     trials = {node.trial.uid: node.trial for node in nodes}
     names = dict.fromkeys(node.replica.stage.name for node in nodes)
-    return Job([*trials.values()], [node.replica.uid for node in nodes], [*names], nodes[0].again)
+    pauses = {node.replica.uid: node.until for node in nodes if node.until is not None}
+    return Job([*trials.values()], [node.replica.uid for node in nodes], [*names], nodes[0].again, pauses)

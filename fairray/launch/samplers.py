@@ -30,10 +30,12 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
 class Score(NamedTuple):
-    """How a point did. means: by measure, none where nothing is stored. grave: how far it is from being a result."""
+    """How a point did. means: by measure, none where nothing is stored. grave: how far it is from being a result.
+    stopped: after how many epochs, where it was stopped early."""
 
     means: Mapping[str, float]
     grave: int = 0
+    stopped: int | None = None
 
 
 class Sampling:
@@ -68,13 +70,17 @@ class Sampling:
         """Score the last batch; a point without one of the objectives has failed.
 
         A point that is no result breaks a constraint, so that a sampler keeps away from it however good it looks; where
-        a sampler heeds none, it has failed.
+        a sampler heeds none, it has failed. One that was stopped is Optuna's pruned trial.
         """
         for trial, score in zip(self.open, scores, strict=True):
             if self.search.name not in UNBOUND:
                 trial.set_constraint("no result", score.grave)
             values = [float(score.means.get(measure.name, math.nan)) for measure in self.objectives]
-            if all(map(math.isfinite, values)) and not (score.grave and self.search.name in UNBOUND):
+            if score.stopped is not None:
+                if len(values) == 1:  # Optuna knows no values on the way of several objectives
+                    trial.report(values[0], score.stopped)
+                self.study.tell(trial, state=TrialState.PRUNED)
+            elif all(map(math.isfinite, values)) and not (score.grave and self.search.name in UNBOUND):
                 self.study.tell(trial, values)
             else:
                 self.study.tell(trial, state=TrialState.FAIL)

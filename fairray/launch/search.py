@@ -10,7 +10,8 @@ import pandas as pd
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from fairray.errors import placed, said_of
+from fairray.errors import BadInput, placed, said_of
+from fairray.launch.early import EarlyStopping, can_stop, check_objectives
 from fairray.launch.samplers import Sampling, Score
 from fairray.measures import Measure
 from fairray.selection import best_trials, val_means
@@ -23,11 +24,17 @@ from fairray.trial import Trial, results
 __all__ = ["Again", "Asker", "GridSearch", "OptunaSearch", "askers", "keep"]
 
 
+NOTHING = (
+    "none of its searched trials would pause: they train nothing last, or for no more epochs than the first pause",
+    "leave stop out, or lower first",
+)
+
+
 class Asker(Protocol):
     """The batches of one arm. What is asked depends on the batches before, never on which trial ended first."""
 
     def ask(self) -> list[Trial]:
-        """The next trials; none when the search is over."""
+        """The next trials, or those that go on from where they have paused; none when the search is over."""
 
     def tell(self, store: Store) -> None:
         """Learn how the trials that were asked for last have scored."""
@@ -38,6 +45,7 @@ class GridSearch:
 
     def __init__(self, arm: Arm):
         self.arm, self.points = arm, points(arm.space)
+        self.stopped: dict[str, Score] = {}
 
     def ask(self) -> list[Trial]:
         asked, self.points = self.points, []
@@ -68,6 +76,7 @@ class OptunaSearch:
         self.arm, self.objectives = arm, objectives
         self.sampling = Sampling(f"{arm.task} {arm.name}", arm.space, search, objectives)
         self.open: list[Trial] = []
+        self.stopped: dict[str, Score] = {}  # by uid, what trials scored that were stopped early
 
     def ask(self) -> list[Trial]:
         self.open = [self.arm.at(point) for point in self.sampling.ask()]
@@ -78,6 +87,8 @@ class OptunaSearch:
         self.sampling.tell([self._score(trial, store) for trial in self.open])
 
     def _score(self, trial: Trial, store: Store) -> Score:
+        if trial.uid in self.stopped:
+            return self.stopped[trial.uid]
         if not trial.stored(store):
             return Score({})
         records = results(trial, store)
@@ -107,7 +118,8 @@ class Confirming:
         """Let the search learn, and keep what there is to choose from."""
         self.asker.tell(store)
         if not self.over:
-            self.found |= {trial.uid: (trial, results(trial, store)) for trial in self.asked if trial.stored(store)}
+            whole = [trial for trial in self.asked if not trial.pausing and trial.stored(store)]
+            self.found |= {trial.uid: (trial, results(trial, store)) for trial in whole}
 
     def _confirm(self) -> Trial:
         records = pd.concat([table for _, table in self.found.values()], ignore_index=True)
@@ -117,8 +129,7 @@ class Confirming:
 
 def keep(asked: Iterable[Asker], path: Path) -> bool:
     """Write what samplers were told into a journal of Optuna's, which its dashboard opens; whether there is any."""
-    searches = [one.asker if isinstance(one, Confirming) else one for one in asked]
-    if not (found := [one for one in searches if isinstance(one, OptunaSearch)]):
+    if not (found := [one for one in map(_unwrap, asked) if isinstance(one, OptunaSearch)]):
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
@@ -129,18 +140,34 @@ def keep(asked: Iterable[Asker], path: Path) -> bool:
     return True
 
 
+def _unwrap(asker: Asker) -> Asker:
+    """The search inside those that wait for it."""
+    while isinstance(asker, Confirming | EarlyStopping):
+        asker = asker.asker
+    return asker
+
+
 def askers(study: Study) -> list[Asker]:
-    """One for each arm of the study."""
+    """One for each arm of the study. Raises BadInput where it cannot be searched, or stopped, as it says."""
     found = [(arm, _asker(arm, study.searches.get(arm.name, study.search), study)) for arm in study.arms()]
+    if study.search.stop is not None and not any(isinstance(asker, EarlyStopping) for _, asker in found):
+        raise BadInput(study.where("search.stop"), *NOTHING)
     return [Confirming(asker, study) if study.confirm and arm.space else asker for arm, asker in found]
 
 
 def _asker(arm: Arm, search: Search, study: Study) -> Asker:
-    if search.name == "grid" or not arm.space:
-        return GridSearch(arm)
-    key = f"searches.{arm.name}" if arm.name in study.searches else "search"
-    with placed(study.where), said_of(key):
-        return OptunaSearch(arm, search, study.objectives_of(arm.task))
+    objectives, own = study.objectives_of(arm.task), arm.name in study.searches
+    with placed(study.where), said_of(f"searches.{arm.name}" if own else "search"):
+        plain = search.name == "grid" or not arm.space
+        asker = GridSearch(arm) if plain else OptunaSearch(arm, search, objectives)
+        if search.stop is None or not arm.space:
+            return asker
+        if not can_stop(arm, search.stop):
+            if own:
+                raise BadInput("stop", *NOTHING)
+            return asker
+        check_objectives(objectives, arm)
+        return EarlyStopping(asker, search.stop, study, objectives)
 
 
 def _weigh(records: pd.DataFrame, objectives: Sequence[Measure]) -> int:

@@ -51,8 +51,8 @@ def estimate(
 
 
 def sum_seconds(uids: Iterable[str], store: Store) -> float:
-    """What stored stages took."""
-    return sum(float(store.spec(uid)["made"]["seconds"]) for uid in uids)
+    """What stages took that are stored or have paused."""
+    return sum(float(store.made(uid)["seconds"]) for uid in uids)
 
 
 def _pick(uids: list[str]) -> list[str]:

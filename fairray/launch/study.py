@@ -1,15 +1,18 @@
 """Running a whole study: what is stored is taken, what is missing is computed, all of it is mirrored."""
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from fairray.budget import Budget
 from fairray.errors import BadInput, Fatal
 from fairray.launch import local, replay
+from fairray.launch.early import score
 from fairray.launch.failures import COUNTED, Failure, Kind, Repeats
 from fairray.launch.planning import list_failures, open_results
 from fairray.launch.progress import Progress, tell
@@ -18,6 +21,7 @@ from fairray.launch.queue import Queue
 from fairray.launch.resources import Chosen
 from fairray.launch.search import Again, Asker, askers, keep
 from fairray.launch.spending import Estimate, estimate, sum_seconds
+from fairray.measures import Measure
 from fairray.results import Results
 from fairray.selection import val_means
 from fairray.soundness import describe_doubts, list_doubts
@@ -146,6 +150,8 @@ def _conclude(
         return outcome
     if mirror is not None:
         found = replace(found, runs=mirror.find_runs(found.trials))
+        for trial in found.stopped:
+            mirror.show_stopped(trial, score(trial, Store(study.launch.store_root), study.objectives_of(trial.task)))
     files, broken = write_report(replace(found, last_run=outcome.spent), sections)
     if mirror is not None:
         mirror.finish(summarize(found), files, _list_by_arm(found))
@@ -190,7 +196,7 @@ def _progress(study: Study, store: Store, mirror: "tracking.Mirror | None", say:
     """Tells of each trial what it found, and shows it in the mirror; keeps why stages failed in the store."""
 
     def show(trial: Trial) -> None:
-        if mirror is not None:
+        if mirror is not None and not trial.pausing:
             mirror.show(trial, results(trial, store))
 
     def note(uid: str, failure: Failure) -> None:
@@ -203,7 +209,7 @@ def _progress(study: Study, store: Store, mirror: "tracking.Mirror | None", say:
 def _settle(study: Study, queue: Queue, progress: Progress, expected: Estimate, seconds: float) -> Outcome:
     """What has become of all that was asked for, and what that took."""
     asked = {trial.uid for trial in queue.trials}
-    undone = {trial.uid for trial in queue.trials if not trial.stored(queue.store)}
+    undone = {trial.uid for trial in queue.trials if not trial.reached(queue.store)}
     left = len(undone - {trial.uid for trial, _ in progress.failures})
     computed = len(asked - undone) - len(queue.trials_stored)
     spent = _describe_spending(study, queue, expected)
@@ -223,12 +229,19 @@ def _purse(study: Study) -> Purse:
 
 def _describe_result(study: Study, trial: Trial, store: Store) -> str:
     """What validation data say of a trial."""
+    objectives = study.objectives_of(trial.task)
+    if trial.pausing:
+        paused = f"after {trial.until} of {write_count(trial.epochs, 'epoch')}"
+        return "  ".join([paused, *_write_means(objectives, score(trial, store, objectives))])
     records = results(trial, store)
-    means = val_means(records)
-    measures = [measure for measure in study.objectives_of(trial.task) if measure.name in means]
-    said = [f"val {measure.name} {measure.unit.express(means[measure.name]):.4g}" for measure in measures]
+    said = _write_means(objectives, val_means(records))
     doubt = describe_doubts(list_doubts(records, study.objectives))
     return "  ".join(said + ([f"no result: {doubt}"] if doubt else []))
+
+
+def _write_means(objectives: Sequence[Measure], means: Mapping[str, float] | pd.Series) -> list[str]:
+    known = [measure for measure in objectives if measure.name in means]
+    return [f"val {measure.name} {measure.unit.express(means[measure.name]):.4g}" for measure in known]
 
 
 def _describe_start(study: Study, queue: Queue) -> str:

@@ -34,11 +34,13 @@ from fairray.secrecy import hide, strip_password
 from fairray.soundness import describe_doubts, list_doubts
 from fairray.study import Study
 from fairray.trial import Trial
+from fairray.words import write_count
 
 __all__ = ["Mirror", "clean_name", "connect"]
 
 BATCH = 1000  # the most metrics MLflow takes at once
 DOUBT, DRIVER, PARENT = "fairray.doubt", "fairray.driver", "mlflow.parentRunId"
+ERROR, STOPPED = "fairray.error", "fairray.stopped"
 KEYS = ("fairray.trial", "fairray.arm", "fairray.study")  # the tags that say what a run shows
 REFUSED, EXISTS = "INVALID_PARAMETER_VALUE", "RESOURCE_ALREADY_EXISTS"
 
@@ -70,7 +72,7 @@ class Mirror:
     def __init__(self, study: Study, uri: str):
         self.study, self.uri, self.away = study, uri, False
         self.shown: dict[str, Run] = {}  # by what they show
-        self.failed: dict[str, str] = {}  # by what they show, why it failed
+        self.failed: dict[str, str] = {}  # by what they show, why it failed, or that it was stopped
         self.begun: dict[str, None] = {}  # the runs that this driver has to end
         try:
             with connect(uri) as self.client:
@@ -120,9 +122,22 @@ class Mirror:
         if self.failed.get(self._key(trial)) == error[-5000:]:
             return
         run = self._trial(trial)
-        tags = [RunTag("fairray.error", error[-5000:]), RunTag("fairray.kind", error.kind)]
+        tags = [RunTag(ERROR, error[-5000:]), RunTag("fairray.kind", error.kind)]
         self.client.log_batch(run, params=_list_parameters(trial), tags=tags)
         self.client.set_terminated(run, status="FAILED")
+        del self.shown[self._key(trial)]
+
+    @_optional
+    def show_stopped(self, trial: Trial, means: Mapping[str, float]) -> None:
+        """Log a trial that was stopped early as a killed run, with what it had scored on validation data, unless that
+        is shown already; it is shown anew when it has been trained to its end."""
+        said = f"stopped early after {write_count(trial.until or 0, 'epoch')}"
+        if self._find("fairray.trial", self._key(trial)) or self.failed.get(self._key(trial)) == said:
+            return
+        run, now = self._trial(trial), _now()
+        metrics = [Metric(f"val_{name}", value, now, trial.until or 0) for name, value in means.items()]
+        self.client.log_batch(run, metrics, _list_parameters(trial), [RunTag(STOPPED, said)])
+        self.client.set_terminated(run, status="KILLED")
         del self.shown[self._key(trial)]
 
     @_optional
@@ -228,8 +243,9 @@ class Mirror:
         for key in KEYS:
             if key in run.data.tags and (key != "fairray.trial" or run.info.status == "FINISHED"):
                 self.shown[run.data.tags[key]] = run
-        if "fairray.error" in run.data.tags:
-            self.failed[run.data.tags["fairray.trial"]] = run.data.tags["fairray.error"]
+        for tag in (ERROR, STOPPED):
+            if tag in run.data.tags:
+                self.failed[run.data.tags["fairray.trial"]] = run.data.tags[tag]
 
     def _is_left(self, run: Run) -> bool:
         """Whether whoever had to end a run cannot: a trial's is begun and ended at one go."""

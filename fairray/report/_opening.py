@@ -68,7 +68,7 @@ def _describe_cost(results: Results) -> str:
     """Of what is stored; a stage that several trials share was computed once."""
     trials = {trial.uid: trial for trial in results.trials}
     seconds = {uid: float(str(made["seconds"])) for uid, made in results.made.items()}
-    size = f"{write_count(len(trials), 'trial')}, {write_count(len(seconds), 'stage')}"
+    size = f"{write_count(len(trials), 'trial')}{_describe_stopped(results)}, {write_count(len(seconds), 'stage')}"
     if not seconds:
         return f"{size}."
     each = [sum(seconds.get(uid, 0.0) for uid in trial.needed) for trial in trials.values()]
@@ -79,6 +79,15 @@ def _describe_cost(results: Results) -> str:
         f"{_list_machines(results)}, between {dates[0]} and {dates[-1]}."
         + (f" The last run: {results.last_run}." if results.last_run else "")
     )
+
+
+def _describe_stopped(results: Results) -> str:
+    """How many further trials were stopped early, and after how many epochs; nothing where none was."""
+    epochs = [trial.until for trial in results.stopped if trial.until]
+    if not epochs:
+        return ""
+    span = str(min(epochs)) if min(epochs) == max(epochs) else f"{min(epochs)} to {max(epochs)}"
+    return f" and {len(epochs)} that were stopped early (after {span} of their epochs)"
 
 
 def _list_machines(results: Results) -> str:

@@ -51,7 +51,7 @@ class Course:
 
     def describe(self, engine: Resumable) -> list[dict[str, Any]]:
         """Of each replica how far it is, whoever else is in the pack."""
-        losses = torch.stack(self.losses)
+        losses = torch.stack(self.losses) if self.losses else torch.empty(0, len(self.states))
         return [
             {
                 "epoch": self.epoch,

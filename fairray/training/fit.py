@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.optim.lr_scheduler import MultiStepLR
 
-from fairray.checkpoints import recall, remember
+from fairray.checkpoints import pause, pause_after, recall, remember
 from fairray.data import SPLITS, Dataset, Tensors, cell_counts
 from fairray.errors import BadInput
 from fairray.measures import NUMBER, Measure, Unit
@@ -166,7 +166,8 @@ def fit(
     groups: dict[tuple[Any, ...], list[Replica]] = {}
     for replica in replicas:  # they take their steps together only if they have equally many, of the same made examples
         view, ahead = views[replica.uid], reached[replica.uid] or {"epoch": 0, "taken": 0}
-        key = (*stack_key(replica), len(view.rows), view.shared, ahead["epoch"], ahead["taken"])
+        steps = len(view.rows), ahead["epoch"], ahead["taken"], pause_after(replica)
+        key = (*stack_key(replica), view.shared, *steps)
         groups.setdefault(key, []).append(replica)
     for group in groups.values():
         whole = Pack(group, [views[replica.uid] for replica in group])
@@ -236,11 +237,14 @@ def balanced_weights(y: Tensor, rows: Tensor, weight: Tensor | None = None) -> T
 
 
 def _train(pack: Pack, build: Build, reached: list[Any], progress: Progress) -> Iterator[tuple[Replica, Artifact]]:
-    """reached: of each replica what `recall` gave, of all of them or of none."""
+    """reached: of each replica what `recall` gave, of all of them or of none.
+
+    Where they are to pause, what comes is not whole.
+    """
     engine, training, metrics = pack.engine(build), pack.training, CURVES[pack.setting.dataset.problem]
     schedule = MultiStepLR(engine.optimizer, training.milestones, training.gamma)
     course = Course(pack.replicas)
-    said = f"{pack.stage.name} x{len(pack.replicas)}"
+    said, until = f"{pack.stage.name} x{len(pack.replicas)}", pause_after(pack.replicas[0])
     if reached[0] is not None:
         course.resume(reached, engine, schedule)
         reached.clear()
@@ -258,6 +262,23 @@ def _train(pack: Pack, build: Build, reached: list[Any], progress: Progress) -> 
         progress(said, (epoch + 1) / training.epochs)
         if ended(training.selection, course.curves, training.patience):
             break
+        if until is not None and until <= epoch + 1 < training.epochs:
+            pause(pack.replicas, lambda: course.describe(engine))
+            yield from _tell(pack, course, kept)
+            return
+    yield from _finish(pack, engine, course)
+
+
+def _tell(pack: Pack, course: Course, kept: Sequence[int]) -> Iterator[tuple[Replica, Artifact]]:
+    """Of replicas that pause, what there is to tell so far."""
+    for r, replica in enumerate(pack.replicas):
+        curves = {name: curve[:, r] for name, curve in course.curves.items()}
+        yield replica, Artifact(records=_records(curves, kept[r]), whole=False)
+
+
+def _finish(pack: Pack, engine: Engine, course: Course) -> Iterator[tuple[Replica, Artifact]]:
+    """What replicas leave behind that are trained to the end: the kept epoch, and what it says of every split."""
+    training = pack.training
     lengths = trained_epochs(training.selection, course.curves, training.patience)
     curves = [{name: c[:n, r : r + 1] for name, c in course.curves.items()} for r, n in enumerate(lengths)]
     kept = [int(best_epoch(training.selection, own, training.patience)) for own in curves]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -13,7 +14,7 @@ from fairray.metrics.eacc import eacc as eacc_of
 from fairray.metrics.mse import balanced_mse, mse, mse_difference
 from fairray.metrics.odds import odds as odds_of
 
-__all__ = ["BY_CELL", "CURVES", "RULES", "best_epoch", "ended", "trained_epochs"]
+__all__ = ["BY_CELL", "CURVES", "RULES", "best_epoch", "ended", "read_curves", "trained_epochs"]
 
 Curves = dict[str, Tensor]
 
@@ -58,6 +59,12 @@ def last(curves: Curves) -> Tensor:
 RULES: dict[str, Callable[[Curves], Tensor]] = {f.__name__: f for f in (tradeoff, z, eacc, accuracy, auc, last)}
 
 BY_CELL = ("tradeoff", "z", "eacc")  # these need every (label, group) subgroup
+
+
+def read_curves(records: pd.DataFrame) -> dict[str, list[float]]:
+    """The validation curves in a training's records, by metric."""
+    rows = records[(records["split"] == "val") & records["epoch"].notna() & (records["metric"] != "kept_epoch")]
+    return {str(name): own.sort_values("epoch")["value"].tolist() for name, own in rows.groupby("metric")}
 
 
 def best_epoch(rule: str, curves: Curves, patience: int = 0) -> Tensor:
