@@ -378,6 +378,8 @@ def _check_searches(draft: Draft, study: Study) -> None:
     """Raise BadInput where a grid search has an interval to try all of."""
     if grids := [label for label, search in study.replays.items() if search.name == "grid"]:
         raise BadInput(draft.where(f"replays.{grids[0]}"), "it is a grid", "name a sampler, such as tpe")
+    if stopped := [label for label, search in study.replays.items() if search.stop is not None]:
+        raise BadInput(draft.where(f"replays.{stopped[0]}"), "a replay trains nothing to stop", "leave stop out")
     own = (("methods", study.methods), ("trainings", study.trainings))
     parts = [(f"{key}.{k}", study.searches.get(k, study.search), t) for key, of in own for k, t in of.items()]
     parts += [(key, study.search, getattr(study, key)) for key in ("network", "training")]

@@ -283,7 +283,7 @@ def _numbers(cls: type) -> frozenset[str]:
 def _parts(cls: type) -> dict[str, type]:
     """The dataclasses that fields hold which are no members, by field."""
     found = ((name, leaf) for name, hint in get_type_hints(cls).items() for leaf in _leaves(hint))
-    return {name: leaf for name, leaf in found if is_dataclass(leaf)}
+    return {name: leaf for name, leaf in found if isinstance(leaf, type) and is_dataclass(leaf)}
 
 
 def _leaves(hint: Any) -> Iterator[Any]:

@@ -166,6 +166,19 @@ def test_a_pause_tells_of_the_curves_so_far(trial, store, tmp_path):
         assert not store.has(uid)
 
 
+def test_of_a_stack_only_those_pause_that_are_to(trial, store, tmp_path):
+    """And those that are done before their pause are done."""
+    made = trial(seeds=range(4), epochs=3)
+    expected, _ = undisturbed([made], tmp_path, "stacked")
+    one, two, three, four = made.trainings
+    pauses = {one: 1, two: 2, three: 3}
+    execute([made], store, "stacked", only=[one, two, three, four], pauses=pauses)
+    assert [store.paused_after(uid) for uid in made.trainings] == [1, 2, 0, 0]
+    assert [store.has(uid) for uid in made.trainings] == [False, False, True, True]
+    execute([made], store, "stacked")
+    assert_alike(found([made], store), expected)
+
+
 def run_until(last, trials, store, engine="auto", minutes=1 / 60):
     """Dies at the step after so many, and says how many it took."""
     steps = Steps()

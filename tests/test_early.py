@@ -149,9 +149,9 @@ def test_trials_of_few_epochs_do_not_pause_and_others_do(asked):
 
 
 def test_a_point_that_is_asked_for_again_has_ended_as_it_did(asked):
-    rounds, stopped = asked([runs(0.2, 0.9, 0.1), runs(0.9, 0.1), runs(0.3)], rule="halving", first=3)
-    assert rounds[2] == {(0.9,): None, (0.1,): 3}
-    assert rounds[3:] == [{(0.3,): 3}]  # it is the second of four
+    rounds, stopped = asked([runs(0.2, 0.9, 0.1), runs(0.9, 0.1, 0.2), runs(0.3)], rule="halving", first=3)
+    assert rounds[2] == {(0.9,): None, (0.1,): 3, (0.2,): 3}
+    assert rounds[3:] == [{(0.3,): 3}]  # it is the second of four, as nothing counts twice
     assert {*stopped} == {0.2, 0.1, 0.3}
 
 
@@ -279,6 +279,7 @@ def test_what_was_stopped_is_a_killed_run_in_mlflow(load, monkeypatch):
         ),
         (["search.stop={rule: fastest}"], "search.stop.rule", "halving"),
         (["search.stop={rule: halving, factor: 1}"], "search.stop.factor", "2"),
+        (["replays={t: {name: tpe, stop: {rule: halving}}}"], "replays.t", "a replay trains nothing to stop"),
         (["search.stop={rule: halving, eta: 3}"], "search.stop", "eta"),
     ],
 )

@@ -132,6 +132,7 @@ SMALL = {
     "run bade_benchmarks 'searches={bade_tuned: tpe}'": [
         *LOCAL, "searches.bade_tuned.points=3", "methods=[standard, bade_tuned]"
     ],
+    "run bade_benchmarks 'search.stop={rule: halving}'": [*LOCAL, "methods=[standard, bade_tuned]"],
     "run bade_benchmarks 'tasks.Adult={name: table": [*LOCAL[1:], "methods=[standard, bade]"],
     "run bade_benchmarks launch.workers=2": [*TOY, "methods=[standard]", "seeds=1"],
     "run trust_suppression": ["--scale", "smoke", "launch=local", "methods=[standard]", "seeds=1"],
