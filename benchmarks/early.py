@@ -61,21 +61,23 @@ def means(trials: list[Trial], study: Study, store: Store) -> dict[tuple[str, st
 
 
 def compare(study: Study, stop: Stopping, store: Store) -> Iterator[dict[str, Any]]:
-    """A row for each arm: the share of epochs, and what the objectives lost."""
-    whole, some = (list_asked(one, store) for one in (study, replace(study, search=replace(study.search, stop=stop))))
+    """A row for each arm: its epochs, those without stopping, and what the objectives lost."""
+    some, whole = (list_asked(one, store) for one in (replace(study, search=replace(study.search, stop=stop)), study))
     best, left = means(whole, study, store), means(some, study, store)
-    for pair in best:
+    for task, arm in best:
         spent, all_of_them = (
-            sum(count_epochs(trial, store) for trial in trials if (trial.task, trial.arm) == pair)
+            sum(count_epochs(one, store) for one in trials if (one.task, one.arm) == (task, arm))
             for trials in (some, whole)
         )
-        lost = {
-            f"{split} {name}": find(name).sign
-            * find(name).unit.express(best[pair][split, name] - left[pair][split, name])
-            for split in ("val", "test")
-            for name in study.objectives
-        }
-        yield {"task": pair[0], "arm": pair[1], "epochs": spent, "of": all_of_them, **lost}
+        lost = {f"{split} {name}": lose(name, best[task, arm][split, name], left[task, arm][split, name])
+                for split in ("val", "test") for name in study.objectives}  # fmt: skip
+        yield {"task": task, "arm": arm, "epochs": spent, "of": all_of_them, **lost}
+
+
+def lose(metric: str, best: float, left: float) -> float:
+    """By how much the one is better, in the unit of print."""
+    measure = find(metric)
+    return measure.sign * measure.unit.express(best - left) + 0.0  # a zero has no sign
 
 
 def main() -> None:
@@ -89,9 +91,7 @@ def main() -> None:
     store = Store(study.launch.store_root)
     for label, stop in RULES.items():
         table = pd.DataFrame(compare(study, stop, store))
-        print(
-            f"\n{label} (first {stop.first}, factor {stop.factor}); better by, in points, the whole search's choice is"
-        )
+        print(f"\n{label} (first {stop.first}, factor {stop.factor}); the choice of the whole search is better by")
         print(table.round(2).to_string(index=False))
         lost = table.drop(columns=["task", "arm", "epochs", "of"])
         told = ", ".join(f"{name} {mean:.2f} (at most {lost[name].max():.2f})" for name, mean in lost.mean().items())

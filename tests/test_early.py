@@ -140,6 +140,8 @@ def test_what_failed_on_its_way_or_is_no_number_does_not_go_on(asked):
         rounds, _ = asked([[Run((float("nan"),)), Run((0.1,))]], rule=rule, first=1, factor=2)
         assert [len(each) for each in rounds] == [2, 1, 1, 1, 1]
         assert [*rounds[1]] == [(0.1,)]
+    rounds, stopped = asked([runs(float("nan"))], rule="halving", selection="constraint")
+    assert ([*map(len, rounds)], len(stopped)) == ([1], 1)
 
 
 def test_trials_of_few_epochs_do_not_pause_and_others_do(asked):

@@ -66,8 +66,9 @@ class EarlyStopping:
     def _halve(self, points: np.ndarray) -> list[int]:
         """The places of the best, by the rule that chooses points in the end; ties go to the first. axes (trial,
         objective), high values better."""
-        whole = np.flatnonzero(np.isfinite(points).all(1))
-        selection = self.study.selection
+        whole, selection = np.flatnonzero(np.isfinite(points).all(1)), self.study.selection
+        if not len(whole):
+            return []
         scores = RULES[selection.rule](points[whole], selection.within / self.objectives[0].unit.factor)
         most = max(1, len(points) // self.stop.factor)
         return whole[np.argsort(-scores, kind="stable")[:most]].tolist()
