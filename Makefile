@@ -4,10 +4,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: study test test-all mutants lint format docs clean
+.PHONY: study studies test test-all mutants lint format docs clean
 
 study: $(VENV)/installed
 	$(BIN)/fairray run bade_benchmarks
+
+# the table in docs/studies.md; STUDIES="a b" runs these, again
+studies: $(VENV)/installed
+	$(BIN)/python benchmarks/all_studies.py $(STUDIES)
 
 test: $(VENV)/installed
 	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"

@@ -32,6 +32,7 @@ from fairray.words import write_bytes, write_count
 if TYPE_CHECKING:
     from fairray.contrast import Found
     from fairray.launch.failures import Kind
+    from fairray.launch.needs import Needs
     from fairray.launch.study import Outcome
     from fairray.results import Results
     from fairray.study import Study
@@ -278,13 +279,27 @@ def _plan(options: argparse.Namespace) -> int:
     from fairray.foresight import describe_foresight, foresee
     from fairray.launch.planning import open_pilot, plan
 
+    needs = _foresee_needs(options)
+    if needs and needs.blocked:
+        print(json.dumps({"needs": asdict(needs)}, indent=1) if options.json else needs)
+        return 0
     study = _load(options)
     planned, foreseen = plan(study, why=True), [*foresee(study, open_pilot(study))]
     if options.json:
-        print(json.dumps({**asdict(planned), "foreseen": [one._asdict() for one in foreseen]}, indent=1))
+        said = {"foreseen": [one._asdict() for one in foreseen], **({"needs": asdict(needs)} if needs else {})}
+        print(json.dumps({**asdict(planned), **said}, indent=1))
         return 0
-    print(planned, *describe_foresight(foreseen), sep="\n")
+    print(planned, *describe_foresight(foreseen), *([needs] if needs else []), sep="\n")
     return 0
+
+
+def _foresee_needs(options: argparse.Namespace) -> "Needs | None":
+    """At the papers' scale, which most machines cannot run and have no data for, what that takes."""
+    if options.scale != "paper":
+        return None
+    from fairray.launch.needs import foresee_needs
+
+    return foresee_needs(options.study, options.scale, options.overrides)
 
 
 def _status(options: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ from fairray.statistics.power import LEVEL, needed_seeds
 __all__ = ["Judgement", "Rivals", "Word", "find_margin", "judge"]
 
 Word = Literal["better", "worse", "equivalent", "undecided", "no verdict"]
-Rivals = Literal["baseline", "all"]
+Rivals = Literal["baseline", "all"] | tuple[tuple[str, str], ...]
 
 
 class Judgement(NamedTuple):
@@ -59,7 +59,7 @@ class Judgement(NamedTuple):
 
 
 def judge(results: Results, metrics: Sequence[str], rivals: Rivals = "baseline") -> list[Judgement]:
-    """Of every task and metric that both methods of a pair have. rivals: each with the baseline, or all of them.
+    """Of every task and metric that both methods of a pair have. rivals: each with the baseline, all of them, or pairs.
 
     The p of differences are adjusted by Holm over all that is judged here, and those of equivalence likewise: in at
     most 5 % of studies one of the words better and worse is wrong, and in at most 5 % a word equivalent.
@@ -90,6 +90,12 @@ def _list_pairs(results: Results, rivals: Rivals) -> Iterator[tuple[str, str, st
         for (task, arm), (other, rival) in combinations(results.chosen, 2):
             if task == other:
                 yield task, arm, rival
+        return
+    if rivals != "baseline":
+        tasks = dict.fromkeys(task for task, _ in results.chosen)
+        yield from (
+            (task, *pair) for task in tasks for pair in rivals if {(task, one) for one in pair} <= {*results.chosen}
+        )
         return
     for task, arm in results.chosen:
         if baseline is not None and arm != baseline:

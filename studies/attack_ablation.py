@@ -6,6 +6,7 @@ Success against a perceptual distance, over a grid and searched by Optuna, besid
 from fairray import cli, report
 
 sections = (
+    report.AttackVerdict("ours_normalised", ("lpips",), 0.8, ("pgd_l2", "ours_printed"), "What the best points buy"),
     report.Pareto(),
     report.AttackTable(("success", "lpips", "ssim", "dists", "l2")),
     report.Sweep(),

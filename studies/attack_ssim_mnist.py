@@ -9,6 +9,7 @@ from fairray import cli, report
 METRICS = ("success", "judged", "ssim", "l2")
 
 sections = (
+    report.AttackVerdict("ssim_one_step", ("ssim",), success=0.8, rivals=("pgd_one_step",), title="Structure"),
     report.Gallery(images=6, methods=("ssim_one_step", "pgd_one_step")),
     report.AttackTable(METRICS),
     report.Pareto(x="ssim", y="success"),

@@ -6,6 +6,7 @@ RR-ClArC, Figure A.17: changes of the accuracy on each class, without the artefa
 from fairray import cli, report
 
 sections = (
+    report.Verdict(("clean_accuracy",), (("attacked_class", "all_classes"),), "Whether one class harms less"),
     report.ClassChanges(),
     report.Unlearning(),
     report.Table(("attacked_accuracy", "clean_accuracy", "tcav_sensitivity")),

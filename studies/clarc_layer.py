@@ -8,8 +8,8 @@ from fairray import cli, report
 METRICS = ("attacked_accuracy", "clean_accuracy")
 
 sections = (
-    report.Verdict(METRICS),
     report.Pareto(x="clean_accuracy", y="attacked_accuracy"),
+    report.Verdict(METRICS),
     report.Table((*METRICS, "tcav_sensitivity", "probe_logits")),
     report.Sweep(METRICS),
 )

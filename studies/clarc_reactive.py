@@ -7,8 +7,10 @@ number of suspected artefacts grows.
 from fairray import cli, report
 
 METRICS = ("clean_accuracy", "attacked_accuracy")
+NUMBERS = range(1, 5)  # of artefacts
 
 sections = (
+    report.Verdict(METRICS, tuple((f"artefact_{n}", f"always_{n}") for n in NUMBERS), "Only where they are found"),
     report.ArtefactHarm(METRICS),
     report.Verdict(METRICS),
     report.Table((*METRICS, "lost", "collapsed", "probe_activations")),

@@ -9,9 +9,9 @@ from fairray import cli, report
 METRICS = ("accuracy", "leaked_accuracy")
 
 sections = (
+    report.Verdict(METRICS),
     report.Pareto(x="accuracy", y="leaked_accuracy"),
     report.Sweep(METRICS),
-    report.Verdict(METRICS),
     report.Table((*METRICS, "trust")),
 )
 

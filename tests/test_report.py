@@ -328,7 +328,7 @@ def test_the_effect_of_a_trigger_is_on_the_same_examples(tmp_path, monkeypatch):
     printed = printed_file(tmp_path, 't,m,eacc,70,"group 0, trigger 0"', 't,m,eacc,72.5,"group 0, trigger 1"')
     results = results_of(ran("t", "m", eacc=[0.5, 0.5], parts=parts), printed=printed, tasks={"t": None})
     blocks = list(report.Views("eacc")(results))
-    said = "t: m +4.00 (group 0, trigger 1 against group 0, trigger 0, printed +2.50)."
+    said = "t: m +4.00 (group 0, trigger 1 against group 0, trigger 0, printed +2.50)."  # of seeds that are equal
     assert said in text_of(blocks)
     assert said in answer_of(report.Views("eacc"), results)[0]
     _, rows = table_of(blocks)
@@ -368,7 +368,7 @@ def test_the_best_cell_is_chosen_on_validation_data_and_judged_on_test_data():
     assert "41.00 [29.13, 54.02] at tar negative = 0, tar positive = 1, the cell nearest to the data's own" in said
     assert "the best minus the nearest -19.95 [-20.59, -19.31]" in said
     assert "1 of 8 other cells are not clearly worse" in said
-    found, sure = answer_of(report.GridVerdict(**GRID, metric="odds", mark=mark), results)
+    found, sure, _ = answer_of(report.GridVerdict(**GRID, metric="odds", mark=mark), results)
     assert found.startswith("t, m: Odds 21.05 [10.67, 37.31] at tar negative = 0.5")
     assert sure.startswith("t, m: the best minus the nearest -19.95")
 
@@ -377,7 +377,7 @@ def test_a_grid_of_cells_that_are_no_results_has_no_verdict():
     rate = {"predicted_share": [1.0, 1.0], "label_share": [0.5, 0.5]}
     runs = [ran("t", "m", dict(zip(GRID.values(), cell)), odds=[0.1, 0.2], **rate) for cell in ((0.0, 0.0), (1.0, 1.0))]
     results = results_of(*runs, datasets=lambda: {"t": None})
-    _, sure = answer_of(report.GridVerdict(**GRID, metric="odds", mark=mark), results)
+    _, sure, _ = answer_of(report.GridVerdict(**GRID, metric="odds", mark=mark), results)
     assert sure.startswith("t, m: no verdict, as m is no result; the best minus the nearest")
 
 

@@ -25,10 +25,12 @@ FEWEST = 32  # examples of a batch that are worth a worker of their own
 
 @dataclass(frozen=True)
 class Demand:
-    """What training one replica takes. memory: bytes on the device. flops: of all epochs, forward and backward."""
+    """What training one replica takes. memory: bytes on the device. flops: of all epochs, forward and backward.
+    parameters: how many numbers its network has."""
 
     memory: int
     flops: float
+    parameters: int = 0
 
 
 @dataclass(frozen=True)
@@ -84,15 +86,18 @@ def choose(trial: Trial, launch: Launch) -> Resources:
 def estimate(network: Any, dataset: Dataset, training: Training, numerics: Numerics) -> Demand:
     """Counted on a device without memory: parameters with gradient and Adam's two moments, what every module gives and
     its gradient for a batch, and the data set."""
+    shape = dataset.shape  # of inputs that are drawn, which needs a device that has memory
     with torch.device("meta"):
-        built = network.build(dataset.shape, dataset.outputs).to(numerics.precision)
-        x = torch.empty(training.batch, *dataset.shape, dtype=numerics.precision)
+        built = network.build(shape, dataset.outputs).to(numerics.precision)
+        x = torch.empty(training.batch, *shape, dtype=numerics.precision)
     with _outputs(built) as sizes, FlopCounterMode(display=False) as counter, torch.no_grad():
         built(x)
-    numbers = 4 * sum(p.numel() for p in built.parameters()) + 2 * sum(sizes)
+    parameters = sum(p.numel() for p in built.parameters())
+    numbers = 4 * parameters + 2 * sum(sizes)
     held = sum(t.numel() * t.element_size() for t in dataset.train.values())
     steps = max(training.steps, training.epochs * len(dataset.train["y"]) / training.batch)
-    return Demand(numbers * numerics.precision.itemsize + held, 3 * steps * counter.get_total_flops())
+    flops = 3.0 * steps * counter.get_total_flops()
+    return Demand(numbers * numerics.precision.itemsize + held, flops, parameters)
 
 
 @contextmanager

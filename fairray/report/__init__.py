@@ -14,12 +14,13 @@ from fairray.results import Results
 
 __all__ = [
     "Answer", "Bad", "Block", "Frame", "Good", "Items", "Line", "Link", "Picture", "Results", "Section", "Strong",
-    "Text", "comparison", "inspection", "load_sections", "review", "write", "write_data_page", "write_report",
+    "Text", "comparison", "find_answer", "inspection", "load_sections", "review", "write", "write_data_page",
+    "write_report",
 ]  # fmt: skip
 
 LAZY = {
     "write": "_page", "write_data_page": "_data", "comparison": "_study", "inspection": "_study",
-    "load_sections": "_study", "review": "_study", "write_report": "_study",
+    "find_answer": "_opening", "load_sections": "_study", "review": "_study", "write_report": "_study",
 }  # fmt: skip
 
 

@@ -71,10 +71,21 @@ Line = Part | Sequence[Part]
 
 
 class Answer(NamedTuple):
-    """What a study found, in a sentence, and how sure that is."""
+    """What a study found, in a sentence, and how sure that is. takes: what would answer what is left open."""
 
     found: Line
     sure: Line
+    takes: str = ""
+
+    @property
+    def whole(self) -> Line:
+        """What was found, and what the rest takes."""
+        return (*_split(self.found), f" {self.takes}") if self.takes else self.found
+
+    @property
+    def text(self) -> str:
+        """The same without what stands out."""
+        return "".join(map(str, _split(self.whole)))
 
 
 class Block:

@@ -11,7 +11,7 @@ from fairray.results import Results
 from fairray.trial import Trial
 from fairray.words import list_some, write_count, write_work
 
-__all__ = ["Opening", "describe_missing"]
+__all__ = ["Opening", "describe_missing", "find_answer"]
 
 
 NAMED = 6  # of the trials that are missing
@@ -25,22 +25,24 @@ class Opening:
     title: str = "In short"
 
     def __call__(self, results: Results) -> Iterator[Block]:
-        found, sure = self._find_answer(results)
+        answer = find_answer(results, self.sections)
         missing = [*_list_missing(results)] if len(results.records) else []
         yield Facts(
             [
-                ("Found", found),
-                ("How sure", sure),
+                ("Found", answer.whole),
+                ("How sure", answer.sure),
                 ("Cost", _describe_cost(results)),
                 ("Left out", join("; ", missing) if missing else "Nothing that was declared."),
             ]
         )
 
-    def _find_answer(self, results: Results) -> Answer:
-        if not len(results.records):
-            return Answer("Nothing is stored.", "")
-        given = (answer(results) for section in self.sections if (answer := getattr(section, "answer", None)))
-        return next((answer for answer in given if answer is not None), None) or _name_best(results)
+
+def find_answer(results: Results, sections: Sequence[Any]) -> Answer:
+    """What the page begins with."""
+    if not len(results.records):
+        return Answer("Nothing is stored.", "")
+    given = (answer(results) for section in sections if (answer := getattr(section, "answer", None)))
+    return next((answer for answer in given if answer is not None), None) or _name_best(results)
 
 
 def _name_best(results: Results) -> Answer:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from annotated_types import Ge, Le
 
+from fairray.report._answers import tell_needed
 from fairray.report._blocks import Answer, Bad, Block, Good, Items, Line, Part, Strong, Text, join
 from fairray.report._images import count_stuck, find_attacked, read_images
 from fairray.report._words import express, name_metric, refuse_verdict, write_interval, write_value
@@ -19,6 +20,14 @@ SURE = (
     "Paired t-intervals of 95 % over the images that both methods fool, not adjusted for their number; they cover "
     "other images, not other models."
 )
+
+
+class Said(NamedTuple):
+    """A line, the numbers behind it, and which differences are not told from zero."""
+
+    line: Line
+    detail: str = ""
+    unclear: Sequence[Interval] = ()
 
 
 @dataclass(frozen=True)
@@ -43,7 +52,7 @@ class AttackVerdict:
             [
                 join("", (Strong(task), ": ", line, f"{detail}."))
                 for task, arms in find_attacked(results).items()
-                for line, detail in self._judge(results, task, arms)
+                for line, detail, _ in self._judge(results, task, arms)
             ]
         )
         yield Text(
@@ -53,11 +62,12 @@ class AttackVerdict:
 
     def answer(self, results: Results) -> Answer | None:
         tasks = find_attacked(results)
-        said = {task: [line for line, _ in self._judge(results, task, arms)] for task, arms in tasks.items()}
-        found = [(Strong(task), ": ", *join("; ", lines)) for task, lines in said.items()]
-        return Answer((*join(". ", found), "."), SURE) if found else None
+        said = {task: [*self._judge(results, task, arms)] for task, arms in tasks.items()}
+        found = [(Strong(task), ": ", *join("; ", [one.line for one in lines])) for task, lines in said.items()]
+        unclear = [change for lines in said.values() for one in lines for change in one.unclear]
+        return Answer((*join(". ", found), "."), SURE, tell_needed(unclear, "image")) if found else None
 
-    def _judge(self, results: Results, task: str, arms: Sequence[str]) -> Iterator[tuple[Line, str]]:
+    def _judge(self, results: Results, task: str, arms: Sequence[str]) -> Iterator[Said]:
         """Of each metric what is found and by which numbers, or why there is no verdict."""
         arms = [arm for arm in arms if not self.rivals or arm in (self.ours, *self.rivals)]
         rates = {arm: read_images(results, task, arm, "success").mean() for arm in arms}
@@ -65,28 +75,29 @@ class AttackVerdict:
         able = {arm for arm, rate in rates.items() if rate >= self.success and arm not in doubtful}
         least = f"{express('success', self.success):g} % of the images"
         if self.ours not in rates:
-            yield f"no verdict, as nothing is stored of {self.ours}", ""
+            yield Said(f"no verdict, as nothing is stored of {self.ours}")
         elif self.ours in doubtful:
-            yield refuse_verdict([self.ours]), ""
+            yield Said(refuse_verdict([self.ours]))
         elif self.ours not in able:
             few = _describe_rates(results, task, {self.ours: rates[self.ours]})
-            yield (Bad("it has not"), f", as {few}, and the methods compared fool at least {least}"), ""
+            yield Said((Bad("it has not"), f", as {few}, and the methods compared fool at least {least}"))
         elif able == {self.ours}:
-            yield f"no verdict, as no other method that is a result fools at least {least}", ""
+            yield Said(f"no verdict, as no other method that is a result fools at least {least}")
         else:
             yield from self._compare(results, task, [arm for arm in arms if arm in able - {self.ours}])
         if self.ours in able and (below := {arm: rate for arm, rate in rates.items() if arm not in able}):
             which = f"as they fool less than {least} or are no results"
-            yield f"left out, {which}: {_describe_rates(results, task, below)}", ""
+            yield Said(f"left out, {which}: {_describe_rates(results, task, below)}")
 
-    def _compare(self, results: Results, task: str, rivals: Sequence[str]) -> Iterator[tuple[Line, str]]:
+    def _compare(self, results: Results, task: str, rivals: Sequence[str]) -> Iterator[Said]:
         for metric in self.metrics:
             changes = {arm: change for arm in rivals if (change := self._pair(results, task, arm, metric))}
             if changes:
-                yield self._describe(metric, changes), f": {'; '.join(_list_changes(metric, changes))}"
+                unclear = [change for change in changes.values() if not change.clear_of_zero]
+                yield Said(self._describe(metric, changes), f": {'; '.join(_list_changes(metric, changes))}", unclear)
             else:
                 why = "which was not measured of two methods on an image that both fool"
-                yield f"no verdict on {name_metric(metric)}, {why}", ""
+                yield Said(f"no verdict on {name_metric(metric)}, {why}")
 
     def _pair(self, results: Results, task: str, rival: str, metric: str) -> Interval | None:
         """The mean difference on images that both methods fool, with every seed; None where there is no such image."""

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from fairray.betas import MEASURES, Betas, BetaTest, compare_betas, find_betas
 from fairray.measures import find
-from fairray.report._answers import sum_up
+from fairray.report._answers import sum_up, tell_needed
 from fairray.report._blocks import Answer, Bad, Block, Frame, Good, Items, Line, Part, Picture, Strong, Text
 from fairray.report._figures import add_legend_above
 from fairray.report._tables import Entry, explain_printed, lay_out, tabulate
@@ -71,7 +71,9 @@ class BetaTests:
         ]
         starts = min(test.starts.n for test in tests)
         sure = f"t-tests over {starts} theta_0, adjusted for {write_count(len(tests), 'test')} (Holm, 5 %)."
-        return Answer((*sum_up(words), "."), sure if starts > 1 else ONE_START)
+        unclear = [_as_interval(test.starts) for test in tests if not test.holm <= LEVEL]
+        takes = tell_needed(unclear, "start", LEVEL / len(tests)) if starts > 1 else ONE_START
+        return Answer((*sum_up(words), "."), sure if starts > 1 else "t-tests over the models of one theta_0.", takes)
 
 
 def _describe(results: Results, task: str) -> str:
@@ -130,7 +132,11 @@ def _word(measure: str, change: float, p: float) -> Part:
 
 
 def _write(measure: str, mean: Mean) -> str:
-    return write_interval(measure, Interval(mean.mean, mean.low, mean.high, mean.n), "+")
+    return write_interval(measure, _as_interval(mean), "+")
+
+
+def _as_interval(mean: Mean) -> Interval:
+    return Interval(mean.mean, mean.low, mean.high, mean.n)
 
 
 def _tabulate(tests: Sequence[BetaTest]) -> Frame:

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fairray.betas import Betas, find_betas
+from fairray.report._answers import tell_needed
 from fairray.report._blocks import Answer, Block, Frame, Items, Line, Picture, Strong, Text, join
 from fairray.report._drawing import note
 from fairray.report._words import write_interval, write_value
@@ -54,12 +55,21 @@ class CovariateLine:
         yield _tabulate(rows)
 
     def answer(self, results: Results) -> Answer | None:
+        found = {f"{one.task}, {one.arm}": mean_interval(one.values["beta"]) for one in find_betas(results)}
         said = [
-            _say(f"{betas.task}, {betas.arm}", _fit(results, betas)[1]["printed"], mean_interval(betas.values["beta"]))
-            for betas in find_betas(results)
+            (Strong(who), f": accuracy {_word(over)}, β = {write_interval('beta', over)}")
+            for who, over in found.items()
         ]
-        sure = "The F-test is of one model, the interval is over models on one test set."
-        return Answer(join(" ", said), sure) if said else None
+        takes = tell_needed([over for over in found.values() if not over.clear_of_zero], "model")
+        sure = "The intervals are over models on one test set; the F-tests below are of one model each."
+        return Answer((*join("; ", said), "."), sure, takes) if said else None
+
+
+def _word(beta: Interval) -> str:
+    """Whether accuracy goes with the covariate, by the slopes of several models."""
+    if not beta.clear_of_zero:
+        return "is not shown to go with the covariate"
+    return f"{'rises' if beta.mean > 0 else 'falls'} with the covariate"
 
 
 def _fit(results: Results, betas: Betas) -> tuple[pd.DataFrame, dict[Errors, Fit]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from fairray.report._answers import tell_needed
 from fairray.report._blocks import Answer, Block, Frame, Text
 from fairray.results import Results
 from fairray.statistics.intervals import Interval, mean_interval
@@ -29,13 +30,13 @@ class EpochSeconds:
 
     def answer(self, results: Results) -> Answer | None:
         base = str(results.study.baseline)
-        rows = [f"{row['method']} {_write(row['ratio'])}" for row in _compare(results) if row["method"] != base]
-        found = f"Epochs take so many times as long as {base}'s: {', '.join(rows)}."
-        return (
-            Answer(found, "By 95 % t-intervals over seeds, of times on whatever machine computed them.")
-            if rows
-            else None
-        )
+        ratios = {row["method"]: row["ratio"] for row in _compare(results) if row["method"] != base}
+        said = ", ".join(f"{arm} {_write(ratio)}" for arm, ratio in ratios.items())
+        found = f"Epochs take so many times as long as {base}'s: {said}."
+        beyond = [r._replace(mean=r.mean - 1, low=r.low - 1, high=r.high - 1) for r in ratios.values()]
+        takes = tell_needed([one for one in beyond if not one.clear_of_zero])
+        sure = "By 95 % t-intervals over seeds, of times on whatever machine computed them."
+        return Answer(found, sure, takes.replace("of zero", "of 1")) if ratios else None
 
 
 def _compare(results: Results) -> list[dict]:

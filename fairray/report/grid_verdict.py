@@ -2,18 +2,31 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import nan
+from typing import NamedTuple
 
 import numpy as np
 
 from fairray.data import Dataset
 from fairray.measures import find
+from fairray.report._answers import tell_needed
 from fairray.report._blocks import Answer, Block, Items, Strong, Text, join
 from fairray.report._grid import Cell, Grid, Mark, find_best, find_marks, find_searches, read_grids
 from fairray.report._words import name_key, name_metric, name_with_unit, refuse_verdict, write_interval
 from fairray.results import Results, change_of, interval_of
-from fairray.statistics.intervals import mean_interval
+from fairray.statistics.intervals import Interval, mean_interval
 
 __all__ = ["GridVerdict"]
+
+
+class Judged(NamedTuple):
+    """A search: its best and its nearest cell, how sure it is that they differ, and by how much where no seed's cell is
+    chosen on that seed."""
+
+    who: str
+    cells: Sequence[str]
+    sure: Sequence[str]
+    apart: Interval
 
 
 @dataclass(frozen=True)
@@ -34,7 +47,7 @@ class GridVerdict:
         return f"Best {name_metric(self.metric)} of the grid"
 
     def __call__(self, results: Results) -> Iterator[Block]:
-        yield Items([(Strong(who), f": {'; '.join([*cells, *sure])}.") for who, cells, sure in self._judge(results)])
+        yield Items([(Strong(who), f": {'; '.join([*cells, *sure])}.") for who, cells, sure, _ in self._judge(results)])
         yield Text(
             f"{name_with_unit(self.metric)} on the test set, mean over seeds [95 % t-interval]; differences are taken "
             "seed by seed. A cell that was lucky with its seeds is so on validation and on test data alike, which "
@@ -45,21 +58,23 @@ class GridVerdict:
     def answer(self, results: Results) -> Answer | None:
         judged = [*self._judge(results)]
         found, sure = (
-            (*join("; ", [(Strong(one[0]), f": {'; '.join(one[part])}") for one in judged]), ".") for part in (1, 2)
+            (*join("; ", [(Strong(who), f": {'; '.join(said)}") for who, said in of]), ".")
+            for of in ([(one.who, one.cells) for one in judged], [(one.who, one.sure) for one in judged])
         )
-        return Answer(found, sure) if judged else None
+        takes = tell_needed([one.apart for one in judged if not one.apart.clear_of_zero], results.unit)
+        return Answer(found, sure, takes) if judged else None
 
-    def _judge(self, results: Results) -> Iterator[tuple[str, Sequence[str], Sequence[str]]]:
-        """Of each search, the best and the nearest cell, and how sure it is that they differ."""
+    def _judge(self, results: Results) -> Iterator[Judged]:
+        """Of each search."""
         marks = find_marks(results, self.mark)
         for task, arm in find_searches(results, self.x, self.y):
             if task in marks and results.has(task, arm, self.metric):
                 grids = read_grids(results, task, arm, self.x, self.y, self.metric)
-                cells, sure = self._compare(*grids, marks[task])
+                cells, sure, apart = self._compare(*grids, marks[task])
                 refused = [refuse_verdict(doubtful)] if (doubtful := results.doubtful(task, arm)) else []
-                yield f"{task}, {arm}", cells, [*refused, *sure]
+                yield Judged(f"{task}, {arm}", cells, [*refused, *sure], apart)
 
-    def _compare(self, val: Grid, test: Grid, mark: Mark) -> tuple[Sequence[str], Sequence[str]]:
+    def _compare(self, val: Grid, test: Grid, mark: Mark) -> tuple[Sequence[str], Sequence[str], Interval]:
         metric = self.metric
         best, near = find_best(val, metric), _find_nearest(test, mark)
         at_best, at_near = (interval_of(metric, test[cell]) for cell in (best, near))
@@ -71,19 +86,26 @@ class GridVerdict:
             f"({mark[0]:.3g}, {mark[1]:.3g})",
         ]
         sure = [f"the best minus the nearest {write_interval(metric, apart, '+')}"]
-        return cells, [*sure, *_describe_noise(val, test, best, near, metric)]
+        honest = _choose_on_others(val, test, near, metric)
+        return cells, [*sure, *_describe_noise(honest, test, best, metric)], honest
 
     def _place(self, cell: Cell) -> str:
         return f"{name_key(self.x)} = {cell[0]:g}, {name_key(self.y)} = {cell[1]:g}"
 
 
-def _describe_noise(val: Grid, test: Grid, best: Cell, near: Cell, metric: str) -> list[str]:
-    """What the choice among many noisy cells is worth; nothing can be said of one seed."""
-    seeds = range(len(test[best]))
+def _choose_on_others(val: Grid, test: Grid, near: Cell, metric: str) -> Interval:
+    """What is apart where each seed's cell is chosen on the other seeds; of one seed there are none."""
+    seeds = range(len(test[near]))
     if len(seeds) < 2:
-        return ["one seed: no verdict"]
+        return Interval(nan, nan, nan, len(seeds))
     others = [find_best({cell: np.delete(values, seed) for cell, values in val.items()}, metric) for seed in seeds]
-    apart = change_of(metric, (test[others[seed]][seed] - test[near][seed] for seed in seeds))
+    return change_of(metric, (test[others[seed]][seed] - test[near][seed] for seed in seeds))
+
+
+def _describe_noise(apart: Interval, test: Grid, best: Cell, metric: str) -> list[str]:
+    """What the choice among many noisy cells is worth; nothing can be said of one seed."""
+    if apart.n < 2:
+        return ["one seed: no verdict"]
     return [
         f"{write_interval(metric, apart, '+')} where each seed's cell is chosen on the others",
         f"{_count_not_worse(test, best, metric)} of {len(test) - 1} other cells are not clearly worse than the best",

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from fairray.measures import find
 from fairray.records import headline
+from fairray.report._answers import tell_needed
 from fairray.report._blocks import Answer, Block, Items, Line, Picture, Strong, Text, find_place, join
 from fairray.report._drawing import note
 from fairray.report._figures import Look, add_legend_above, express_points, pick_looks, scale_by_ratio
@@ -20,12 +21,16 @@ from fairray.report._words import describe_metric, describe_point, name_metric, 
 from fairray.results import Results, interval_of
 from fairray.rules import place
 from fairray.soundness import gravity
+from fairray.statistics.intervals import Interval, mean_interval
 from fairray.statistics.pareto import hypervolume, pareto_front
-from fairray.words import write_count
 
 __all__ = ["Pareto"]
 
 NAMED = 4  # points of an answer
+BEATEN = (
+    "A point beats another that is no better in either mean, and worse in one, by a 95 % t-interval of differences "
+    "seed by seed, which is not adjusted for their number."
+)
 
 
 @dataclass(frozen=True)
@@ -63,15 +68,15 @@ class Pareto:
             return None
         front = points[points["front"]].sort_values(["task", "x"])
         names = [", ".join(filter(None, of)) for of in zip(front["task"], front["arm"], front["place"])]
-        both, all_ = f"{name_metric(x)} and {name_metric(y)}", write_count(len(points), "point")
+        both = f"{name_metric(x)} and {name_metric(y)}"
         more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        beaten, unclear = _count_beaten(points, x, y)
         found = (
-            f"In {both} together no other point beats ",
+            f"In {both} together no other point beats on validation data ",
             *join(" or ", [Strong(name) for name in names[:NAMED]]),
-            f"{more}; {all_} were tried.",
+            f"{more}; on test data these beat {beaten} of the other {len(points) - len(names)} that were tried.",
         )
-        sure = "The front is of validation means over seeds, and nothing tests how sure it is; test values are below."
-        return Answer(found, sure)
+        return Answer(found, BEATEN, tell_needed(unclear, results.unit))
 
 
 def _average(results: Results, x: str, y: str) -> pd.DataFrame:
@@ -90,6 +95,7 @@ def _average(results: Results, x: str, y: str) -> pd.DataFrame:
         _tell(places, key, {x: of_x, y: of_y}) for key, of_x, of_y in zip(table.index, table["x"], table["y"])
     ]
     for axis, metric in (("x", x), ("y", y)):
+        table[f"by seed {axis}"] = table[axis].map(np.array)
         table[f"interval {axis}"] = table[axis].map(partial(interval_of, metric))
         table[axis] = table[f"interval {axis}"].map(lambda interval: interval.mean)
         table[f"{axis} half"] = table[f"interval {axis}"].map(lambda interval: interval.half)
@@ -100,6 +106,30 @@ def _average(results: Results, x: str, y: str) -> pd.DataFrame:
     fronts = pd.concat([pd.Series(pareto_front(part.to_numpy()), index=part.index) for _, part in scores])
     table["front"] = fronts.reindex(table.index, fill_value=False)
     return table.assign(place=[places[key] for key in table.index]).reset_index()
+
+
+def _count_beaten(points: pd.DataFrame, x: str, y: str) -> tuple[int, list[Interval]]:
+    """How many points one of the front beats on test data; and of the others by how much one seems to beat them."""
+    beaten, unclear = 0, []
+    for row in points[points["sound"] & ~points["front"]].to_dict("records"):
+        front = points[points["front"] & (points["task"] == row["task"])].to_dict("records")
+        gains = [gain for other in front if (gain := _gain(other, row, x, y)) is not None]
+        if any(gain.clear_of_zero for gain in gains):
+            beaten += 1
+        elif gains:
+            unclear.append(max(gains, key=lambda gain: gain.mean / gain.half if gain.half else 0.0))
+    return beaten, unclear
+
+
+def _gain(ours: Mapping[Any, Any], theirs: Mapping[Any, Any], x: str, y: str) -> Interval | None:
+    """What one point gains on another in the metric that tells more; none where it is worse in either mean."""
+    pairs = [
+        (find(metric).sign, ours[f"by seed {axis}"], theirs[f"by seed {axis}"]) for axis, metric in (("x", x), ("y", y))
+    ]
+    if any(len(a) != len(b) for _, a, b in pairs):
+        return None
+    gains = [mean_interval(sign * (a - b)) for sign, a, b in pairs]
+    return None if min(gain.mean for gain in gains) < 0 else max(gains, key=lambda gain: gain.low)
 
 
 def _tell(places: Mapping[Any, str], key: tuple[str, str, str], values: Mapping[str, list[float]]) -> str:

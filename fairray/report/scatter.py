@@ -8,11 +8,13 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fairray.report._answers import tell_needed
 from fairray.report._blocks import Answer, Block, Picture, Text
 from fairray.report._figures import express_points, find_measured, pick_looks, tell_mean
 from fairray.report._words import name_metric, name_with_unit, write_interval
 from fairray.results import Results, change_of
 from fairray.statistics.correlation import Correlation, correlation
+from fairray.statistics.intervals import Interval
 
 __all__ = ["Scatter"]
 
@@ -48,10 +50,15 @@ class Scatter:
         points = self._average(results)
         if points.empty:
             return None
-        return Answer(self._say(points, correlation(points["x"].tolist(), points["y"].tolist())), SURE)
+        gap = self._compare(points)
+        found = self._say(points, correlation(points["x"].tolist(), points["y"].tolist()))
+        return Answer(found, SURE, "" if gap.clear_of_zero else tell_needed([gap], "task"))
+
+    def _compare(self, points: pd.DataFrame) -> Interval:
+        return change_of(self.y, points["y"] - points["x"])
 
     def _say(self, points: pd.DataFrame, found: Correlation) -> str:
-        gap = write_interval(self.y, change_of(self.y, points["y"] - points["x"]), "+")
+        gap = write_interval(self.y, self._compare(points), "+")
         return (
             f"Pearson's {_describe(found)}; Spearman's rank correlation {found.rank:.2f}. Mean over tasks of "
             f"{name_metric(self.y)} minus {name_metric(self.x)}: {gap}."

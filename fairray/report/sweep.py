@@ -1,6 +1,6 @@
 """Each metric along each searched number."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from fairray.report._blocks import Block, Picture, Text, find_place
+from fairray.report._answers import UNADJUSTED, tell_needed
+from fairray.report._blocks import Answer, Block, Line, Picture, Strong, Text, find_place, join
 from fairray.report._drawing import note
 from fairray.report._figures import Look, add_legend_above, pick_looks, scale_by_ratio
 from fairray.report._words import (
@@ -21,9 +22,11 @@ from fairray.report._words import (
     name_key,
     name_metric,
     name_with_unit,
+    write_interval,
     write_value,
 )
-from fairray.results import Results, interval_of
+from fairray.results import Results, change_of, interval_of
+from fairray.statistics.intervals import Interval
 
 __all__ = ["Sweep"]
 
@@ -52,6 +55,35 @@ class Sweep:
         over = ", ".join(dict.fromkeys(key.split(".")[-1] for _, _, key in searches))
         alt = f"{', '.join(map(name_metric, metrics))} along {over}, a row for each method on each task"
         yield Picture("sweep", _draw(results, searches, metrics), alt)
+
+    def answer(self, results: Results) -> Answer | None:
+        """Of each search over one number, from which on an objective differs from what it is at the lowest."""
+        metrics = results.study.objectives
+        found = [(s, m) for s in _find_searches(results, metrics) for m in metrics if results.has(*s[:2], m)]
+        if not found or len(results.searched) > 1:
+            return None
+        changes = [_compare_with_lowest(results, *one) for one in found]
+        unclear = [change for of in changes for change in of.values() if not change.clear_of_zero]
+        lines = [_say_first(results, *one, of) for one, of in zip(found, changes, strict=True)]
+        return Answer((*join("; ", lines), "."), UNADJUSTED, tell_needed(unclear, results.unit))
+
+
+def _compare_with_lowest(results: Results, search: Search, metric: str) -> dict[float, Interval]:
+    """By searched number, in rising order: by how much a metric differs from that at the lowest number, by seed."""
+    values = results.of(*search[:2]).astype({search[2]: float}).pivot_table(metric, "seed", search[2])
+    lowest, *others = sorted(map(float, values))  # type: ignore[arg-type]
+    return {number: change_of(metric, (values[number] - values[lowest]).dropna()) for number in others}
+
+
+def _say_first(results: Results, search: Search, metric: str, changes: Mapping[float, Interval]) -> Line:
+    name, said = name_key(search[2]), name_metric(metric)
+    told = [number for number, change in changes.items() if change.clear_of_zero]
+    if not told:
+        return Strong(", ".join(search[:2])), f": {said} is at no {name} told from that at the lowest"
+    first, last = (f"{write_interval(metric, changes[n], '+')} at {name} = {n:g}" for n in (told[0], max(changes)))
+    return Strong(
+        ", ".join(search[:2])
+    ), f": {said} first differs from that at the lowest {name} by {first}, and by {last}"
 
 
 def _find_searches(results: Results, metrics: Sequence[str]) -> Iterator[Search]:

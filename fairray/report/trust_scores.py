@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from fairray.matrices import LACKING, Matrix, find_matrices
-from fairray.report._answers import UNADJUSTED
+from fairray.report._answers import UNADJUSTED, tell_needed
 from fairray.report._blocks import Answer, Bad, Block, Good, Items, Line, Part, Strong, Text, join
 from fairray.report._tables import Entry, lay_out, tabulate
 from fairray.report._words import refuse_verdict, write_interval
@@ -42,11 +42,17 @@ class TrustScores:
         found = {(matrix.family, matrix.arm): matrix for matrix in find_matrices(results)}
         if not found:
             return None
-        best = max(found, key=lambda key: found[key].score.mean)
-        family, arm = best
-        score = write_interval("trust", found[best].score)
-        said = "Most to be trusted is ", Strong(arm), f" on {family}: {score}, {band(found[best].score.mean)}."
-        return Answer(join(" ", [said, *_compare(results, found, str(results.study.baseline))]), UNADJUSTED)
+        baseline = str(results.study.baseline)
+        said = [_say(matrix) for (_, arm), matrix in found.items() if arm == baseline or (_, baseline) not in found]
+        unclear = [change for *_, change in _pair(found, baseline) if not change.clear_of_zero]
+        return Answer(join(" ", [*said, *_compare(results, found, baseline)]), UNADJUSTED, tell_needed(unclear))
+
+
+def _say(matrix: Matrix) -> Line:
+    """A score by itself, and whether it is acceptable, where the whole of its interval is in one band."""
+    bands = {band(end) for end in (matrix.score.low, matrix.score.high)}
+    word = f", {bands.pop()}" if len(bands) == 1 else ""
+    return Strong(f"{matrix.family}, {matrix.arm}"), f" has a score of {write_interval('trust', matrix.score)}{word}."
 
 
 def _measure(results: Results, matrix: Matrix) -> Entry:
@@ -64,13 +70,18 @@ def _write_wide(results: Results, matrix: Matrix) -> str:
 
 
 def _compare(results: Results, found: Mapping[tuple[str, str], Matrix], baseline: str) -> Iterator[Line]:
+    for family, arm, change in _pair(found, baseline):
+        text = f": {write_interval('trust', change, '+')} against {baseline}: "
+        tasks = [task for task, stands_for in results.study.families.items() if stands_for == family]
+        doubtful = {name: None for task in tasks for name in results.doubtful(task, arm, baseline)}
+        yield Strong(f"{family}, {arm}"), text, _judge(change, [*doubtful]), "."
+
+
+def _pair(found: Mapping[tuple[str, str], Matrix], baseline: str) -> Iterator[tuple[str, str, Interval]]:
+    """Of each other method on a family of tasks, by how much its score differs from the baseline's, seed by seed."""
     for (family, arm), matrix in found.items():
         if arm != baseline and (family, baseline) in found:
-            change = mean_interval((matrix.scores - found[family, baseline].scores).dropna())
-            text = f": {write_interval('trust', change, '+')} against {baseline}: "
-            tasks = [task for task, stands_for in results.study.families.items() if stands_for == family]
-            doubtful = {name: None for task in tasks for name in results.doubtful(task, arm, baseline)}
-            yield Strong(f"{family}, {arm}"), text, _judge(change, [*doubtful]), "."
+            yield family, arm, mean_interval((matrix.scores - found[family, baseline].scores).dropna())
 
 
 def _judge(change: Interval, doubtful: Sequence[str]) -> Part:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from fairray.report._answers import UNADJUSTED, sum_up
+from fairray.report._answers import UNADJUSTED, sum_up, tell_needed
 from fairray.report._blocks import Answer, Block, Items, Line, Picture, Strong, Text
 from fairray.report._figures import pick_looks, tell_mean
 from fairray.report._words import express, refuse_verdict, write_interval
@@ -17,6 +17,7 @@ __all__ = ["Unlearning"]
 
 CLEAN, ATTACKED, PROBE = "clean_accuracy", "attacked_accuracy", "probe_activations"
 RATIO, PRINTED = "lam_ratio", "lam_printed"
+UNCLEAR = "one seed, no verdict", "not shown to win back anything"
 GUARD = 0.05  # clean accuracy whose loss makes a correction no correction
 
 
@@ -52,7 +53,8 @@ class Unlearning:
             for task, arm in results.chosen
             if arm != results.study.baseline and _is_measured(results, task, arm)
         ]
-        return Answer((*sum_up(judged), "."), UNADJUSTED) if judged else None
+        unclear = [_pair(results, task, arm)[0] for task, word, arm in judged if word in UNCLEAR]
+        return Answer((*sum_up(judged), "."), UNADJUSTED, tell_needed(unclear)) if judged else None
 
     def _describe(self, results: Results, task: str) -> Iterator[Line]:
         base = str(results.study.baseline)
@@ -100,11 +102,11 @@ def _word(results: Results, task: str, arm: str, won: Interval, lost: Interval) 
     if doubtful := results.doubtful(task, arm, str(results.study.baseline)):
         return refuse_verdict(doubtful)
     if won.n < 2:
-        return "one seed, no verdict"
+        return UNCLEAR[0]
     if lost.mean < -GUARD:
         return "loses too much without it to be a correction"
     if not won.clear_of_zero:
-        return "not shown to win back anything"
+        return UNCLEAR[1]
     return "wins back" if won.mean > 0 else "loses more"
 
 

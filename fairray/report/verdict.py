@@ -9,7 +9,7 @@ import pandas as pd
 
 from fairray.judgement import Judgement, Rivals, Word, judge
 from fairray.measures import PERCENT, find
-from fairray.report._answers import sum_up
+from fairray.report._answers import sum_up, write_range
 from fairray.report._blocks import Answer, Bad, Block, Frame, Good, Items, Line, Part, Strong, Text, join
 from fairray.report._words import describe_point, name_metric, refuse_verdict, write_interval, write_p, write_value
 from fairray.results import Results
@@ -25,7 +25,7 @@ class Verdict:
     """What each method does to each metric against the baseline, by paired differences over seeds, and how sure it is.
 
     What was left out, is not stored, or is doubtful, is said, too. metrics: without any, and for a task that has none
-    of them, the objectives. rivals: each method with the baseline, or all with each other.
+    of them, the objectives. rivals: each method with the baseline, all with each other, or these pairs.
     """
 
     metrics: tuple[str, ...] = ()
@@ -55,7 +55,8 @@ class Verdict:
         if not judged:
             return None
         against = f"Against {judged[0].rival}: " if self.rivals == "baseline" else "The first of each pair: "
-        return Answer((against, *sum_up(_list_words(judged)), "."), _tell_certainty(results, judged))
+        words = sum_up(_list_words(judged, self.rivals))
+        return Answer((against, *words, "."), _tell_certainty(results, judged), _tell_needed(results, judged))
 
 
 def _tell_certainty(results: Results, judged: Sequence[Judgement]) -> str:
@@ -64,18 +65,25 @@ def _tell_certainty(results: Results, judged: Sequence[Judgement]) -> str:
     if not seeds:
         return "One seed does not tell."
     count = write_count(seeds[-1], results.unit) if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} {results.unit}s"
-    needed = [one.needed for one in judged if one.word == "undecided" and one.needed is not None]
-    more = f" To decide the rest takes {_write_needed(min(needed))} {results.unit}s or more." if needed else ""
     family = write_count(len(judged), "comparison")
     tests = f"Paired t-tests over {count}, adjusted for {family} (Holm, 5 %)."
-    return f"{tests} They cover what differs {results.covers}.{more}"
+    return f"{tests} They cover what differs {results.covers}."
 
 
-def _list_words(judged: Sequence[Judgement]) -> Iterator[tuple[str, Part, str]]:
+def _tell_needed(results: Results, judged: Sequence[Judgement]) -> str:
+    """What would decide what is undecided; nothing where that is nothing, or where more seeds do not help."""
+    undecided = [one for one in judged if one.word == "undecided"]
+    if any(one.tests is None for one in undecided):
+        return f"One {results.unit} does not tell: two are the least."
+    needed = [one.needed for one in undecided if one.needed is not None]
+    return f"To decide what is undecided takes {write_range(needed)} {results.unit}s." if needed else ""
+
+
+def _list_words(judged: Sequence[Judgement], rivals: Rivals) -> Iterator[tuple[str, Part, str]]:
     several = len({one.task for one in judged}) > 1
     for one in sorted(judged, key=lambda one: get_args(Word).index(one.word)):
-        who = f"{one.arm} on {one.task}" if several else one.arm
-        yield name_metric(one.metric), _write_word(one.word), who
+        who = one.arm if rivals == "baseline" else f"{one.arm} against {one.rival}"
+        yield name_metric(one.metric), _write_word(one.word), f"{who} on {one.task}" if several else who
 
 
 def _say_all(judged: Sequence[Judgement], rivals: Rivals) -> Iterator[Line]:
