@@ -60,6 +60,8 @@ MUTANTS = [
         ("results.py", "pd.MultiIndex.from_frame(self.records[[\"task\", \"arm\", \"trial\"]]).isin(again)", "self.records[\"trial\"].isin([uid for _, _, uid in again])", "test_report.py::test_a_searched_method_says_its_points_and_the_seeds_that_chose_them"),
         ("results.py", "asked.count((task, arm)) - again.count((task, arm))", "asked.count((task, arm))", "test_report.py::test_a_searched_method_says_its_points_and_the_seeds_that_chose_them"),
         ("config.py", "{**keys.training, **v}", "{**v, **keys.training}", "test_config.py::test_a_method_can_be_trained_in_a_way_of_its_own"),
+        ("config.py", "and self._is_taken(rest[0])", "and False", "test_config.py"),
+        ("config.py", "return own and not any(hasattr", "return own or any(hasattr", "test_config.py"),
         ("study.py", "self.trainings.get(name, self.training)", "self.training", "test_config.py::test_a_method_can_be_trained_in_a_way_of_its_own"),
         ("methods/_estimators.py", "sample_weight=weight", "sample_weight=None", "test_estimators.py"),
         ("methods/_estimators.py", "data.train[name].numpy() if", "data.val[name].numpy() if", "test_estimators.py"),
