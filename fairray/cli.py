@@ -67,13 +67,7 @@ def run_script(file: str) -> None:
 
 
 def _run_command(arguments: Sequence[str] | None) -> int:
-    parser = _parser()
-    _Finder()(parser)
-    options, rest = parser.parse_known_args(arguments)  # key=value may stand before and after --scale
-    if wrong := [text for text in rest if text.startswith("-") or not hasattr(options, "overrides")]:
-        parser.error(f"unrecognized arguments: {' '.join(wrong)}")
-    if rest:
-        options.overrides += rest
+    options = _parse(arguments)
     try:
         return options.command(options)
     except BadInput as error:
@@ -82,6 +76,18 @@ def _run_command(arguments: Sequence[str] | None) -> int:
     except KeyboardInterrupt:
         print("\nstopped; what was finished is stored, and running again goes on from there", file=sys.stderr)
         return 130
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """What is asked for. An exit of 2 where it cannot be read."""
+    parser = _parser()
+    _Finder()(parser)
+    options, rest = parser.parse_known_args(arguments)  # key=value may stand before and after --scale
+    if wrong := [text for text in rest if text.startswith("-") or not hasattr(options, "overrides")]:
+        parser.error(f"unrecognized arguments: {' '.join(wrong)}")
+    if rest:
+        options.overrides += rest
+    return options
 
 
 @contextmanager
@@ -232,7 +238,7 @@ def _add_study(parser: argparse.ArgumentParser, required: bool) -> None:
 
 
 class _Finder(argcomplete.CompletionFinder):
-    """Completes key=value behind an option as well, where argparse takes no more of them, but `_run_command` does."""
+    """Completes key=value behind an option as well, where argparse takes no more of them, but `_parse` does."""
 
     def collect_completions(self, active_parsers, parsed_args, cword_prefix):
         parser = active_parsers[-1]
