@@ -22,7 +22,7 @@ from fairray.launch.export import export
 from fairray.launch.progress import label, tell
 from fairray.launch.study import run_study
 from fairray.model import Model, take_model
-from fairray.report import Block, Frame, Items, Picture, Strong
+from fairray.report import Block, Frame, Items, Picture, Strong, show_alone
 from fairray.space import Grid, Range, Template
 from fairray.stages import Training
 from fairray.trial import Trial, dataset
@@ -187,7 +187,7 @@ class Study(study.Study):
         return "\n".join(f"{name}: {said}" for name, said in self._facts())
 
     def _repr_html_(self) -> str:
-        return _show(Items([(Strong(name), f": {said}") for name, said in self._facts()]))
+        return show_alone([Items([(Strong(name), f": {said}") for name, said in self._facts()])])
 
     def _facts(self) -> list[tuple[str, str]]:
         """What it is, in words."""
@@ -211,7 +211,9 @@ class Plan(planning.Plan):
     def _repr_html_(self) -> str:
         first, second, *_ = str(self).split("\n")
         arms = pd.DataFrame([asdict(arm) for arm in self.arms])
-        return _show(Items([first, second]), Frame("", arms.astype(str), arms, ""))
+        arms["failed"] = [", ".join(f"{count} ({kind})" for kind, count in arm.failed.items()) for arm in self.arms]
+        said = [first, second, *([str(self.estimate)] if self.estimate else ())]
+        return show_alone([Items(said), Frame("", arms.astype(str), arms, "")])
 
 
 class Results(results.Results):
@@ -287,7 +289,7 @@ class Results(results.Results):
         return self.table().to_string(index=False)
 
     def _repr_html_(self) -> str:
-        return _show(*report.Verdict()(self), *report.Table()(self))
+        return show_alone([*report.Verdict()(self), *report.Table()(self)])
 
 
 def _run(made: Study, quiet: bool, sections: Sequence[report.Section] | None = None) -> Results:
@@ -310,10 +312,6 @@ def _as(cls: type[T], value: Any) -> T:
 def _find(kind: type[T], blocks: Iterable[Block]) -> T:
     """The first block of a kind."""
     return next(block for block in blocks if isinstance(block, kind))
-
-
-def _show(*blocks: Block) -> str:
-    return "".join(block.html for block in blocks)
 
 
 def _name(name: str, part: Template) -> str:

@@ -542,8 +542,10 @@ def _show_outcome(outcome: "Outcome") -> int:
 
 def _show_report(files: Sequence[Path], broken: Sequence[str], doubted: "Sequence[tuple[Trial, str]]") -> None:
     """Print a report's tables, where its page is, which of its sections failed, and which trials are no results."""
-    for table in (file for file in files if file.suffix == ".md"):
-        print(table.read_text())
+    if tables := [file for file in files if file.suffix == ".md"]:
+        from fairray.report import read_markdown
+
+        print(*(read_markdown(table.read_text()) for table in tables), sep="\n")
     if files:
         print(f"report: {files[0]}")
     _show_doubts(doubted)
