@@ -1,7 +1,6 @@
 """A bar that fills while a study is computed, for whoever watches: on a terminal or in a notebook."""
 
 import sys
-import warnings
 from functools import cached_property
 from typing import Any
 
@@ -30,8 +29,8 @@ class Bar:
 
     @cached_property
     def bar(self) -> Any:  # drawn once there is something to show
-        with warnings.catch_warnings(action="ignore"):  # without ipywidgets a notebook's bar is text
-            from tqdm.auto import tqdm
+        from tqdm.auto import tqdm
+
         return tqdm(total=1.0, file=sys.stderr, bar_format=FORM, dynamic_ncols=True)
 
     def show(self, head: str, share: float, said: str, has_ended: bool) -> None:
