@@ -111,6 +111,7 @@ def judge(
     positive: Value | None = None,
     threshold: float | None = None,
     logits: bool = False,
+    regression: bool = False,
     baseline: str | None = None,
     selection: str | None = None,
     name: str = "scores",
@@ -126,15 +127,16 @@ def judge(
     the rule `selection` on validation data (`fairray.benchmarks.RULES`).
     columns: what they are called, where it is not y, group, score, split, seed and method; the last three may be left
     out. positive: the positive label (default: the last in order). threshold: above it a score predicts the positive
-    label. baseline: the method that others are compared with (default: the first). Where there is one seed, intervals
-    are over test examples. The page is written to a folder of the name in output/reports.
+    label. regression: the label is a number, and a score what was predicted of it, in its own unit. baseline: the
+    method that others are compared with (default: the first). Where there is one seed, intervals are over test
+    examples. The page is written to a folder of the name in output/reports.
     Raises BadInput where the frame cannot be used.
     """
     if isinstance(frame, str | Path):
         runs = _as(Study, benchmarks.ask(Path(frame), str(output), name, baseline, selection))
         return _run(runs, quiet, report.review())
     path = frames.keep(frames.read_frame(frame), Path(output) / "frames", name)
-    said = {"positive": positive, "threshold": threshold, "logits": logits}
+    said = {"positive": positive, "threshold": threshold, "logits": logits, "regression": regression}
     made = _as(Study, given.ask(path, columns, str(output), name, baseline, **said))
     return _run(made, quiet, report.inspection(made))
 

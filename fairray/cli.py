@@ -197,6 +197,7 @@ def _add_judging(commands: Any) -> None:
     said = "what columns are called (default: y, group, score, split, seed, method)"
     judging.add_argument("overrides", nargs="*", metavar="role=COLUMN", help=said)
     judging.add_argument("--logits", action="store_true", help="scores are logits, and not probabilities")
+    judging.add_argument("--regression", action="store_true", help="y is a number, and scores are predictions of it")
     judging.add_argument("--positive", metavar="VALUE", help="of y (default: the last in order)")
     judging.add_argument("--threshold", type=float, metavar="SCORE", help="above it is positive (default: .5, or 0)")
     judging.add_argument("--baseline", metavar="METHOD", help="that others are compared with (default: the first)")
@@ -388,7 +389,7 @@ def _ask_of_benchmark(options: argparse.Namespace) -> "Study":
     from fairray import benchmarks
 
     given = {"role=COLUMN": options.overrides, "--positive": options.positive, "--threshold": options.threshold}
-    for said, value in {**given, "--logits": options.logits}.items():
+    for said, value in {**given, "--logits": options.logits, "--regression": options.regression}.items():
         if value not in ([], None, False):
             raise BadInput(f"argument {said}", "it is for scores, and a folder of runs has none", "leave it out")
     name = options.file.resolve().name
@@ -403,7 +404,7 @@ def _ask_of_scores(options: argparse.Namespace) -> "Study":
     if wrong := [text for text in options.overrides if "=" not in text]:
         raise BadInput(f"argument {wrong[0]}", "it names no column", "give role=COLUMN, such as y=hired")
     columns = dict(text.split("=", 1) for text in options.overrides)
-    said = {key: getattr(options, key) for key in ("baseline", "positive", "threshold", "logits")}
+    said = {key: getattr(options, key) for key in ("baseline", "positive", "threshold", "logits", "regression")}
     return given.ask(options.file, columns, options.output, options.file.stem, **said)
 
 

@@ -255,6 +255,7 @@ MUTANTS = [
         ("launch/tracking.py", "elif parent and found.data.tags.get(PARENT) != parent:", "elif False:", "test_mirror_faults.py"),
         ("launch/tracking.py", "mirror.away = getattr(error, \"error_code\", None) != REFUSED", "mirror.away = False", "test_mirror_faults.py"),
         ("staleness.py", "moved[changes] |= dict.fromkeys(hashes)", "moved[changes] = dict.fromkeys(hashes)", "test_staleness.py"),
+        ("given.py", "(\"rmse\", \"rmse_difference\") if scores.regression", "(\"mse\", \"mse_difference\") if scores.regression", "test_judge.py"),
         ("launch/bar.py", "sys.stderr.isatty() or _is_notebook()", "sys.stderr.isatty()", "test_progress.py"),
         ("launch/bar.py", "if has_ended and self.keeps_lines", "if has_ended", "test_progress.py"),
         ("staleness.py", "if uid not in wanted:", "if True:", "test_staleness.py"),
