@@ -195,6 +195,11 @@ def test_links_and_named_files_lead_somewhere(page):
         assert (ROOT / file).exists() or "NAME" in file, file
 
 
+def test_what_the_notebook_shows_leads_nowhere_by_itself():
+    """Its tables come without the page that they would lead to."""
+    assert 'href=\\"#' not in (ROOT / "docs/notebook.ipynb").read_text()
+
+
 def test_extras_that_are_to_be_installed_are_declared():
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     for page in EVERY:
