@@ -22,7 +22,7 @@ from fairray.launch.export import export
 from fairray.launch.progress import label, tell
 from fairray.launch.study import run_study
 from fairray.model import Model, take_model
-from fairray.report import Block, Frame, Items, Picture, Strong
+from fairray.report import Block, Frame, Items, Picture, Strong, show_alone
 from fairray.space import Grid, Range, Template
 from fairray.stages import Training
 from fairray.trial import Trial, dataset
@@ -111,6 +111,7 @@ def judge(
     positive: Value | None = None,
     threshold: float | None = None,
     logits: bool = False,
+    regression: bool = False,
     baseline: str | None = None,
     selection: str | None = None,
     name: str = "scores",
@@ -126,15 +127,16 @@ def judge(
     the rule `selection` on validation data (`fairray.benchmarks.RULES`).
     columns: what they are called, where it is not y, group, score, split, seed and method; the last three may be left
     out. positive: the positive label (default: the last in order). threshold: above it a score predicts the positive
-    label. baseline: the method that others are compared with (default: the first). Where there is one seed, intervals
-    are over test examples. The page is written to a folder of the name in output/reports.
+    label. regression: the label is a number, and a score what was predicted of it, in its own unit. baseline: the
+    method that others are compared with (default: the first). Where there is one seed, intervals are over test
+    examples. The page is written to a folder of the name in output/reports.
     Raises BadInput where the frame cannot be used.
     """
     if isinstance(frame, str | Path):
         runs = _as(Study, benchmarks.ask(Path(frame), str(output), name, baseline, selection))
         return _run(runs, quiet, report.review())
     path = frames.keep(frames.read_frame(frame), Path(output) / "frames", name)
-    said = {"positive": positive, "threshold": threshold, "logits": logits}
+    said = {"positive": positive, "threshold": threshold, "logits": logits, "regression": regression}
     made = _as(Study, given.ask(path, columns, str(output), name, baseline, **said))
     return _run(made, quiet, report.inspection(made))
 
@@ -187,7 +189,7 @@ class Study(study.Study):
         return "\n".join(f"{name}: {said}" for name, said in self._facts())
 
     def _repr_html_(self) -> str:
-        return _show(Items([(Strong(name), f": {said}") for name, said in self._facts()]))
+        return show_alone([Items([(Strong(name), f": {said}") for name, said in self._facts()])])
 
     def _facts(self) -> list[tuple[str, str]]:
         """What it is, in words."""
@@ -211,7 +213,9 @@ class Plan(planning.Plan):
     def _repr_html_(self) -> str:
         first, second, *_ = str(self).split("\n")
         arms = pd.DataFrame([asdict(arm) for arm in self.arms])
-        return _show(Items([first, second]), Frame("", arms.astype(str), arms, ""))
+        arms["failed"] = [", ".join(f"{count} ({kind})" for kind, count in arm.failed.items()) for arm in self.arms]
+        said = [first, second, *([str(self.estimate)] if self.estimate else ())]
+        return show_alone([Items(said), Frame("", arms.astype(str), arms, "")])
 
 
 class Results(results.Results):
@@ -287,7 +291,7 @@ class Results(results.Results):
         return self.table().to_string(index=False)
 
     def _repr_html_(self) -> str:
-        return _show(*report.Verdict()(self), *report.Table()(self))
+        return show_alone([*report.Verdict()(self), *report.Table()(self)])
 
 
 def _run(made: Study, quiet: bool, sections: Sequence[report.Section] | None = None) -> Results:
@@ -310,10 +314,6 @@ def _as(cls: type[T], value: Any) -> T:
 def _find(kind: type[T], blocks: Iterable[Block]) -> T:
     """The first block of a kind."""
     return next(block for block in blocks if isinstance(block, kind))
-
-
-def _show(*blocks: Block) -> str:
-    return "".join(block.html for block in blocks)
 
 
 def _name(name: str, part: Template) -> str:

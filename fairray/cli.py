@@ -68,13 +68,7 @@ def run_script(file: str) -> None:
 
 
 def _run_command(arguments: Sequence[str] | None) -> int:
-    parser = _parser()
-    _Finder()(parser)
-    options, rest = parser.parse_known_args(arguments)  # key=value may stand before and after --scale
-    if wrong := [text for text in rest if text.startswith("-") or not hasattr(options, "overrides")]:
-        parser.error(f"unrecognized arguments: {' '.join(wrong)}")
-    if rest:
-        options.overrides += rest
+    options = _parse(arguments)
     try:
         return options.command(options)
     except BadInput as error:
@@ -83,6 +77,18 @@ def _run_command(arguments: Sequence[str] | None) -> int:
     except KeyboardInterrupt:
         print("\nstopped; what was finished is stored, and running again goes on from there", file=sys.stderr)
         return 130
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """What is asked for. An exit of 2 where it cannot be read."""
+    parser = _parser()
+    _Finder()(parser)
+    options, rest = parser.parse_known_args(arguments)  # key=value may stand before and after --scale
+    if wrong := [text for text in rest if text.startswith("-") or not hasattr(options, "overrides")]:
+        parser.error(f"unrecognized arguments: {' '.join(wrong)}")
+    if rest:
+        options.overrides += rest
+    return options
 
 
 @contextmanager
@@ -192,6 +198,7 @@ def _add_judging(commands: Any) -> None:
     said = "what columns are called (default: y, group, score, split, seed, method)"
     judging.add_argument("overrides", nargs="*", metavar="role=COLUMN", help=said)
     judging.add_argument("--logits", action="store_true", help="scores are logits, and not probabilities")
+    judging.add_argument("--regression", action="store_true", help="y is a number, and scores are predictions of it")
     judging.add_argument("--positive", metavar="VALUE", help="of y (default: the last in order)")
     judging.add_argument("--threshold", type=float, metavar="SCORE", help="above it is positive (default: .5, or 0)")
     judging.add_argument("--baseline", metavar="METHOD", help="that others are compared with (default: the first)")
@@ -233,7 +240,7 @@ def _add_study(parser: argparse.ArgumentParser, required: bool) -> None:
 
 
 class _Finder(argcomplete.CompletionFinder):
-    """Completes key=value behind an option as well, where argparse takes no more of them, but `_run_command` does."""
+    """Completes key=value behind an option as well, where argparse takes no more of them, but `_parse` does."""
 
     def collect_completions(self, active_parsers, parsed_args, cword_prefix):
         parser = active_parsers[-1]
@@ -397,7 +404,7 @@ def _ask_of_benchmark(options: argparse.Namespace) -> "Study":
     from fairray import benchmarks
 
     given = {"role=COLUMN": options.overrides, "--positive": options.positive, "--threshold": options.threshold}
-    for said, value in {**given, "--logits": options.logits}.items():
+    for said, value in {**given, "--logits": options.logits, "--regression": options.regression}.items():
         if value not in ([], None, False):
             raise BadInput(f"argument {said}", "it is for scores, and a folder of runs has none", "leave it out")
     name = options.file.resolve().name
@@ -412,7 +419,7 @@ def _ask_of_scores(options: argparse.Namespace) -> "Study":
     if wrong := [text for text in options.overrides if "=" not in text]:
         raise BadInput(f"argument {wrong[0]}", "it names no column", "give role=COLUMN, such as y=hired")
     columns = dict(text.split("=", 1) for text in options.overrides)
-    said = {key: getattr(options, key) for key in ("baseline", "positive", "threshold", "logits")}
+    said = {key: getattr(options, key) for key in ("baseline", "positive", "threshold", "logits", "regression")}
     return given.ask(options.file, columns, options.output, options.file.stem, **said)
 
 
@@ -551,8 +558,10 @@ def _show_outcome(outcome: "Outcome") -> int:
 
 def _show_report(files: Sequence[Path], broken: Sequence[str], doubted: "Sequence[tuple[Trial, str]]") -> None:
     """Print a report's tables, where its page is, which of its sections failed, and which trials are no results."""
-    for table in (file for file in files if file.suffix == ".md"):
-        print(table.read_text())
+    if tables := [file for file in files if file.suffix == ".md"]:
+        from fairray.report import read_markdown
+
+        print(*(read_markdown(table.read_text()) for table in tables), sep="\n")
     if files:
         print(f"report: {files[0]}")
     _show_doubts(doubted)

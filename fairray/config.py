@@ -5,6 +5,7 @@ the member itself. Values are laid over each other in this order: the study, the
 ``key=value`` arguments. A study that is ``fixed: true`` has its own values at every scale.
 """
 
+import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
@@ -163,6 +164,7 @@ class Draft:
         self.labels = {
             group: {label for own in self.scales.values() for label in own.get(group) or ()} for group in MANY
         }
+        self.taken: Tree = {}  # the methods that are taken away
         for group in MANY:
             given, self.values[group] = self.values.get(group), {}
             if given is not None:
@@ -185,6 +187,8 @@ class Draft:
             value = chosen[label] if isinstance(chosen, dict) else old.get(label, label)
             origin = self.origin.get(f"{group}.{label}", source) if label in old else source
             self.set(f"{group}.{label}", value, origin)
+        if group == "methods":
+            self.taken |= {label: spec for label, spec in old.items() if label not in self.values[group]}
 
     def pick_scale(self, wanted: str | None) -> str:
         """The scale that is wanted, or the usual one; a study that is fixed has none."""
@@ -260,6 +264,8 @@ class Draft:
         group, *rest = self._parts(item[0])
         if group in MANY and len(rest) > 1 and rest[0] in self.labels[group] - {*self.values[group]}:
             return False  # an argument has taken it away
+        if group == "training" and len(rest) > 1 and self._is_taken(rest[0]):
+            return False
         part, _, name = item[0].replace("methods.*", "methods").partition(".")
         if part not in ("network", "methods"):
             return True
@@ -271,6 +277,16 @@ class Draft:
         if writes(family, name):
             return False
         return not any(name in _arguments_of(family, other) for other in members.names(family))
+
+    def _is_taken(self, stage: str) -> bool:
+        """Whether a stage is one that a method which is taken away has for itself."""
+        name = stage.title().replace("_", "")
+        gone, here = (
+            [members.module("methods", spec["name"]) for spec in specs.values()]
+            for specs in (self.taken, self.values["methods"])
+        )
+        own = any(f"\nclass {name}(" in inspect.getsource(module) for module in gone)
+        return own and not any(hasattr(module, name) for module in here)
 
     def built(self, key: str, build: Callable[[Any], Any], values: Any) -> Any:
         """What the door makes of values; its errors say where these came from."""

@@ -39,7 +39,7 @@ def ask(
         methods={method: Template(Given(scores=scores, method=method)) for method in reading.methods},
         seeds=seeds,
         splits=1 if reading.shared else seeds,
-        objectives=("eacc", "odds"),
+        objectives=("rmse", "rmse_difference") if scores.regression else ("eacc", "odds"),
         baseline=(baseline or reading.methods[0]) if len(reading.methods) > 1 else None,
     )
 

@@ -41,12 +41,21 @@ def explain(missing: Iterable[Replica], store: Store, wanted: Collection[str]) -
     """
     held = _find_held(store, wanted)
     found: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
+    moved: dict[tuple[str, ...], dict[str, None]] = defaultdict(dict)  # each division of the rows has data of its own
     for replica in missing:
         candidates = held.get((_trace(replica), replica.seed), [])
-        changes = min((tuple(_list_changes(spec, replica)) for spec in candidates), key=len, default=())
+        compared = [(tuple(_list_changes(spec, replica)), _list_hashes(spec, replica)) for spec in candidates]
+        changes, hashes = min(compared, key=lambda both: len(both[0]), default=((), []))
         if changes:
             found[changes][replica.stage.name] += 1
-    return [Stale(dict(stages), changes) for changes, stages in found.items()]
+            moved[changes] |= dict.fromkeys(hashes)
+    return [Stale(dict(stages), _tell(changes, moved[changes])) for changes, stages in found.items()]
+
+
+def _tell(changes: tuple[str, ...], hashes: Collection[str]) -> tuple[str, ...]:
+    """The changes, that of the data with its hashes."""
+    *others, last = changes
+    return (*others, f"{last}: {list_some(hashes, 1)}") if hashes else changes
 
 
 def _find_held(store: Store, wanted: Collection[str]) -> dict[tuple[Line, int], list[dict[str, Any]]]:
@@ -77,16 +86,22 @@ def _trace(replica: Replica) -> Line:
 
 
 def _list_changes(spec: dict[str, Any], replica: Replica) -> Iterator[str]:
-    """From a stored stage to one that is wanted: settings, data, files of code."""
+    """From a stored stage to one that is wanted: settings, files of code, data."""
     then, now = spec["key"], replica.key
     for name, old, new in list_differences(*({part: key[part] for part in SET} for key in (then, now))):
         yield f"{name}: {old} -> {new}"
-    if then["dataset"] != now["dataset"]:
-        yield f"data {replica.setting.dataset.name}: {then['dataset'][:8]} -> {now['dataset'][:8]}"
     if then["code"] != now["code"]:
         ours, theirs = spec.get("files", {}), hash_code(replica)
         edited = {_file(name) for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name)}
         yield f"code: {list_some(sorted(edited), 5)}" if ours else "code"
+    if then["dataset"] != now["dataset"]:
+        yield f"data {replica.setting.dataset.name}"
+
+
+def _list_hashes(spec: dict[str, Any], replica: Replica) -> list[str]:
+    """Of data that changed: from which to which."""
+    then, now = spec["key"]["dataset"], replica.key["dataset"]
+    return [f"{then[:8]} -> {now[:8]}"] if then != now else []
 
 
 def _file(module: str) -> str:

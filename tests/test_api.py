@@ -11,7 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import fairray
-from fairray import catalogue, config
+from fairray import catalogue, config, report
 from fairray.cli import main
 from fairray.errors import BadInput
 from fairray.identity import field_values
@@ -151,8 +151,14 @@ def test_a_notebook_shows_what_there_is(study, results):
     assert "strength of 0.0 or 1.0" in study._repr_html_()
     assert "bade" in repr(study)
     assert "stages to compute" in str(study.plan())
-    assert "<td>Toy</td>" in study.plan()._repr_html_()
+    plan = study.plan()
+    assert "<td>Toy</td>" in plan._repr_html_()
+    assert "{" not in plan._repr_html_()
+    lost = replace(plan, arms=[replace(plan.arms[0], failed={"error": 2, "memory": 1})])
+    assert "<td>2 (error), 1 (memory)</td>" in lost._repr_html_()
     assert "<td>Toy</td>" in results._repr_html_()
+    assert "<a href" in next(iter(report.Table()(results))).html
+    assert "<a href" not in results._repr_html_()  # there is no page
 
 
 def test_a_saved_study_is_stored_already_for_the_command_line(study, results, tmp_path, capsys):

@@ -56,6 +56,17 @@ def test_an_argument_beats_the_study_s_own_scale():
     assert config.load("bade_celeba", "smoke").network.corner.channels == 4
 
 
+def test_a_scale_trains_no_stage_of_a_method_that_an_argument_takes_away():
+    fewer = {"epochs": 3}
+    for methods, trained in (
+        ("[vanilla, rrr]", fewer),
+        ("[vanilla, dfr]", None),
+        ("{vanilla: vanilla, mine: rrr}", fewer),
+    ):
+        study = config.load("clarc_correction", "small", [f"methods={methods}"])
+        assert study.training.corner.get("reasoned") == trained
+
+
 def test_a_task_can_have_its_own_network(tmp_path):
     study = config.load(
         "bade_backbones", "smoke", ["tasks={A: toy, B: toy}", "networks={A: mlp}", "networks.A.units=8", "network=mlp"]

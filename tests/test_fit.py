@@ -82,3 +82,13 @@ def test_an_epoch_visits_its_rows_until_the_training_has_its_steps(trial, steps,
     assert [batch["progress"].unique().item() for batch in batches] == pytest.approx([i / taken for i in range(taken)])
     visits = torch.cat([batch["row"].flatten() for batch in batches]).bincount()
     assert visits.tolist() == [taken / 4] * rows
+
+
+@pytest.mark.parametrize("engine", ["alone", "stacked"])
+def test_how_far_it_is_never_goes_back(trial, engine):
+    """Also where data of one's own keep replicas from being trained together."""
+    replicas, shares = models(trial, seeds=(0, 1)) + models(trial, seeds=[0], dataset={"bias": 0.7}), []
+    for _ in fit(replicas, {r.uid: {} for r in replicas}, engine, lambda message, share: shares.append(share)):
+        pass
+    assert shares == sorted(shares)
+    assert shares[-1] == 1

@@ -130,12 +130,38 @@ def changed(column, value, row=5):
         (frame(), {"threshold": 1.5}, r"argument \(threshold\): got 1.5\n  cure: .*between 0 and 1"),
         (frame(), {"positive": "on"}, r"\(positive\): there is no value 'on'"),
         (frame("one"), {"baseline": "two"}, r"argument \(baseline\): there is no method of these scores 'two'"),
+        (frame(), {"regression": True}, r"\(y: y\): it holds non-numeric values"),
+        (
+            frame(y=frame()["age"]),
+            {"regression": True, "threshold": 0.5},
+            r"\(threshold\): a regression has no classes",
+        ),
+        (frame(y=frame()["age"]), {}, r"\(y: y\): its values are 0, .*\n  cure: .*--regression"),
         (frame(score_0=0.1, score_1=0.9).drop(columns="score"), {"positive": "no"}, r"\(positive\): of several"),
     ],
 )
 def test_what_is_no_table_of_scores_is_told_with_its_place(table, more, says, tmp_path):
     with pytest.raises(BadInput, match=says):
         ask(table, tmp_path, **more).check()
+
+
+def test_errors_of_a_regression_are_those_of_sklearn_in_its_own_unit(tmp_path):
+    table = frame("one", "two", seeds=2)
+    table["y"] = table["age"].to_list()[:400] * 4
+    table["score"] += table["y"]
+    results = fairray.judge(table, regression=True, output=tmp_path, quiet=True)
+    assert "could not be made" not in (tmp_path / "reports/scores/given/report.html").read_text()
+    test = results.records.query("split == 'test'")
+    for (method, seed), rows in table[table["split"] == "test"].groupby(["method", "seed"]):
+        own = (
+            test[(test["arm"] == method) & (test["seed"] == seed - 7)]
+            .set_index(["metric", "group"])["value"]
+            .sort_index()
+        )
+        errors = {g: sklearn.root_mean_squared_error(of["y"], of["score"]) for g, of in rows.groupby("group")}
+        assert own["group_rmse"].to_dict() == pytest.approx(errors, rel=1e-12)
+        assert own["rmse_difference"].item() == pytest.approx(max(errors.values()) - min(errors.values()), rel=1e-12)
+    assert {*results.verdict()["metric"]} == {"rmse", "rmse_difference"}
 
 
 def test_the_positive_value_and_the_ends_of_scores(tmp_path, store):

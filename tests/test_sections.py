@@ -172,6 +172,7 @@ def test_a_label_is_escaped_in_markdown_and_latex(write, tmp_path):
     head, _, row = (tmp_path / "words.md").read_text().splitlines()
     escaped = r"""a_b \<b>\&"' 5% \| \_c\_ \\d \*e\* {f} \~g"""
     assert (head, row) == (f"| {escaped} | n |", f"| {escaped} | 1 |")
+    assert report.read_markdown(row) == f"| {LABEL} | 1 |"  # as a terminal shows it
     tex = (tmp_path / "words.tex").read_text()
     escaped = r"""a\_b <b>\&"' 5\% | \_c\_ \textbackslash d *e* \{f\} \textasciitilde g"""
     assert tex.count(escaped) == 2

@@ -37,6 +37,13 @@ def test_data_that_changed_are_named_with_their_hashes(ask, trial):
     assert ask(now) == [Stale(BOTH, (f"data toy: {hashes[0]} -> {hashes[1]}",))]
 
 
+def test_data_that_changed_in_every_division_are_one_line(ask, trial):
+    first, second = (trial(seeds=[0], dataset={"bias": bias}) for bias in (0.8, 0.7))
+    hashes = (trial().data.fingerprint[:8], second.data.fingerprint[:8])
+    said = f"data toy: {hashes[0]} -> {hashes[1]} and 1 more"
+    assert ask(first, second) == [Stale({"standard": 2, "evaluation": 2}, (said,))]
+
+
 def test_what_was_never_stored_or_is_another_point_has_not_changed(ask, trial):
     assert ask(trial(seeds=[1])) == []
     assert ask(trial("reweighing", seeds=[0], epochs=3)) == []

@@ -220,15 +220,19 @@ def test_parts_are_random_disjoint_and_whole():
 LESIONS = ("MEL", "NV", "BCC", "AK", "BKL", "DF", "VASC", "SCC", "UNK")
 
 
-@pytest.fixture
-def isic(tmp_path):
-    """60 images, whose grey is 4 times their row; lesions take turns, but none is unknown."""
-    folder = tmp_path / "isic"
+def write_isic(folder, count):
+    """Images whose grey is 4 times their row, up to 255; lesions take turns, but none is unknown."""
     rows = [",".join(["image", *LESIONS])]
-    for i in range(60):
-        grey(folder / "ISIC_2019_Training_Input" / f"ISIC_{i:07}.jpg", 4 * i)
+    for i in range(count):
+        grey(folder / "ISIC_2019_Training_Input" / f"ISIC_{i:07}.jpg", 4 * i % 256)
         rows.append(",".join([f"ISIC_{i:07}", *(f"{float(k == i % 8)}" for k in range(9))]))
     (folder / "ISIC_2019_Training_GroundTruth.csv").write_text("\n".join([*rows, ""]))
+
+
+@pytest.fixture
+def isic(tmp_path):
+    folder = tmp_path / "isic"
+    write_isic(folder, 60)
     return SimpleNamespace(folder=folder, csv=folder / "ISIC_2019_Training_GroundTruth.csv")
 
 

@@ -45,8 +45,8 @@ class Scores:
 
     path: a csv, parquet or arrow file with a row for each example, method and seed. positive: the value of y whose
     probability a score is (default: the last in order). threshold: of a score, above which positive is predicted
-    (default: .5, or 0 where scores are logits). seed: the place of the seed whose rows these are, where seeds have
-    their own.
+    (default: .5, or 0 where scores are logits). regression: y is a number, and a score what was predicted of it, in
+    its own unit. seed: the place of the seed whose rows these are, where seeds have their own.
     """
 
     path: Path
@@ -54,6 +54,7 @@ class Scores:
     positive: Value | None = None
     threshold: float | None = None
     logits: bool = False
+    regression: bool = False
     seed: int = 0
 
     @property
@@ -85,12 +86,12 @@ class Scores:
 
     def _tensors(self, reading: "Reading", rows: np.ndarray) -> Tensors:
         own = {"y": reading.y[rows], "group": reading.group[rows], "id": rows}
-        tensors = {name: torch.tensor(of, dtype=torch.long) for name, of in own.items()}
-        return {"x": torch.zeros(len(rows), 1), **tensors}
+        return {"x": torch.zeros(len(rows), 1), **{name: torch.from_numpy(of) for name, of in own.items()}}
 
 
 class Reading(NamedTuple):
-    """A table of scores. parts, y, group: of each row its split, class and group. logits: axes (row, class).
+    """A table of scores. parts, y, group: of each row its split, class and group. logits: axes (row, class). Of a
+    regression there are no classes, y are numbers, and logits, with axes (row, 1), what was predicted of them.
 
     blocks: of each method and place of a seed its rows, in the same order for all methods of a seed. shared: whether
     all seeds have the same examples. notes: what is to be said of how they were read.
@@ -129,12 +130,13 @@ class _Reader:
 
     def read(self) -> Reading:
         self._check_columns()
-        y, group, parts = self._values("y"), self._values("group"), self._parts()
-        classes, groups = self._order(y), tuple(group.cat.categories)
+        group, parts = self._values("group"), self._parts()
+        groups = tuple(group.cat.categories)
         if len(groups) < 2:
             problem = f"every row is of the group {groups[0]!r}"
             raise BadInput(self._place("group"), problem, "give rows of two groups or more")
-        codes = {"y": y.map(classes.index).to_numpy(int), "group": group.cat.codes.to_numpy(int)}
+        classes, y = self._labels()
+        codes = {"y": y, "group": group.cat.codes.to_numpy(int)}
         methods, seeds, blocks = self._blocks()
         labels = np.stack([pd.factorize(parts)[0], *codes.values()], axis=1)
         return Reading(
@@ -180,6 +182,14 @@ class _Reader:
             raise BadInput(self._place(role), problem, "give every row one, or leave the row out")
         return said
 
+    def _labels(self) -> tuple[tuple[str, ...], np.ndarray]:
+        """The classes, and of each row its own; or no classes, and numbers."""
+        if self.scores.regression:
+            return (), self._numbers("y", self.scores.columns.y)
+        y = self._values("y")
+        classes = self._order(y)
+        return classes, y.map(classes.index).to_numpy(int)
+
     def _order(self, y: pd.Series) -> tuple[str, ...]:
         """The classes, of two the positive one last."""
         classes = [*y.cat.categories]
@@ -190,11 +200,14 @@ class _Reader:
 
     def _logits(self, classes: tuple[str, ...]) -> np.ndarray:
         names = self._list_scores()
+        if self.scores.regression:
+            return self._predictions(names)
         if len(classes) != max(len(names), 2):
             problem = f"its values are {list_some(classes, 5)}, and the scores are in {list_some(names)}"
             cure = "give a column of scores where there are two values, or score_0, score_1, ... for each of several"
+            cure += "; or say that y is a number that was predicted (--regression; regression=True)"
             raise BadInput(self._place("y"), problem, cure)
-        values = np.stack([self._numbers(name) for name in names], axis=1)
+        values = np.stack([self._probabilities(name) for name in names], axis=1)
         if len(names) == 1:
             above = self._lift(values[:, 0])
             return np.stack([np.zeros_like(above), above], axis=1)
@@ -202,6 +215,13 @@ class _Reader:
             if getattr(self.scores, key) is not None:
                 raise BadInput(key, "of several scores the highest counts", "leave it out, or give one score")
         return values
+
+    def _predictions(self, names: list[str]) -> np.ndarray:
+        """What was predicted of a number."""
+        for key, usual in (("threshold", None), ("positive", None), ("logits", False)):
+            if getattr(self.scores, key) != usual:
+                raise BadInput(key, "a regression has no classes", "leave it out")
+        return self._numbers("score", names[0])[:, None]
 
     def _lift(self, scores: np.ndarray) -> np.ndarray:
         """By how much logits are above that of the threshold."""
@@ -212,14 +232,19 @@ class _Reader:
             raise BadInput("threshold", f"got {limit:g}", "give a probability between 0 and 1")
         return special.logit(scores).clip(-CERTAIN, CERTAIN) - special.logit(limit)
 
-    def _numbers(self, name: str) -> np.ndarray:
+    def _numbers(self, role: str, name: str) -> np.ndarray:
         found = read_numbers(self.rows.columns[name])
         if found is None:
-            raise BadInput(self._place("score", name), "it holds non-numeric values", "name a column of numbers")
+            raise BadInput(self._place(role, name), "it holds non-numeric values", "name a column of numbers")
         values = found.values
         if len(wrong := np.flatnonzero(~np.isfinite(values))):
             problem = f"{self.rows.place(int(wrong[0]))} has no finite number"
-            raise BadInput(self._place("score", name), problem, "give every row one, or leave the row out")
+            raise BadInput(self._place(role, name), problem, "give every row one, or leave the row out")
+        return values
+
+    def _probabilities(self, name: str) -> np.ndarray:
+        """Or logits, where they are said to be."""
+        values = self._numbers("score", name)
         if not self.scores.logits and len(wrong := np.flatnonzero((values < 0) | (values > 1))):
             problem = f"{self.rows.place(int(wrong[0]))} has {values[wrong[0]]:g}, which is no probability"
             cure = "give probabilities, from 0 to 1, or say that they are logits (--logits; logits=True)"
@@ -274,7 +299,7 @@ class _Reader:
             yield f"there is no column {self.scores.columns.split!r}: every row is a test row"
         if "val" not in parts:
             yield "there are no validation rows: the test rows stand for them, by which nothing is chosen here"
-        if len(self._list_scores()) == 1:
+        if classes and len(self._list_scores()) == 1:
             kind = "logit" if self.scores.logits else "probability"
             yield f"{classes[-1]!r} is predicted where its {kind} is above {self.scores.limit:g}"
 
@@ -290,8 +315,9 @@ def _find_difference(labels: np.ndarray, own: np.ndarray, theirs: np.ndarray) ->
 
 def _check_subgroups(data: Dataset, split: str, where: str) -> None:
     """Raise BadInput where no rate is defined."""
-    empty = (cell_counts(data.split(split), len(data.classes), len(data.groups)) == 0).nonzero().tolist()
+    labels = data.classes or ("any",)
+    empty = (cell_counts(data.split(split), len(labels), len(data.groups)) == 0).nonzero().tolist()
     for label, group in empty[:1]:
-        subgroup = f"label {data.classes[label]}, group {data.groups[group]}"
+        subgroup = f"label {labels[label]}, group {data.groups[group]}"
         problem = f"the {split} split has no row of the subgroup ({subgroup})"
         raise BadInput(where, problem, "give more rows, or leave the group out")

@@ -1,10 +1,12 @@
-"""How far a study is: one line for each thing that happened, readable in a terminal, in a log and in a job's log."""
+"""How far a study is: one line for each thing that happened, readable in a log and in a job's log, and for whoever
+watches a bar."""
 
 import sys
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from fairray.launch.bar import Bar
 from fairray.launch.failures import Failure
 from fairray.launch.queue import Job
 from fairray.trial import Trial
@@ -12,6 +14,7 @@ from fairray.trial import Trial
 __all__ = ["Progress", "label", "tell"]
 
 EVERY_S = 15.0
+WATCHED_S = 0.5  # for a bar
 
 
 def tell(line: str) -> None:
@@ -23,8 +26,8 @@ class Progress:
     """Counts trials and stages as they end, and says so.
 
     describe: says what a trial found. show: shows elsewhere one that has a result. log: is given the counts every
-    quarter of a minute. say: says a line. note: writes down which stage failed, and why. slots: how many jobs can run
-    at once, where that is known.
+    quarter of a minute. say: says a line. note: writes down which stage failed, and why. bar: stands in the place of
+    lines. slots: how many jobs can run at once, where that is known.
     """
 
     def __init__(
@@ -34,8 +37,9 @@ class Progress:
         log: Callable[[Mapping[str, float]], None] = lambda counts: None,
         say: Callable[[str], None] = tell,
         note: Callable[[str, Failure], None] = lambda uid, failure: None,
+        bar: Bar | None = None,
     ):
-        self.describe, self.show, self.log, self.say, self.note = describe, show, log, say, note
+        self.describe, self.show, self.log, self.say, self.note, self.bar = describe, show, log, say, note, bar
         self.trials: set[str] = set()  # two methods can have one in common
         self.ended_trials: set[str] = set()
         self.stages = self.behind = 0
@@ -61,8 +65,8 @@ class Progress:
     def at(self, job: Job, message: str, share: float) -> None:
         """Somebody is this far with a job; said every quarter of a minute."""
         self.shares[job.uids[0]] = share * len(job.uids)
-        if time.monotonic() - self.told > EVERY_S:
-            self._say(f"{label(job.trials)}: {message} {share:.0%}")
+        if time.monotonic() - self.told > (WATCHED_S if self.bar else EVERY_S):
+            self._say(f"{label(job.trials)}: {message} {share:.0%}", has_ended=False)
 
     def ended(self, job: Job, stages: int) -> None:
         """So many of its stages are stored."""
@@ -94,6 +98,8 @@ class Progress:
         self.thread.shutdown()
         for said in self.said:
             said.result()
+        if self.bar:
+            self.bar.close()
         self.log(self.counts)
 
     @property
@@ -113,13 +119,13 @@ class Progress:
     def _share(self) -> float:
         return (self.behind + sum(self.shares.values())) / max(self.stages, 1)
 
-    def _say(self, text: str | Callable[[], str]) -> None:
+    def _say(self, text: str | Callable[[], str], has_ended: bool = True) -> None:
         """Say where the study is now, and this; and every so often let the counts be logged."""
         self.told = time.monotonic()
         counts = None
         if self.told - self.logged > EVERY_S:
             self.logged, counts = self.told, self.counts
-        self.said.append(self.thread.submit(self._write, self._head(), text, counts))
+        self.said.append(self.thread.submit(self._write, self._head(), self._share(), text, counts, has_ended))
 
     def _head(self) -> str:
         elapsed, share = self.told - self.start, self._share()
@@ -128,8 +134,19 @@ class Progress:
         busy = f", {len(self.shares)}/{self.slots} slots" if self.slots > 1 else ""
         return f"[{len(self.ended_trials):>3}/{len(self.trials)}{failed}{busy}] {_clock(elapsed)}{left}"
 
-    def _write(self, head: str, text: str | Callable[[], str], counts: Mapping[str, float] | None) -> None:
-        self.say(f"{head}  {text if isinstance(text, str) else text()}")
+    def _write(
+        self,
+        head: str,
+        share: float,
+        text: str | Callable[[], str],
+        counts: Mapping[str, float] | None,
+        has_ended: bool,
+    ) -> None:
+        said = text if isinstance(text, str) else text()
+        if self.bar:
+            self.bar.show(head, share, said, has_ended)
+        else:
+            self.say(f"{head}  {said}")
         if counts is not None:
             self.log(counts)
 

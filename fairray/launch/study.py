@@ -12,6 +12,7 @@ import pandas as pd
 from fairray.budget import Budget
 from fairray.errors import BadInput, Fatal
 from fairray.launch import local, replay
+from fairray.launch.bar import Bar, is_watched
 from fairray.launch.early import score
 from fairray.launch.failures import COUNTED, Failure, Kind, Repeats
 from fairray.launch.planning import list_failures, open_results
@@ -203,7 +204,8 @@ def _progress(study: Study, store: Store, mirror: "tracking.Mirror | None", say:
         store.note_failure(uid, failure.kind, failure)
 
     log = (lambda counts: None) if mirror is None else mirror.progress
-    return Progress(lambda trial: _describe_result(study, trial, store), show, log, say, note)
+    bar = Bar() if say is tell and is_watched() else None
+    return Progress(lambda trial: _describe_result(study, trial, store), show, log, say, note, bar)
 
 
 def _settle(study: Study, queue: Queue, progress: Progress, expected: Estimate, seconds: float) -> Outcome:

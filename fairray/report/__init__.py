@@ -9,13 +9,27 @@ from collections.abc import Iterable
 from importlib import import_module
 from typing import Any, Protocol
 
-from fairray.report._blocks import Answer, Bad, Block, Frame, Good, Items, Line, Link, Picture, Strong, Text
+from fairray.report._blocks import (
+    Answer,
+    Bad,
+    Block,
+    Frame,
+    Good,
+    Items,
+    Line,
+    Link,
+    Picture,
+    Strong,
+    Text,
+    read_markdown,
+    show_alone,
+)
 from fairray.results import Results
 
 __all__ = [
     "Answer", "Bad", "Block", "Frame", "Good", "Items", "Line", "Link", "Picture", "Results", "Section", "Strong",
-    "Text", "comparison", "find_answer", "inspection", "load_sections", "review", "write", "write_data_page",
-    "write_report",
+    "Text", "comparison", "find_answer", "inspection", "load_sections", "read_markdown", "review", "show_alone",
+    "write", "write_data_page", "write_report",
 ]  # fmt: skip
 
 LAZY = {

@@ -18,10 +18,12 @@ if TYPE_CHECKING:  # a section is listed without it
 
 __all__ = [
     "Answer", "Bad", "Block", "Facts", "Frame", "Good", "Hidden", "Items", "Line", "Link", "Part", "Picture", "Strong",
-    "Text", "Trials", "find_place", "join",
+    "Text", "Trials", "find_place", "join", "read_markdown", "show_alone",
 ]  # fmt: skip
 
 MARKDOWN = re.compile(r"[\\`*<&|~]|(?<![^\W_])_|_(?![^\W_])")  # what GitHub reads as marks; not the _ inside a word
+ESCAPED = re.compile(r"\\([\\`*<&|~_])")
+PLACE = re.compile(r'<a href="#[^"]*">(.*?)</a>')
 LARGE = 8_000_000  # characters of a drawing in the page; a larger one would be slow to scroll
 SYMBOLS = {"∞": r"$\infty$", "×": r"$\times$"}  # that LaTeX's usual fonts lack
 
@@ -247,6 +249,16 @@ class Picture(Block):
 def find_place(uid: str) -> str:
     """Where the page lists a trial, its seeds, stages and runs."""
     return f"#trial-{uid}"
+
+
+def show_alone(blocks: Iterable[Block]) -> str:
+    """The HTML of blocks outside of a page, whose places no link leads to there."""
+    return PLACE.sub(r"\1", "".join(block.html for block in blocks))
+
+
+def read_markdown(text: str) -> str:
+    """A table of `Frame.files` as it is read without being rendered, such as on a terminal."""
+    return ESCAPED.sub(r"\1", text)
 
 
 def join(separator: str, lines: Sequence[Line]) -> list[Part]:

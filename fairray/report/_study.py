@@ -35,7 +35,10 @@ def inspection(study: Study) -> tuple[Section, ...]:
     """What is shown of scores that were made elsewhere; methods side by side where there are several."""
     whole: tuple[str, ...] = ("odds", "eacc", "accuracy", "worst_group_accuracy")
     by_group: tuple[str, ...] = ("group_accuracy",)
-    if {data.problem for data in study.datasets().values()} == {"binary"}:
+    problems = {data.problem for data in study.datasets().values()}
+    if problems == {"regression"}:
+        whole, by_group = study.objectives, ("group_rmse",)
+    if problems == {"binary"}:
         whole += ("demographic_parity_difference", "equalized_odds_difference", "auc")
         by_group += ("true_positive_rate", "true_negative_rate", "positive_rate")
     compared: tuple[Section, ...] = (Verdict(), WhoPays()) if study.baseline else ()

@@ -169,13 +169,15 @@ def fit(
         steps = len(view.rows), ahead["epoch"], ahead["taken"], pause_after(replica)
         key = (*stack_key(replica), view.shared, *steps)
         groups.setdefault(key, []).append(replica)
+    done = 0
     for group in groups.values():
         whole = Pack(group, [views[replica.uid] for replica in group])
         build = _engine(whole, engine)
         packs = iter([whole]) if build is Stacked else (Pack([r], [views[r.uid]]) for r in group)
-        count = 1 if build is Stacked else len(group)
-        for i, pack in enumerate(packs):
-            yield from _train(pack, build, [reached.pop(r.uid) for r in pack.replicas], _part(progress, i, count))
+        for pack in packs:
+            told = _part(progress, done, len(pack.replicas), len(replicas))
+            yield from _train(pack, build, [reached.pop(r.uid) for r in pack.replicas], told)
+            done += len(pack.replicas)
 
 
 def stack_key(replica: Replica) -> tuple[Any, ...]:
@@ -304,8 +306,8 @@ def _keep(states: list[dict[int, Tensors]], engine: Engine, rule: str, epoch: in
             kept[epoch] = state
 
 
-def _part(progress: Progress, i: int, n: int) -> Progress:
-    return lambda message, share: progress(message, (i + share) / n)
+def _part(progress: Progress, done: int, own: int, every: int) -> Progress:
+    return lambda message, share: progress(message, (done + share * own) / every)
 
 
 def _logits(pack: Pack, engine: Engine, split: str) -> Tensor:
