@@ -6,7 +6,7 @@ batch pauses together, all seeds of its trials alike, so what is stopped depends
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from fairray.trial import Trial
 if TYPE_CHECKING:
     from fairray.launch.search import GridSearch, OptunaSearch
 
-__all__ = ["EarlyStopping", "can_stop", "check_objectives", "score"]
+__all__ = ["EarlyStopping", "can_stop", "check_objectives", "refuse", "score"]
 
 
 class EarlyStopping:
@@ -104,6 +104,12 @@ def can_stop(arm: Arm, stop: Stopping) -> bool:
     """Whether a trial of an arm pauses; none does whose method ends in something else than a training."""
     corners = [arm.at({name: choice.ends[end] for name, choice in arm.space.items()}) for end in (0, -1)]
     return any(_until(trial, stop.first).pausing for trial in corners)
+
+
+def refuse(where: str) -> NoReturn:
+    """Raise BadInput, as nothing of what is searched would pause."""
+    problem = "none of its searched trials would pause: they end in no training, or in one of no more epochs than first"
+    raise BadInput(where, problem, "leave stop out, or lower first")
 
 
 def check_objectives(objectives: Sequence[Measure], arm: Arm) -> None:

@@ -10,8 +10,8 @@ import pandas as pd
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from fairray.errors import BadInput, placed, said_of
-from fairray.launch.early import EarlyStopping, can_stop, check_objectives
+from fairray.errors import placed, said_of
+from fairray.launch.early import EarlyStopping, can_stop, check_objectives, refuse
 from fairray.launch.samplers import Sampling, Score
 from fairray.measures import Measure
 from fairray.selection import best_trials, val_means
@@ -22,12 +22,6 @@ from fairray.study import Arm, Search, Study
 from fairray.trial import Trial, results
 
 __all__ = ["Again", "Asker", "GridSearch", "OptunaSearch", "askers", "keep"]
-
-
-NOTHING = (
-    "none of its searched trials would pause: they train nothing last, or for no more epochs than the first pause",
-    "leave stop out, or lower first",
-)
 
 
 class Asker(Protocol):
@@ -151,7 +145,7 @@ def askers(study: Study) -> list[Asker]:
     """One for each arm of the study. Raises BadInput where it cannot be searched, or stopped, as it says."""
     found = [(arm, _asker(arm, study.searches.get(arm.name, study.search), study)) for arm in study.arms()]
     if study.search.stop is not None and not any(isinstance(asker, EarlyStopping) for _, asker in found):
-        raise BadInput(study.where("search.stop"), *NOTHING)
+        refuse(study.where("search.stop"))
     return [Confirming(asker, study) if study.confirm and arm.space else asker for arm, asker in found]
 
 
@@ -164,7 +158,7 @@ def _asker(arm: Arm, search: Search, study: Study) -> Asker:
             return asker
         if not can_stop(arm, search.stop):
             if own:
-                raise BadInput("stop", *NOTHING)
+                refuse("stop")
             return asker
         check_objectives(objectives, arm)
         return EarlyStopping(asker, search.stop, study, objectives)
