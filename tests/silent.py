@@ -4,7 +4,7 @@ __all__ = ["Silent"]
 
 
 class Silent:
-    def show(self, trial, records):
+    def show(self, trial, records, doubt=None):
         assert len(records)
 
     def fail(self, trial, error):

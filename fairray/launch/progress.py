@@ -25,21 +25,21 @@ def tell(line: str) -> None:
 class Progress:
     """Counts trials and stages as they end, and says so.
 
-    describe: says what a trial found. show: shows elsewhere one that has a result. log: is given the counts every
-    quarter of a minute. say: says a line. note: writes down which stage failed, and why. bar: stands in the place of
-    lines. slots: how many jobs can run at once, where that is known.
+    present: shows elsewhere what a trial found, and says it. show: only shows one that was stored before. log: is given
+    the counts every quarter of a minute. say: says a line. note: writes down which stage failed, and why. bar: stands
+    in the place of lines. slots: how many jobs can run at once, where that is known.
     """
 
     def __init__(
         self,
-        describe: Callable[[Trial], str],
+        present: Callable[[Trial], str],
         show: Callable[[Trial], None] = lambda trial: None,
         log: Callable[[Mapping[str, float]], None] = lambda counts: None,
         say: Callable[[str], None] = tell,
         note: Callable[[str, Failure], None] = lambda uid, failure: None,
         bar: Bar | None = None,
     ):
-        self.describe, self.show, self.log, self.say, self.note, self.bar = describe, show, log, say, note, bar
+        self.present, self.show, self.log, self.say, self.note, self.bar = present, show, log, say, note, bar
         self.trials: set[str] = set()  # two methods can have one in common
         self.ended_trials: set[str] = set()
         self.stages = self.behind = 0
@@ -78,8 +78,7 @@ class Progress:
         self._say(lambda: self._present(trial))
 
     def _present(self, trial: Trial) -> str:
-        self.show(trial)
-        return f"{'paused' if trial.pausing else 'done'} {label([trial])}  {self.describe(trial)}".rstrip()
+        return f"{'paused' if trial.pausing else 'done'} {label([trial])}  {self.present(trial)}".rstrip()
 
     def failed(self, trial: Trial, error: Failure) -> None:
         self.ended_trials.add(trial.uid)

@@ -200,12 +200,22 @@ def _progress(study: Study, store: Store, mirror: "tracking.Mirror | None", say:
         if mirror is not None and not trial.pausing:
             mirror.show(trial, results(trial, store))
 
+    def present(trial: Trial) -> str:
+        if trial.pausing:
+            return _describe_pause(study, trial, store)
+        records = results(trial, store)
+        doubt = describe_doubts(list_doubts(records, study.objectives))
+        if mirror is not None:
+            mirror.show(trial, records, doubt)
+        said = _write_means(study.objectives_of(trial.task), val_means(records))
+        return "  ".join([*said, f"no result: {doubt}"] if doubt else said)
+
     def note(uid: str, failure: Failure) -> None:
         store.note_failure(uid, failure.kind, failure)
 
     log = (lambda counts: None) if mirror is None else mirror.progress
     bar = Bar() if say is tell and is_watched() else None
-    return Progress(lambda trial: _describe_result(study, trial, store), show, log, say, note, bar)
+    return Progress(present, show, log, say, note, bar)
 
 
 def _settle(study: Study, queue: Queue, progress: Progress, expected: Estimate, seconds: float) -> Outcome:
@@ -229,19 +239,14 @@ def _purse(study: Study) -> Purse:
     return Purse(None if budget is None else Budget.read(str(budget)), count_gpus)
 
 
-def _describe_result(study: Study, trial: Trial, store: Store) -> str:
-    """What validation data say of a trial."""
+def _describe_pause(study: Study, trial: Trial, store: Store) -> str:
     objectives = study.objectives_of(trial.task)
-    if trial.pausing:
-        paused = f"after {trial.until} of {write_count(trial.epochs, 'epoch')}"
-        return "  ".join([paused, *_write_means(objectives, score(trial, store, objectives))])
-    records = results(trial, store)
-    said = _write_means(objectives, val_means(records))
-    doubt = describe_doubts(list_doubts(records, study.objectives))
-    return "  ".join(said + ([f"no result: {doubt}"] if doubt else []))
+    paused = f"after {trial.until} of {write_count(trial.epochs, 'epoch')}"
+    return "  ".join([paused, *_write_means(objectives, score(trial, store, objectives))])
 
 
 def _write_means(objectives: Sequence[Measure], means: Mapping[str, float] | pd.Series) -> list[str]:
+    """What validation data say of a trial."""
     known = [measure for measure in objectives if measure.name in means]
     return [f"val {measure.name} {measure.unit.express(means[measure.name]):.4g}" for measure in known]
 

@@ -102,13 +102,14 @@ class Mirror:
         self.parent = self._run("fairray.study", self.study.uid, f"{self.study.name} {self.study.scale}", None)
 
     @_optional
-    def show(self, trial: Trial, records: pd.DataFrame) -> None:
+    def show(self, trial: Trial, records: pd.DataFrame, doubt: str | None = None) -> None:
         """Log a trial, unless it is shown already: parameters, curves, what `list_finals` says of each metric, and in
-        the tag fairray.doubt why it is no result, if it is none."""
+        the tag fairray.doubt why it is no result, if it is none. doubt: that, where it is known."""
         if self._find("fairray.trial", self._key(trial)):
             self._trial(trial)
             return
-        doubt = describe_doubts(list_doubts(records, self.study.objectives))
+        if doubt is None:
+            doubt = describe_doubts(list_doubts(records, self.study.objectives))
         run, params = self._trial(trial, doubt), _list_parameters(trial)
         metrics = _list_metrics([*list_curves(records), *list_finals(records)])
         for start in range(0, max(len(metrics), 1), BATCH):
