@@ -84,6 +84,14 @@ def mark_names(app: Sphinx, what: str, name: str, thing: Any, options: Any, line
     lines[:] = text.split("\n")
 
 
+def hold_intervals(app: Sphinx, page: nodes.document) -> None:
+    """An interval such as [1.2, 3.4] stays in one line."""
+    for text in page.findall(nodes.Text):
+        held = re.sub(r"\[([-+\d.]+), ([-+\d.]+)\]", "[\\1,\u00a0\\2]", text)
+        if held != text and not isinstance(text.parent, nodes.literal | nodes.literal_block):
+            text.parent.replace(text, nodes.Text(held))
+
+
 def draw_inline(writer: Any, node: nodes.math) -> None:
     writer.body.append(tex2mathml(node.astext()))
     raise nodes.SkipNode
@@ -100,4 +108,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_html_math_renderer("mathml", (draw_inline, None), (draw_block, None))
     app.connect("source-read", add_pages)
     app.connect("autodoc-process-docstring", mark_names)
+    app.connect("doctree-read", hold_intervals)
     return {"parallel_read_safe": True}

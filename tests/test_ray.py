@@ -11,6 +11,7 @@ import pytest
 import ray
 from smoke import ARGUMENTS, LOCAL
 
+import fairray
 from fairray.cli import main
 from fairray.launch import cluster
 
@@ -155,3 +156,25 @@ def test_tune_s_own_table_reads_as_the_study(on_ray):
     assert {stage for config, _ in told for stage in config["stages"]} == {
         "standard", "undersampling", "reweighing", "teacher", "student", "evaluation", "breaks"
     }  # fmt: skip
+
+
+@pytest.mark.slow  # it starts Ray for a few rows
+@pytest.mark.parametrize("launch", ["ray", {"executor": "ray"}])
+def test_a_frame_on_ray_gives_the_records_of_this_process(launch, tmp_path):
+    frame = pd.DataFrame(
+        {
+            "hired": ["no", "yes", "yes", "no"] * 75,
+            "sex": ["f", "f", "m"] * 100,
+            "skill": [7 * i % 31 for i in range(300)],
+        }
+    )
+    keys = {"methods": ["standard", "reweighing"], "seeds": 2, "training": {"epochs": 1}, "quiet": True}
+    found = []
+    for place, own in (("here", {}), ("there", {"launch": launch})):
+        study = fairray.from_frame(frame, "hired", "sex", output=tmp_path / place, **keys, **own)
+        results = study.run(quiet=True)
+        assert results.verdict()["method"].tolist() == ["reweighing"] * 2
+        keyed = ["arm", "seed", "split", "stage", "metric", "group", "epoch"]
+        found.append(results.records.set_index(keyed)["value"].sort_index())
+    assert study.launch.executor == "ray"
+    pd.testing.assert_series_equal(*found, rtol=0, atol=1e-12)
