@@ -8,7 +8,9 @@ from scipy import stats
 from test_report import ran
 
 from fairray import report
+from fairray.report import find_answer
 from fairray.report._answers import count_needed, tell_needed, write_range
+from fairray.report._opening import REFUSED
 from fairray.statistics.intervals import Interval, mean_interval
 from fairray.statistics.power import MOST
 
@@ -53,6 +55,12 @@ def test_what_is_undecided_says_how_many_seeds_decide():
     assert takes.startswith("To decide what is undecided takes ")
     alone = results_of(*(ran("t", name, odds=[0.3]) for name in ("base", "m")), baseline="base")
     assert answer_of(report.Verdict(("odds",)), alone)[2] == "One seed does not tell: two are the least."
+
+
+def test_where_a_verdict_is_refused_more_seeds_are_not_what_it_takes():
+    runs = [ran("t", "base", odds=[0.3, 0.31]), ran("t", "m", odds=[0.1, 0.2], collapsed=[1.0, 1.0])]
+    answer = find_answer(results_of(*runs, baseline="base"), [report.Verdict(("odds",))])
+    assert answer.text == f"Against base: Odds no verdict: m. {REFUSED}"
 
 
 def swept(**values):

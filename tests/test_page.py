@@ -111,7 +111,7 @@ def test_a_page_opens_with_what_was_found_how_sure_it_is_and_what_it_cost():
     results = results_of(*runs, baseline="base", left_out={"u": "no such file"})
     results.made.update({"a": made(60.0, 1), "b": made(30.0, 9)})
     said = opened(results, report.Table(("odds",)), report.Verdict(("odds",)))
-    assert said["Found"] == "Against base: Odds better: m, undecided: n."
+    assert said["Found"] == "Against base: Odds better: m, undecided: n."  # its differences have no spread
     assert said["How sure"].startswith("Paired t-tests over 3 seeds, adjusted for 2 comparisons (Holm, 5 %).")
     assert said["Cost"].startswith("3 trials, 2 stages: 3.0 core-minutes")
     assert said["Cost"].endswith("on 4 cores, between 2026-01-01T00:00:01Z and 2026-01-01T00:00:09Z.")
@@ -123,8 +123,8 @@ def test_without_an_answer_the_best_is_named_and_that_nothing_tests_it():
     for run, _ in runs:
         run.needed = {}
     said = opened(results_of(*runs))
-    assert said["Found"] == "Odds on t is lowest with m: 20.00 [0.01, 99.86] over 2 seeds"
-    assert said["How sure"].startswith("Nothing here tests")
+    best = "Odds on t is lowest with m: 20.00 [0.01, 99.86] over 2 seeds."
+    assert said["Found"] == f"{best} Nothing here tests whether the others differ from it."
     assert said["Left out"].startswith("t, m, which is no result: it predicts one class")
 
 

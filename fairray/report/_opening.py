@@ -15,6 +15,7 @@ __all__ = ["Opening", "describe_missing", "find_answer"]
 
 
 NAMED = 6  # of the trials that are missing
+REFUSED = "Where there is no verdict it takes models that are results: what is left out says what they lack."
 
 
 @dataclass(frozen=True)
@@ -38,19 +39,22 @@ class Opening:
 
 
 def find_answer(results: Results, sections: Sequence[Any]) -> Answer:
-    """What the page begins with."""
+    """What the page begins with; where it refuses a verdict, also that more seeds would not give one."""
     if not len(results.records):
-        return Answer("Nothing is stored.", "")
+        return Answer("Nothing is stored.", "", "It has to run.")
     given = (answer(results) for section in sections if (answer := getattr(section, "answer", None)))
-    return next((answer for answer in given if answer is not None), None) or _name_best(results)
+    found = next((answer for answer in given if answer is not None), None) or _name_best(results)
+    return found._replace(takes=f"{found.takes} {REFUSED}".strip()) if "no verdict" in found.text else found
 
 
 def _name_best(results: Results) -> Answer:
     """By the first objective that a task has."""
     tasks = dict.fromkeys(task for task, _ in results.chosen)
     found = [line for task in tasks if (line := _name_best_of(results, task))]
-    untested = f"Nothing here tests whether the others differ from it; intervals of 95 % are {results.covers}."
-    return Answer(join("; ", found) if found else "Nothing was measured.", untested if found else "")
+    if not found:
+        return Answer("Nothing was measured.", "", "It has to run.")
+    covered = f"Intervals of 95 % are {results.covers}."
+    return Answer((*join("; ", found), "."), covered, "Nothing here tests whether the others differ from it.")
 
 
 def _name_best_of(results: Results, task: str) -> Sequence[Any] | None:

@@ -71,7 +71,8 @@ class BetaTests:
         ]
         starts = min(test.starts.n for test in tests)
         sure = f"t-tests over {starts} theta_0, adjusted for {write_count(len(tests), 'test')} (Holm, 5 %)."
-        unclear = [_as_interval(test.starts) for test in tests if not test.holm <= LEVEL]
+        sound = [test for test in tests if not results.doubtful(test.task, test.arm, test.rival)]
+        unclear = [_as_interval(test.starts) for test in sound if not test.holm <= LEVEL]
         takes = tell_needed(unclear, "start", LEVEL / len(tests)) if starts > 1 else ONE_START
         return Answer((*sum_up(words), "."), sure if starts > 1 else "t-tests over the models of one theta_0.", takes)
 

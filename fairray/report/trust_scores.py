@@ -44,7 +44,11 @@ class TrustScores:
             return None
         baseline = str(results.study.baseline)
         said = [_say(matrix) for (_, arm), matrix in found.items() if arm == baseline or (_, baseline) not in found]
-        unclear = [change for *_, change in _pair(found, baseline) if not change.clear_of_zero]
+        unclear = [
+            change
+            for family, arm, change in _pair(found, baseline)
+            if not change.clear_of_zero and not _list_doubtful(results, family, arm, baseline)
+        ]
         return Answer(join(" ", [*said, *_compare(results, found, baseline)]), UNADJUSTED, tell_needed(unclear))
 
 
@@ -72,9 +76,14 @@ def _write_wide(results: Results, matrix: Matrix) -> str:
 def _compare(results: Results, found: Mapping[tuple[str, str], Matrix], baseline: str) -> Iterator[Line]:
     for family, arm, change in _pair(found, baseline):
         text = f": {write_interval('trust', change, '+')} against {baseline}: "
-        tasks = [task for task, stands_for in results.study.families.items() if stands_for == family]
-        doubtful = {name: None for task in tasks for name in results.doubtful(task, arm, baseline)}
-        yield Strong(f"{family}, {arm}"), text, _judge(change, [*doubtful]), "."
+        doubtful = _list_doubtful(results, family, arm, baseline)
+        yield Strong(f"{family}, {arm}"), text, _judge(change, doubtful), "."
+
+
+def _list_doubtful(results: Results, family: str, *arms: str) -> list[str]:
+    """Those that are no result on a task of the family."""
+    tasks = [task for task, stands_for in results.study.families.items() if stands_for == family]
+    return [*dict.fromkeys(name for task in tasks for name in results.doubtful(task, *arms))]
 
 
 def _pair(found: Mapping[tuple[str, str], Matrix], baseline: str) -> Iterator[tuple[str, str, Interval]]:
