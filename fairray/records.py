@@ -1,6 +1,7 @@
 """Records: one tidy table of everything that is measured. A row is a value, and what it is of."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -54,9 +55,14 @@ def _table(columns: Mapping[str, Any] | pd.DataFrame, size: int) -> pd.DataFrame
     typed = {}
     for name, kind in COLUMNS.items():
         of: Any = columns.get(name)
-        each = np.full(size, of, dtype=object) if np.ndim(of) == 0 else np.asarray(of, dtype=object)
-        typed[name] = pd.array(each, dtype=kind)
+        alike = np.ndim(of) == 0
+        typed[name] = _repeat(of, kind, size).copy() if alike else pd.array(np.asarray(of, dtype=object), dtype=kind)
     return pd.DataFrame(typed, copy=False)
+
+
+@lru_cache(maxsize=256, typed=True)  # most columns of most tables are null, or the name of a split
+def _repeat(of: Hashable, kind: Any, size: int) -> Any:
+    return pd.array(np.full(size, of, dtype=object), dtype=kind)
 
 
 def headline(records: pd.DataFrame) -> pd.DataFrame:

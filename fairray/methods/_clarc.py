@@ -6,7 +6,7 @@ From Hope to Safety: Unlearning Biases of Deep Models via Gradient Penalization 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -105,9 +105,14 @@ class AtLayer(Step):
 def check_layer(layer: Layer, setting: Setting) -> None:
     """Raise BadInput for a layer that a network lacks; nothing is computed."""
     dataset = setting.dataset
-    with torch.device("meta"), said_of(""):
-        network = setting.network.build(dataset.shape, dataset.outputs).eval()
-        cut(network, layer, torch.empty(2, *dataset.shape))
+    with said_of(""):
+        _cut_unbuilt(setting.network, dataset.shape, dataset.outputs, layer)
+
+
+@cache  # each stage of each arm asks, and a large network takes half a second
+def _cut_unbuilt(member: Any, shape: tuple[int, ...], outputs: int, layer: Layer) -> None:
+    with torch.device("meta"):
+        cut(member.build(shape, outputs).eval(), layer, torch.empty(2, *shape))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -93,7 +93,7 @@ def objective(replica: Replica, start: Tensors | None = None) -> Objective:
     stage, setting = replica.stage, replica.setting
     assert isinstance(stage, Hooks)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(_derived(replica, "initial weights"))
+        torch.default_generator.manual_seed(_derived(replica, "initial weights"))  # networks are made on the host
         nets = stage.build(setting)
     nets.to(setting.numerics.device, setting.numerics.precision)
     if start:
