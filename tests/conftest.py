@@ -1,3 +1,4 @@
+import gc
 import os
 import shutil
 import sys
@@ -16,8 +17,14 @@ from fairray.trial import Trial
 
 os.environ["RAY_AUTH_MODE"] = "disabled"
 torch.set_num_threads(1)
+gc.set_threshold(100_000, 50)  # frames and graphs die by themselves: looking for cycles took a seventh of the time
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+def pytest_collection_finish():
+    """What is imported stays: nobody has to look whether it could go."""
+    gc.freeze()
 
 
 @pytest.fixture
@@ -107,7 +114,8 @@ def trial():
     def make(method="standard", seeds=(0, 1), point=None, arm=None, numerics=None, dataset=None, **training):
         spec = {"name": method} if isinstance(method, str) else method
         if "cav" in members.arguments(members.load("methods", spec["name"])):  # corrects a model that has to be one
-            training = {"standard": {"epochs": 20, "selection": "accuracy"}, **training}
+            epochs = 20 if (dataset or {}).get("side") else 8
+            training = {"standard": {"epochs": epochs, "selection": "accuracy"}, **training}
             dataset = {**({} if "name" in (dataset or {}) else {"bias": 0.7}), **(dataset or {})}
         images = {"name": "small_cnn", "channels": 2}
         return Trial(

@@ -7,7 +7,7 @@ from pathlib import Path
 from unittest import mock
 
 import torch.distributed as dist
-from conformance import artifacts, counted, to_distribute
+from conformance import counted, to_distribute
 from conftest import trial
 from test_checkpoints import assert_alike, disturbed, found
 
@@ -22,7 +22,7 @@ dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=
 evaluated = mock.patch.object(Evaluation, "compute", autospec=True, side_effect=Evaluation.compute)
 in_step = lambda *said: dist.barrier()  # noqa: E731  (as Ray Train has it)
 with counted(Distributed) as steps, evaluated as evaluations:
-    artifacts(to_distribute(trial.__wrapped__()), folder / "together", "auto", in_step)
+    execute(to_distribute(trial.__wrapped__()), Store(str(folder / "together")), progress=in_step)
 assert (
     steps.call_count == (10 * 3 + 6) * 3 + 6 * 2 + (20 + 2) * 3
 )  # ten stages of three batches, one of six; epochs; a fine-tuning of six; a biased model and its correction
