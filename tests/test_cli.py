@@ -116,7 +116,7 @@ def test_a_closed_pipe_is_no_error(arguments):
     assert (done.returncode, done.stderr) == (141, "")
 
 
-def test_a_study_runs_without_mlflow(tmp_path):
+def test_a_study_runs_without_mlflow(fresh, tmp_path):
     program = (
         "import sys\n"
         "from fairray import config\n"
@@ -125,9 +125,8 @@ def test_a_study_runs_without_mlflow(tmp_path):
         "assert (outcome.computed, outcome.files[0].name) == (2, 'report.html')\n"
         "assert not {'mlflow', 'ray'} & sys.modules.keys()\n"
     )
-    output = [f"launch.output={tmp_path}", "launch.tracking=none"]
-    subprocess.run([sys.executable, "-c", program, *LOCAL, *output], check=True)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["reports", "store"]
+    fresh(program, *LOCAL, "launch.output=runs", "launch.tracking=none", folder=tmp_path)
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["reports", "store"]
 
 
 # `fairray run`, which writes down what it stores

@@ -1,7 +1,7 @@
 """From a run on the command line to the report, the mirror, and back to nothing to do."""
 
 import re
-import subprocess
+import runpy
 import sys
 from itertools import product
 from pathlib import Path
@@ -142,14 +142,16 @@ def test_list(capsys):
         assert name in listed
 
 
-def test_the_script_is_the_command(output, tmp_path):
+def test_the_script_is_the_command(output, tmp_path, monkeypatch, capsys):
     """python studies/NAME.py is fairray run NAME: here all of it is stored already."""
     script = Path(__file__).parents[1] / "studies" / "bade_benchmarks.py"
     moved = [f"launch.output={tmp_path}", f"launch.store={output / 'store'}", "launch.tracking=none"]
-    command = [sys.executable, str(script), *smoke.LOCAL[1:], "methods=[standard]", *moved]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "everything is stored: 1 trial, 0 to run" in done.stderr
-    assert "| Adult | standard | 2 |" in done.stdout
+    monkeypatch.setattr(sys, "argv", [str(script), *smoke.LOCAL[1:], "methods=[standard]", *moved])
+    with pytest.raises(SystemExit, match=r"^0$"):
+        runpy.run_path(str(script), run_name="__main__")
+    said = capsys.readouterr()
+    assert "everything is stored: 1 trial, 0 to run" in said.err
+    assert "| Adult | standard | 2 |" in said.out
 
 
 def ran(task, arm, point=None, val=None, parts=(), **test):
@@ -362,6 +364,8 @@ def test_the_best_cell_is_chosen_on_validation_data_and_judged_on_test_data():
     From (0.5, 0.5) to (0.2, 0.9) the way is (-0.3, 0.4), and (0, 0.5) on it 0.2 / 0.25.
     """
     results = searched(val={(0.5, 1.0): [0.1, 0.12]}, test={(0.5, 1.0): [0.2, 0.221], (1.0, 1.0): [0.01, 0.01]})
+    assert results.test["odds"].min() == 0.01
+    assert results.chosen_test["odds"].tolist() == [0.2, 0.221]
     said = text_of(report.GridVerdict(**GRID, metric="odds", mark=mark)(results))
     assert "Odds 21.05 [10.67, 37.31] at tar negative = 0.5, tar positive = 1, the best cell on validation" in said
     assert "(strength 0.80 on the way" in said

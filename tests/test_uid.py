@@ -25,7 +25,7 @@ print(json.dumps(for_method))
 @pytest.fixture
 def package(tmp_path, fresh):
     """A copy of the package to edit; calling it gives the uids by method and stage."""
-    shutil.copytree(PACKAGE, tmp_path / "fairray", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(PACKAGE, tmp_path / "fairray")
 
     def uids(edit=None, old="", new=""):
         if edit:
