@@ -6,7 +6,7 @@ From Hope to Safety: Unlearning Biases of Deep Models via Gradient Penalization 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -106,13 +106,16 @@ def check_layer(layer: Layer, setting: Setting) -> None:
     """Raise BadInput for a layer that a network lacks; nothing is computed."""
     dataset = setting.dataset
     with said_of(""):
-        _cut_unbuilt(setting.network, dataset.shape, dataset.outputs, layer)
+        # each stage of each arm asks, and a large network takes half a second
+        key = type(setting.network), repr(setting.network), dataset.shape, dataset.outputs, layer
+        if key not in _cuttable:
+            with torch.device("meta"):
+                network = setting.network.build(dataset.shape, dataset.outputs).eval()
+                cut(network, layer, torch.empty(2, *dataset.shape))
+            _cuttable.add(key)
 
 
-@cache  # each stage of each arm asks, and a large network takes half a second
-def _cut_unbuilt(member: Any, shape: tuple[int, ...], outputs: int, layer: Layer) -> None:
-    with torch.device("meta"):
-        cut(member.build(shape, outputs).eval(), layer, torch.empty(2, *shape))
+_cuttable: set[tuple[Any, ...]] = set()
 
 
 @dataclass(frozen=True, kw_only=True)
