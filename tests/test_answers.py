@@ -89,3 +89,14 @@ def test_a_front_beats_what_is_clearly_worse(apart, beaten):
     found, _, takes = answer_of(report.Pareto("odds", "eacc"), results_of(*runs))
     assert f"on test data these beat {beaten} of the other 1 that were tried." in found
     assert bool(takes) == (not beaten)
+
+
+def test_a_point_that_is_better_in_one_metric_is_not_beaten():
+    """On validation data the first is better in both; on test data each is better in one, and clearly."""
+    noise = NOISE / 1000
+    good, bad = {"odds": 0.1 + noise, "eacc": 0.9 + noise}, {"odds": 0.4 + noise, "eacc": 0.6 + noise}
+    first = ran("t", "m", {"method.x": 0.0}, val=good, odds=0.2 + noise, eacc=0.7 + noise)
+    second = ran("t", "m", {"method.x": 1.0}, val=bad, odds=0.3 + 2 * noise, eacc=0.8 + 2 * noise)
+    found, _, takes = answer_of(report.Pareto("odds", "eacc"), results_of(first, second))
+    assert "on test data these beat 0 of the other 1" in found
+    assert takes == ""

@@ -6,8 +6,8 @@ __all__ = ["PUBLISHED", "Published"]
 
 
 class Published(NamedTuple):
-    """at: where it is got, or how. train: examples that a study trains on. images: that are decoded, of all splits;
-    0 of tables. side: height and width as published, where no size is asked for."""
+    """at: where it is got, or how. train: examples to train on, which are all where what is held out is drawn. images:
+    that are decoded, of all splits; 0 of tables. side: height and width, where no size is asked for."""
 
     at: str
     train: int
@@ -29,7 +29,7 @@ PUBLISHED = {
     "imagenet_stamped": Published("image-net.org (ILSVRC 2012)", 14_099, 14_649),
     "imdb_wiki": Published("data.vision.ee.ethz.ch/cvl/rrothe/imdb-wiki", 62_328, 62_328),
     "isic2019": Published("challenge.isic-archive.com/data/#2019", 25_331, 25_331),
-    "meps": Published("meps.ahrq.gov, panels 19 to 21", 15_830, 0),
+    "meps": Published("meps.ahrq.gov, panels 19 to 21", 11_362, 0),
     "mnist": Published("yann.lecun.com/exdb/mnist", 60_000, 70_000, (28, 28)),
     "utkface": Published("susanqq.github.io/UTKFace", 23_705, 23_705),
 }

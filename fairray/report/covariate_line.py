@@ -14,7 +14,7 @@ from fairray.betas import Betas, find_betas
 from fairray.report._answers import tell_needed
 from fairray.report._blocks import Answer, Block, Frame, Items, Line, Picture, Strong, Text, join
 from fairray.report._drawing import note
-from fairray.report._words import write_interval, write_value
+from fairray.report._words import refuse_verdict, write_interval, write_value
 from fairray.results import Results
 from fairray.statistics.intervals import Interval, mean_interval
 from fairray.statistics.regression import ERRORS, Errors, fit_line
@@ -55,21 +55,24 @@ class CovariateLine:
         yield _tabulate(rows)
 
     def answer(self, results: Results) -> Answer | None:
-        found = {f"{one.task}, {one.arm}": mean_interval(one.values["beta"]) for one in find_betas(results)}
+        found = [(one, mean_interval(one.values["beta"])) for one in find_betas(results)]
         said = [
-            (Strong(who), f": accuracy {_word(over)}, β = {write_interval('beta', over)}")
-            for who, over in found.items()
+            (Strong(f"{one.task}, {one.arm}"), f": {_word(results, one, over)}, β = {write_interval('beta', over)}")
+            for one, over in found
         ]
-        takes = tell_needed([over for over in found.values() if not over.clear_of_zero], "model")
+        sound = [over for one, over in found if not results.doubtful(one.task, one.arm)]
+        takes = tell_needed([over for over in sound if not over.clear_of_zero], "model")
         sure = "The intervals are over models on one test set; the F-tests below are of one model each."
         return Answer((*join("; ", said), "."), sure, takes) if said else None
 
 
-def _word(beta: Interval) -> str:
+def _word(results: Results, betas: Betas, over: Interval) -> str:
     """Whether accuracy goes with the covariate, by the slopes of several models."""
-    if not beta.clear_of_zero:
-        return "is not shown to go with the covariate"
-    return f"{'rises' if beta.mean > 0 else 'falls'} with the covariate"
+    if doubtful := results.doubtful(betas.task, betas.arm):
+        return refuse_verdict(doubtful)
+    if not over.clear_of_zero:
+        return "accuracy is not shown to go with the covariate on this test set"
+    return f"accuracy {'rises' if over.mean > 0 else 'falls'} with the covariate on this test set"
 
 
 def _fit(results: Results, betas: Betas) -> tuple[pd.DataFrame, dict[Errors, Fit]]:
