@@ -357,10 +357,10 @@ def test_failures_have_kinds(error, kind, headline, study, tmp_path, monkeypatch
 
 
 def test_what_memory_does_not_hold_together_is_tried_by_itself(study, monkeypatch):
-    def fail(trials, store, engine, progress, only, checkpoint):
+    def fail(trials, store, engine, progress, only, *rest):
         if len(only) > 2:  # one model and what it is worth
             raise torch.OutOfMemoryError("CUDA out of memory")
-        execute(trials, store, engine, progress, only, checkpoint)
+        execute(trials, store, engine, progress, only, *rest)
 
     monkeypatch.setattr(local, "execute", fail)
     outcome = launch_study.run(replace(study, seeds=2), Silent())
@@ -425,7 +425,7 @@ def test_a_job_on_ray_that_hangs_is_ended(watched, monkeypatch):
 def test_a_job_here_that_hangs_is_ended(study, monkeypatch):
     """With the traceback of where it was; what tells of progress goes on for as long as it likes."""
 
-    def hang(trials, store, engine, progress, only, checkpoint):
+    def hang(trials, store, engine, progress, *rest):
         for _ in range(4):
             time.sleep(0.03)
             progress("moving", 0.5)
