@@ -8,7 +8,9 @@ from pathlib import Path
 
 SERVER = """
 import json, os, sys, traceback
-import fairray.trial
+from importlib import import_module
+for name in sys.argv[1:]:
+    import_module(name)
 for name in [name for name in sys.modules if name.partition(".")[0] == "fairray"]:
     del sys.modules[name]  # each process has its own, from its own folder
 path = [entry for entry in sys.path if entry]
@@ -38,10 +40,10 @@ for line in sys.stdin:
 
 
 class Forks:
-    """Runs programs, each in a process of its own whose working folder is `folder`."""
+    """Runs programs, each in a process of its own whose working folder is `folder`. importing: before the first."""
 
-    def __init__(self) -> None:
-        command = [sys.executable, "-c", SERVER]
+    def __init__(self, *importing: str) -> None:
+        command = [sys.executable, "-c", SERVER, *(importing or ["fairray.trial"])]
         self.server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def __call__(

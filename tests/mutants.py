@@ -9,9 +9,7 @@ last for the best. They were chosen by reading, a few for each room that compute
 nothing. To add one: a file, a text that stands in it once, what to put there, and the test file that should fail.
 """
 
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -21,11 +19,23 @@ from pathlib import Path
 from queue import Queue
 from typing import NamedTuple
 
+from forks import Forks
+
 ROOT = Path(__file__).parents[1]
 COPIED = ("fairray", "tests", "conf", "studies", "docs", "README.md", "CONTRIBUTING.md", "pyproject.toml")
 WORKERS = 2
 SECONDS = 120  # a mutant that runs on is noticed
 UNHARMED = 900  # for the code as it is
+IMPORTED = ("fairray.launch.tracking", "fairray.launch.cluster", "fairray.launch.study", "fairray.report", "pytest")
+EARLY = "ignore::pytest.PytestAssertRewriteWarning"  # what is imported before pytest's own time
+PYTEST = """
+import faulthandler, os, sys
+import pytest
+
+faulthandler.dump_traceback_later(int(sys.argv[1]), exit=True)
+os.environ |= {"PYTHONPATH": os.getcwd(), "OMP_NUM_THREADS": "1"}
+sys.exit(int(pytest.main(sys.argv[2:])))
+"""
 
 
 class Mutant(NamedTuple):
@@ -496,29 +506,25 @@ def check(mutants: list[Mutant]) -> None:
                 raise SystemExit(f"{mutant.file}: there is no tests/{name}")
 
 
-def fail(tests: Sequence[str], folder: Path, seconds: int) -> bool:
+def fail(tests: Sequence[str], folder: Path, forks: Forks, seconds: int) -> bool:
     """Whether one of the tests fails, or cannot be read, or runs on."""
     files = [f"tests/{name}" for name in tests]
     if not files:  # of which pytest would make all
         return False
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", *files]
-    environment = {**os.environ, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
-    try:
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=seconds, check=False)
-    except subprocess.TimeoutExpired:
-        return True
-    if done.returncode < 0:  # which says nothing of the mutant
-        raise SystemExit(f"{' '.join(files)}: somebody ended the tests, by signal {-done.returncode}.")
-    return done.returncode not in (0, 5)  # 5: every test there is slow
+    arguments = ["-x", "-q", "-p", "no:cacheprovider", "-W", EARLY, "-m", "not slow", *files]
+    code = forks(PYTEST, seconds, *arguments, folder=folder, check=False).returncode
+    if code < 0:  # which says nothing of the mutant
+        raise SystemExit(f"{' '.join(files)}: somebody ended the tests, by signal {-code}.")
+    return code not in (0, 5)  # 5: every test there is slow
 
 
-def caught(mutant: Mutant, folder: Path) -> bool:
+def caught(mutant: Mutant, folder: Path, forks: Forks) -> bool:
     """Whether the tests fail on the mutant."""
     path = folder / "fairray" / mutant.file
     right = path.read_text()
     path.write_text(right.replace(mutant.old, mutant.new))
     try:
-        return fail(mutant.tests.split(), folder, SECONDS)
+        return fail(mutant.tests.split(), folder, forks, SECONDS)
     finally:
         path.write_text(right)
 
@@ -530,23 +536,26 @@ def main() -> int:
     check(wanted)
     files = sorted({name for mutant in wanted for name in mutant.tests.split()})
     with copy() as one, copy() as other, ThreadPoolExecutor(WORKERS) as pool:
-        free: Queue[Path] = Queue()
-        for folder in (one, other):
-            free.put(folder)
+        places = [(folder, Forks(*IMPORTED)) for folder in (one, other)]
+        free: Queue[tuple[Path, Forks]] = Queue()
+        for place in places:
+            free.put(place)
 
         def judge(mutant: Mutant) -> bool:
-            folder = free.get()
+            place = free.get()
             try:
-                found = caught(mutant, folder)
+                found = caught(mutant, *place)
             finally:
-                free.put(folder)
+                free.put(place)
             print(f"{'caught' if found else 'LIVED '}  {mutant.file}: {mutant.old} -> {mutant.new}", flush=True)
             return found
 
-        halves = pool.map(fail, (files[::2], files[1::2]), (one, other), (UNHARMED, UNHARMED))
-        if any([*halves]):  # then a failure would say nothing of a mutant
+        halves = [pool.submit(fail, files[i::2], *place, UNHARMED) for i, place in enumerate(places)]
+        if True in {half.result() for half in halves}:  # then a failure would say nothing of a mutant
             raise SystemExit("The tests do not pass on the code as it is.")
         found = list(pool.map(judge, wanted))
+        for _, forks in places:
+            forks.close()
     print(f"{sum(found)} of {len(found)} are caught")
     return 0 if all(found) else 1
 
