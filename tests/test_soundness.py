@@ -270,6 +270,7 @@ def test_the_smallest_subgroup_is_of_rows_that_there_are():
     y, group = [0, 0, 0, 1, 1, 1, 1], [0, 0, 1, 0, 0, 1, 1]
     logits = torch.zeros(7, 2).double()
     assert signs_of(logits, y, group)["fewest_rows"] == 1
+    assert signs_of(logits[:5], y[:5], [0, 0, 1, 1, 1])["fewest_rows"] == 1  # none of label 1 and group 0
     assert signs_of(logits, y, group, weight=torch.full((7,), 100.0))["fewest_rows"] == 1
     assert signs_of(logits, y, group, covariate=torch.tensor([1.0, 2.0]))["fewest_rows"] == 3
     assert signs_of(logits[:, :1], [float(v) for v in y], group)["fewest_rows"] == 3
