@@ -9,10 +9,12 @@ from conformance import assert_engines_agree
 
 from fairray import members
 from fairray.errors import BadInput
+from fairray.methods import _probed
 from fairray.methods._probed import unwanted
 from fairray.methods.suppress import Suppress, Suppressed
 from fairray.store import Store
 from fairray.training.objective import objective, parameters
+from fairray.training.probes import train_probes
 from fairray.trial import Trial, dataset, execute, results
 
 TOY = {"name": "toy", "size": 256}
@@ -154,6 +156,23 @@ def told(trial, tmp_path):
         return rows.groupby("metric")["value"].mean()
 
     return run
+
+
+def test_probes_are_trained_on_training_data_and_kept_by_validation_data(trial, store, monkeypatch):
+    given = []
+
+    def train(examples, validation, **more):
+        given.append((examples.labels, validation.labels))
+        return train_probes(examples, validation, **more)
+
+    monkeypatch.setattr(_probed, "train_probes", train)
+    one = trial({"name": "suppress", "probe_epochs": 1}, seeds=[0], epochs=1)
+    execute([one], store)
+    columns = [task.column for task in one.data.tasks.values()]
+    expected = [torch.stack([split[name] for name in columns]) for split in (one.data.train, one.data.val)]
+    assert given
+    for labels in given:
+        assert all(map(torch.equal, labels, expected))
 
 
 def test_reversal_with_known_labels_suppresses(told):
