@@ -9,6 +9,7 @@ import torch
 from safetensors import safe_open
 
 import fairray
+from fairray.datasets._cells import match_values
 from fairray.errors import BadInput
 from fairray.model import Model, take_model
 from fairray.trial import Trial, dataset, execute
@@ -145,3 +146,8 @@ def test_the_data_set_says_how_it_was_encoded(rows, tmp_path):
     assert columns["code"].levels == ("0", "1", "2")
     assert columns["skill"].width == 2
     assert columns["years"].mean == pytest.approx(rows["years"].iloc[data.train["id"].numpy()].mean())
+
+
+def test_numbers_are_the_categories_that_they_equal_however_they_are_written():
+    cells = pd.Series(["1.0", "2", "3", "x"], dtype="category")
+    assert match_values(cells, ["1", "2.0", "x"]).tolist() == ["1", "2.0", "3", "x"]

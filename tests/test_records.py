@@ -13,7 +13,7 @@ from fairray.measures import NUMBER, PERCENT, Measure, Unit, find, measure
 from fairray.metrics import Predictions
 from fairray.records import COLUMNS, DETAILS, headline, join, rows
 from fairray.signs import SIGNS
-from fairray.trial import execute, results, stages
+from fairray.trial import dataset, execute, results, stages
 
 metrics()  # declares them
 
@@ -127,3 +127,11 @@ def test_every_trained_model_has_every_fairness_metric(trial, store):
 
 def test_records_of_a_study_may_be_joined_with_none():
     assert len(join([pd.DataFrame(), rows({"odds": 0.1})])) == 1
+
+
+def test_predictions_of_several_splits_have_the_examples_of_each_in_turn():
+    data = dataset({"name": "toy", "size": 256})
+    seen = Predictions.of(torch.zeros(1, len(data.val["y"]) + len(data.test["y"]), 2), data, "val", "test")
+    for name in ("y", "group"):
+        assert torch.equal(getattr(seen, name), torch.cat([data.val[name], data.test[name]]))
+    assert not torch.equal(data.val["y"], data.test["y"])

@@ -85,6 +85,12 @@ def test_bands(score, name):
     assert band(score) == name
 
 
+def test_where_several_probes_tell_one_task_their_mean_counts():
+    probes = pd.DataFrame({"uid": ["a 0"] * 3, "probed": ["a"] * 3, "value": [0.6, 0.8, 1.0], "cell": [0] * 3})
+    matrix = Matrix("family", "arm", {"a": 2}, [0], probes)
+    assert matrix.accuracy == pytest.approx(np.array([[[0.8]]]))
+
+
 def test_with_other_examples_a_score_is_as_sure_as_the_mean_of_its_examples():
     """With two classes each and probes that tell more than chance, the score is a mean over examples; seeds agree."""
     draw, shares = np.random.default_rng(0), {("a", "a"): 0.95, ("a", "b"): 0.7, ("b", "a"): 0.8, ("b", "b"): 0.9}

@@ -49,6 +49,7 @@ def test_power_is_that_of_statsmodels_and_seeds_are_the_least_that_have_it(n, sh
     assert both[0] < 0.8 <= both[1]
     assert difference_power(n, 2.0, detectable(n, 2.0, level), level) == pytest.approx(0.8)
     assert needed_seeds(1.0, 1e-6) == MOST
+    assert equivalence_power(9, 1.0, 1e-9) == 0  # no sample is as near to zero
 
 
 def test_ranks_are_tested_as_friedman_and_nemenyi_did():
@@ -69,6 +70,8 @@ def test_the_middle_half_and_the_profile_are_of_all_runs_and_seeds_are_drawn_tas
     assert interquartile_mean(scores) == (3 + 4 + 10 + 20) / 4
     assert profile(scores, np.array([0, 4, 39])).tolist() == [1, 0.5, 0.125]
     assert resample(np.array([[1.0, 1], [5, 5]]), np.mean).tolist() == [3, 3]
+    apart = resample(np.array([[0.0, 1, 2, 3]] * 2), lambda one: one[0].mean() - one[1].mean())
+    assert apart[0] < 0 < apart[1]  # each task has its own draw
     low, high = resample(np.random.default_rng(0).normal(size=(1, 400)), np.mean)
     assert high - low == pytest.approx(2 * 1.96 / 20, rel=0.1)
 
