@@ -62,7 +62,7 @@ def test_every_integer_draws_the_example_that_owns_it(originals, made, monkeypat
     assert draw(len(owners), originals, made, torch.Generator()).tolist() == owners
 
 
-@pytest.mark.parametrize("j", [1, 2, 2**24, 94_906_267, 2_000_000_000, 2_433_206_207, 3_000_000_000])
+@pytest.mark.parametrize("j", [1, 2, 2**24, 94_906_267, 2_000_000_000, 3_000_000_000])
 def test_the_root_is_exact_where_doubles_are_not(j, monkeypatch):
     """The last integer of the j-th made example, and the first of the next one."""
     last = j * (j + 1) // 2 - 1
