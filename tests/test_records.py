@@ -13,6 +13,7 @@ from fairray.measures import NUMBER, PERCENT, Measure, Unit, find, measure
 from fairray.metrics import Predictions
 from fairray.records import COLUMNS, DETAILS, headline, join, rows
 from fairray.signs import SIGNS
+from fairray.training.stage import TrainStage
 from fairray.trial import dataset, execute, results, stages
 
 metrics()  # declares them
@@ -135,3 +136,10 @@ def test_predictions_of_several_splits_have_the_examples_of_each_in_turn():
     for name in ("y", "group"):
         assert torch.equal(getattr(seen, name), torch.cat([data.val[name], data.test[name]]))
     assert not torch.equal(data.val["y"], data.test["y"])
+
+
+def test_every_model_that_is_trained_is_measured(trial):
+    one = trial("bade", seeds=[0, 1])
+    models = [uid for uid, replica in one.needed.items() if isinstance(replica.stage, TrainStage)]
+    assert len(models) == 4
+    assert sorted(end.parents["model"].uid for end in one.ends) == sorted(models)
