@@ -230,10 +230,7 @@ class Store:
 
     def read_checkpoint(self, uid: str) -> bytes | None:
         """How far a stage was; None where nothing is known of that."""
-        try:
-            return self.fs.cat_file(f"{self.root}/{CHECKPOINTS}/{uid}{SUFFIX}", **self._briefly)
-        except FileNotFoundError:
-            return None
+        return self._read_reached(f"{uid}{SUFFIX}")
 
     def note_pause(self, uid: str, said: Mapping[str, Any]) -> None:
         """Write down what there is to tell of a stage that has paused: its `curves` so far, and how it was `made`."""
@@ -242,8 +239,13 @@ class Store:
 
     def read_pause(self, uid: str) -> dict[str, Any] | None:
         """What `note_pause` was told; None where a stage has not paused, or its pause is forgotten."""
+        content = self._read_reached(f"{uid}{PAUSE}")
+        return None if content is None else dict(json.loads(content))
+
+    def _read_reached(self, name: str) -> bytes | None:
+        """A file that says how far a stage was, if it is there."""
         try:
-            return dict(json.loads(self.fs.cat_file(f"{self.root}/{CHECKPOINTS}/{uid}{PAUSE}", **self._briefly)))
+            return self.fs.cat_file(f"{self.root}/{CHECKPOINTS}/{name}", **self._briefly)
         except FileNotFoundError:
             return None
 

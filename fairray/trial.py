@@ -141,6 +141,8 @@ class Trial:
     @cached_property
     def due(self) -> dict[str, Replica]:
         """Of all that is needed what can be computed before it goes on from where it pauses."""
+        if not self.pausing:
+            return self.needed
         waiting = {*self.pausing}
         for uid, replica in self.needed.items():
             if any(parent.uid in waiting for parent in replica.parents.values()):

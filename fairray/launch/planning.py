@@ -164,9 +164,9 @@ def plan(study: Study, why: bool = False) -> Plan:
 
 def _find_paused(trials: Collection[Trial], store: Store, have: Collection[str]) -> set[str]:
     """The stages that have paused where they are to, and of which nobody needs more."""
-    whole = {uid for trial in trials for uid in trial.due.keys() - trial.pausing.keys()}
-    pauses = {uid: until for trial in trials for uid, until in trial.pausing.items() if uid not in whole}
-    return {uid for uid in pauses.keys() - have if is_there(uid, store, pauses)}
+    pauses = {uid: until for trial in trials for uid, until in trial.pausing.items()}
+    paused = {uid for uid in pauses.keys() - have if is_there(uid, store, pauses)}
+    return paused - {uid for trial in trials if paused for uid in trial.due.keys() - trial.pausing.keys()}
 
 
 def _explain(trials: Iterable[Trial], store: Store, wanted: Collection[str], have: Collection[str]) -> list[Stale]:

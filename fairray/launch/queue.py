@@ -130,7 +130,6 @@ class Queue:
         self.computed: set[str] = set()  # the stages that its jobs have stored, or have taken to where they pause
         self.asked: list[dict[str, Trial]] = [{} for _ in asking]
         self.trials_stored: set[str] = set()  # before anything was computed
-        self._begun: set[str] = set()  # trials of which something had to be
         self.running = 0
         self.errors: dict[str, Failure] = {}
         self.held: list[str] = []  # others are computing them
@@ -269,12 +268,11 @@ class Queue:
     def _add(self, number: int, trial: Trial) -> None:
         missing = self._find_missing(trial)
         if not missing:
-            if trial.uid not in self._begun:
+            if trial.uid not in self.purse.begun:
                 self.trials_stored.add(trial.uid)
             self.listener.stored(trial)
             return
         self.trials_stored.discard(trial.uid)
-        self._begun.add(trial.uid)
         if not self.purse.admit(trial):
             self._left[number] += 1  # for ever: its search learns nothing more
             return
