@@ -18,7 +18,7 @@ BY_SUM = Selection()
 
 def val_means(records: pd.DataFrame) -> pd.Series:
     """Each measure's mean over seeds on validation data, of one trial's records; nan where a seed has no number."""
-    return headline(records).query("split == 'val'").groupby("metric")["value"].mean(skipna=False)
+    return headline(records[records["split"] == "val"]).groupby("metric")["value"].mean(skipna=False)
 
 
 def best_trials(

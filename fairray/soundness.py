@@ -81,7 +81,8 @@ def _find_results(records: pd.DataFrame, objectives: Sequence[str]) -> pd.DataFr
     """What is judged: of each trial the model that it ends in, or all of its models where it ends in something else."""
     looked_at = {*objectives, *SPREAD, *(sign.name for sign in SIGNS), *filter(find_alarm, records["metric"].unique())}
     rows = records[records["metric"].isin(looked_at)].astype({"value": float})
-    rows = rows[rows[[name for name in DETAILS if name != "model"]].isna().all(axis=1)]
+    plain = rows[[name for name in DETAILS if name != "model"]].isna().all(axis=1)
+    rows = rows.loc[plain, [*KEYS, "seed", "model", "split", "metric", "value"]]
     own = rows["model"].isna()
     evaluated = rows.loc[own & (rows["metric"] == "non_finite"), "trial"]
     return rows[own | ~rows["trial"].isin(evaluated)]
@@ -89,22 +90,32 @@ def _find_results(records: pd.DataFrame, objectives: Sequence[str]) -> pd.DataFr
 
 def _judge_models(rows: pd.DataFrame, objectives: Sequence[str]) -> Iterator[tuple[Key, Doubt]]:
     """What is wrong with the models of single seeds: of each the first that is."""
-    val, names = rows[rows["split"] == "val"], [sign.name for sign in SIGNS]
-    by_seed = val[val["metric"].isin(names)].groupby([*KEYS, "seed", "metric"])["value"]
-    most, least = (part.unstack("metric").reindex(columns=names) for part in (by_seed.max(), by_seed.min()))
-    told = (1 - most["predicted_share"]) / (1 - most["label_share"])
     broken = rows[(rows["metric"] == "non_finite") & (rows["value"] > 0)]
     missing = rows[rows["metric"].isin(objectives) & rows["model"].isna() & ~np.isfinite(rows["value"])]
-    alarmed = rows[(rows["value"] > ALARMED) & (rows["metric"].map(find_alarm) != "")]
+    high = rows[rows["value"] > ALARMED]
+    alarmed = high[high["metric"].map(find_alarm) != ""]
+    one_class, no_better = _find_unlearnt(rows)
     seen = [
         _say(broken, "failed", "its outputs are no numbers"),
         _say(missing, "failed", missing["metric"].map(_say_missing)),
-        _say(most[told < ONE_CLASS].reset_index(), "unlearnt", "it predicts one class"),
+        _say(one_class, "unlearnt", "it predicts one class"),
         _say(alarmed, "unlearnt", alarmed["metric"].map(find_alarm)),
-        _say(least[least["above_guess"] < ERRORS].reset_index(), "unlearnt", "it is no better than a constant guess"),
+        _say(no_better, "unlearnt", "it is no better than a constant guess"),
     ]
-    first = pd.concat(seen).drop_duplicates([*KEYS, "seed"])
-    return _count_seeds(first, rows)
+    if seen := [said for said in seen if len(said)]:
+        yield from _count_seeds(pd.concat(seen).drop_duplicates([*KEYS, "seed"]), rows)
+
+
+def _find_unlearnt(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The seeds whose models predict one class, and those that are no better than a constant guess."""
+    names = [sign.name for sign in SIGNS]
+    val = rows[(rows["split"] == "val") & rows["metric"].isin(names)]
+    if not len(val):
+        return val, val
+    by_seed = val.groupby([*KEYS, "seed", "metric"])["value"]
+    most, least = (part.unstack("metric").reindex(columns=names) for part in (by_seed.max(), by_seed.min()))
+    told = (1 - most["predicted_share"]) / (1 - most["label_share"])
+    return most[told < ONE_CLASS].reset_index(), least[least["above_guess"] < ERRORS].reset_index()
 
 
 def _judge_training(records: pd.DataFrame) -> Iterator[tuple[Key, Doubt]]:
@@ -130,6 +141,8 @@ def _judge_training(records: pd.DataFrame) -> Iterator[tuple[Key, Doubt]]:
 
 def _compare_seeds(rows: pd.DataFrame) -> Iterator[tuple[Key, Doubt]]:
     results = rows[rows["metric"].isin(SPREAD) & (rows["split"] == "test") & rows["model"].isna()]
+    if not len(results):
+        return
     values = results.groupby([*KEYS, "metric"], sort=False)["value"]
     apart = (values.max() - values.min()).rename("apart").reset_index()
     for task, arm, trial, metric, far in apart[apart["apart"] > APART].itertuples(index=False, name=None):
@@ -138,9 +151,11 @@ def _compare_seeds(rows: pd.DataFrame) -> Iterator[tuple[Key, Doubt]]:
 
 
 def _count_rows(rows: pd.DataFrame) -> Iterator[tuple[Key, Doubt]]:
-    counted = rows[(rows["metric"] == "fewest_rows") & (rows["split"] == "test")]
-    fewest = counted.groupby(KEYS, sort=False)["value"].min().reset_index()
-    for task, arm, trial, count in fewest[fewest["value"] < FEWEST].itertuples(index=False, name=None):
+    few = rows[(rows["metric"] == "fewest_rows") & (rows["value"] < FEWEST) & (rows["split"] == "test")]
+    if not len(few):
+        return
+    fewest = few.groupby(KEYS, sort=False)["value"].min().reset_index()
+    for task, arm, trial, count in fewest.itertuples(index=False, name=None):
         yield (task, arm, trial), Doubt("few rows", f"the smallest subgroup has {write_count(int(count), 'test row')}")
 
 
@@ -149,11 +164,13 @@ def _say_missing(metric: str) -> str:
 
 
 def _say(rows: pd.DataFrame, kind: Kind, words: "str | pd.Series") -> pd.DataFrame:
-    return rows[[*KEYS, "seed"]].assign(kind=kind, words=words)
+    return rows[[*KEYS, "seed"]].assign(kind=kind, words=words) if len(rows) else rows
 
 
 def _count_seeds(said: pd.DataFrame, rows: pd.DataFrame) -> Iterator[tuple[Key, Doubt]]:
     """A doubt for each thing that is said of a trial. rows: of all of its seeds."""
+    if not len(said):
+        return
     every = rows.groupby(KEYS)["seed"].nunique()
     seeds = said.groupby([*KEYS, "kind", "words"], sort=False)["seed"].nunique().reset_index()
     for task, arm, trial, kind, words, some in seeds.itertuples(index=False, name=None):

@@ -32,6 +32,8 @@ def list_parameters(trial: Trial) -> dict[str, Any]:
 def list_curves(records: pd.DataFrame) -> Iterator[Point]:
     """Means over seeds at each epoch, for every stage that has epochs."""
     curves = records[records["epoch"].notna() & (records["metric"] != "kept_epoch")]
+    if not len(curves):
+        return
     means = curves.groupby(["stage", "split", "metric", "epoch"])["value"].mean().reset_index()
     for row in means.to_dict("records"):
         yield Point(f"{row['stage']}/{row['split']}_{row['metric']}", float(row["value"]), int(row["epoch"]))

@@ -105,28 +105,29 @@ class Mirror:
     def show(self, trial: Trial, records: pd.DataFrame, doubt: str | None = None) -> None:
         """Log a trial, unless it is shown already: parameters, curves, what `list_finals` says of each metric, and in
         the tag fairray.doubt why it is no result, if it is none. doubt: that, where it is known."""
-        if self._find("fairray.trial", self._key(trial)):
-            self._trial(trial)
+        if found := self._find("fairray.trial", self._key(trial)):
+            self._place(found, self._arm(trial))
             return
         if doubt is None:
             doubt = describe_doubts(list_doubts(records, self.study.objectives))
-        run, params = self._trial(trial, doubt), _list_parameters(trial)
+        run, params = self._create_trial(trial, doubt), _list_parameters(trial)
         metrics = _list_metrics([*list_curves(records), *list_finals(records)])
         for start in range(0, max(len(metrics), 1), BATCH):
-            self.client.log_batch(run, metrics=metrics[start : start + BATCH], params=params if start == 0 else [])
-        self.client.set_terminated(run)
+            batch = metrics[start : start + BATCH]
+            self.client.log_batch(run.info.run_id, metrics=batch, params=params if start == 0 else [])
+        self.client.set_terminated(run.info.run_id)
+        self.shown[self._key(trial)] = run
 
     @_optional
     def fail(self, trial: Trial, error: Failure) -> None:
         """Log a trial that failed, with its kind and why, as a failed run, unless that is shown already; it is shown
         anew when it succeeds."""
-        if self.failed.get(self._key(trial)) == error[-5000:]:
+        if self._find("fairray.trial", self._key(trial)) or self.failed.get(self._key(trial)) == error[-5000:]:
             return
-        run = self._trial(trial)
+        run = self._create_trial(trial).info.run_id
         tags = [RunTag(ERROR, error[-5000:]), RunTag("fairray.kind", error.kind)]
         self.client.log_batch(run, params=_list_parameters(trial), tags=tags)
         self.client.set_terminated(run, status="FAILED")
-        del self.shown[self._key(trial)]
 
     @_optional
     def show_stopped(self, trial: Trial, means: Mapping[str, float]) -> None:
@@ -135,11 +136,10 @@ class Mirror:
         said = f"stopped early after {write_count(trial.until or 0, 'epoch')}"
         if self._find("fairray.trial", self._key(trial)) or self.failed.get(self._key(trial)) == said:
             return
-        run, now = self._trial(trial), _now()
+        run, now = self._create_trial(trial).info.run_id, _now()
         metrics = [Metric(f"val_{name}", value, now, trial.until or 0) for name, value in means.items()]
         self.client.log_batch(run, metrics, _list_parameters(trial), [RunTag(STOPPED, said)])
         self.client.set_terminated(run, status="KILLED")
-        del self.shown[self._key(trial)]
 
     @_optional
     def stop(self, status: str) -> None:
@@ -184,12 +184,14 @@ class Mirror:
     def _key(self, trial: Trial) -> str:
         return f"{self.study.uid} {trial.task} {trial.arm} {trial.uid}"
 
-    def _trial(self, trial: Trial, doubt: str = "") -> str:
-        """The run of a trial, below that of its arm."""
-        arm = self._run("fairray.arm", f"{self.study.uid} {trial.arm}", trial.arm, self.parent)
+    def _arm(self, trial: Trial) -> str:
+        return self._run("fairray.arm", f"{self.study.uid} {trial.arm}", trial.arm, self.parent)
+
+    def _create_trial(self, trial: Trial, doubt: str = "") -> Run:
+        """A run for a trial, below that of its arm."""
         uids = " ".join(replica.uid for replica in trial.ends)
-        tags = {"fairray.uids": uids[:5000]} | ({DOUBT: doubt[:5000]} if doubt else {})
-        return self._run("fairray.trial", self._key(trial), label([trial]), arm, tags)
+        tags = {"fairray.trial": self._key(trial), "fairray.uids": uids[:5000]}
+        return self._create(label([trial]), self._arm(trial), tags | ({DOUBT: doubt[:5000]} if doubt else {}))
 
     def _experiment(self, uri: str) -> str:
         found = self.client.get_experiment_by_name(self.study.name)
@@ -220,17 +222,26 @@ class Mirror:
             if not token:
                 return
 
-    def _run(self, tag: str, value: str, name: str, parent: str | None, more: Mapping[str, str] = {}) -> str:
-        """The run that shows something, below its parent; a new one where there is none that is not deleted."""
+    def _run(self, tag: str, value: str, name: str, parent: str | None) -> str:
+        """The run of the study or of an arm, which this driver goes on with; a new one where there is none that is not
+        deleted."""
         found = self._find(tag, value)
         if found is None:
-            tags = {**self.common, tag: value, **more, **({PARENT: parent} if parent else {})}
-            found = self.shown[value] = self.client.create_run(self.experiment, run_name=name, tags=tags)
-        elif parent and found.data.tags.get(PARENT) != parent:
-            self.client.set_tag(found.info.run_id, PARENT, parent)
-        if tag != "fairray.trial" and found.info.run_id not in self.begun:
+            found = self.shown[value] = self._create(name, parent, {tag: value})
+        elif parent:
+            self._place(found, parent)
+        if found.info.run_id not in self.begun:
             self._begin(found)
         return found.info.run_id
+
+    def _create(self, name: str, parent: str | None, tags: Mapping[str, str]) -> Run:
+        tags = {**self.common, **tags, **({PARENT: parent} if parent else {})}
+        return self.client.create_run(self.experiment, run_name=name, tags=tags)
+
+    def _place(self, run: Run, parent: str) -> None:
+        """Below its parent, if it is not there."""
+        if run.data.tags.get(PARENT) != parent:
+            self.client.set_tag(run.info.run_id, PARENT, parent)
 
     def _find(self, tag: str, value: str) -> Run | None:
         """The run that shows something, which another driver may have made since we looked."""
