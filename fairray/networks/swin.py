@@ -19,8 +19,9 @@ models = imported("torchvision.models")
 class Swin:
     """Stages of 2, 2, `depth` and 2 blocks with windows of 7x7 patches, from scratch; the features are the average.
 
-    Without stochastic depth: every random number of a run comes from its seed. Patches have 4 px, but 2 px for images
-    below 112 px. `width` multiplies the embedding, which starts with 3 heads of 32 numbers.
+    Without stochastic depth: every random number of a run comes from its seed. Below 112 px patches have 2 px for 4, and
+    windows 4x4 patches: maps of 7 would be padded to windows of 7x7 in the later stages, which takes three times as long.
+    `width` multiplies the embedding, which starts with 3 heads of 32 numbers.
     """
 
     width: Annotated[float, Gt(0)] = 1.0
@@ -28,9 +29,10 @@ class Swin:
 
     def build(self, shape: tuple[int, ...], outputs: int) -> Network:
         """A network for images of `shape` (3, height, width) and `outputs` logits. Raises BadInput for other inputs."""
-        patch, embedding = 4 if side(shape) >= SMALL else 2, 3 * scaled(32, self.width)
+        patch, window = (4, 7) if side(shape) >= SMALL else (2, 4)
+        embedding, blocks = 3 * scaled(32, self.width), [2, 2, self.depth, 2]
         swin = models.SwinTransformer(
-            [patch, patch], embedding, [2, 2, self.depth, 2], [3, 6, 12, 24], [7, 7], stochastic_depth_prob=0.0
+            [patch, patch], embedding, blocks, [3, 6, 12, 24], [window, window], stochastic_depth_prob=0.0
         )
         encoder = nn.Sequential(swin.features, swin.norm, swin.permute, swin.avgpool, swin.flatten)
         return Network(encoder, nn.Linear(8 * embedding, outputs), 8 * embedding, "avgpool")
