@@ -164,7 +164,7 @@ class Draft:
         self.labels = {
             group: {label for own in self.scales.values() for label in own.get(group) or ()} for group in MANY
         }
-        self.taken: Tree = {}  # the methods that are taken away
+        self.taken: dict[str, Tree] = {group: {} for group in MANY}  # what is taken away, as it was
         for group in MANY:
             given, self.values[group] = self.values.get(group), {}
             if given is not None:
@@ -174,21 +174,21 @@ class Draft:
                 self.set(key, self.values[key], self.file)
 
     def _choose(self, group: str, chosen: Any, source: str) -> None:
-        """Which tasks or methods there are: those in a list keep what the study says of them already."""
+        """Which tasks or methods there are: those in a list are what the study says of them, at this scale or another."""
         if not isinstance(chosen, dict | list | tuple) or not chosen:
             raise BadInput(f"{source} ({group})", f"got {chosen!r}", f"name at least one, such as {group}=[NAME]")
         old, self.values[group] = self.values[group], {}
+        known = self.taken[group] | old
         for label in chosen:
             if not isinstance(label, str):
                 raise BadInput(f"{source} ({group})", f"{label!r} is no text", "put it in quotes")
             if label == "*":
                 raise BadInput(f"{source} ({group})", "'*' stands for all of them", "give it another name")
             self.labels[group].add(label)
-            value = chosen[label] if isinstance(chosen, dict) else old.get(label, label)
-            origin = self.origin.get(f"{group}.{label}", source) if label in old else source
+            value = chosen[label] if isinstance(chosen, dict) else known.get(label, label)
+            origin = self.origin.get(f"{group}.{label}", source) if label in known else source
             self.set(f"{group}.{label}", value, origin)
-        if group == "methods":
-            self.taken |= {label: spec for label, spec in old.items() if label not in self.values[group]}
+        self.taken[group] = {label: spec for label, spec in known.items() if label not in self.values[group]}
 
     def pick_scale(self, wanted: str | None) -> str:
         """The scale that is wanted, or the usual one; a study that is fixed has none."""
@@ -283,7 +283,7 @@ class Draft:
         name = stage.title().replace("_", "")
         gone, here = (
             [members.module("methods", spec["name"]) for spec in specs.values()]
-            for specs in (self.taken, self.values["methods"])
+            for specs in (self.taken["methods"], self.values["methods"])
         )
         own = any(f"\nclass {name}(" in inspect.getsource(module) for module in gone)
         return own and not any(hasattr(module, name) for module in here)

@@ -154,7 +154,7 @@ def test_a_method_can_be_searched_in_a_way_of_its_own():
 
 
 def test_a_scale_sets_probes_where_there_are_any():
-    probes = config.load("trust_networks", "small").methods["VGG16"].corner
+    probes = config.load("trust_networks", "small").methods["MobileNet"].corner
     assert probes.probe_epochs < members.load("methods", "trust")().probe_epochs
     assert not hasattr(config.load("bade_celeba", "small").methods["standard"].corner, "probe_epochs")
     with pytest.raises(BadInput, match="none of the methods has prob_lr"):
