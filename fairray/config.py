@@ -174,7 +174,7 @@ class Draft:
                 self.set(key, self.values[key], self.file)
 
     def _choose(self, group: str, chosen: Any, source: str) -> None:
-        """Which tasks or methods there are: those in a list are what the study says of them, at this scale or another."""
+        """Which tasks or methods there are: those in a list are what the study says of them at any scale."""
         if not isinstance(chosen, dict | list | tuple) or not chosen:
             raise BadInput(f"{source} ({group})", f"got {chosen!r}", f"name at least one, such as {group}=[NAME]")
         old, self.values[group] = self.values[group], {}

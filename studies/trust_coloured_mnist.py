@@ -9,6 +9,7 @@ from fairray import cli, report
 sections = (
     report.TrustScores(),
     report.TrustMatrices(),
+    report.TrustBars(),
     report.Embedding(),
     report.Probes(),
     report.Samples(),

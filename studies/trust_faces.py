@@ -8,7 +8,13 @@ from fairray import cli, report
 
 METRICS = ("accuracy", "leaked_accuracy")
 
-sections = (report.TrustScores(), report.TrustMatrices(), report.Verdict(METRICS), report.Table(METRICS))
+sections = (
+    report.TrustScores(),
+    report.TrustMatrices(),
+    report.TrustBars(),
+    report.Verdict(METRICS),
+    report.Table(METRICS),
+)
 
 if __name__ == "__main__":
     cli.run_script(__file__)

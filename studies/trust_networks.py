@@ -6,7 +6,7 @@ network.
 
 from fairray import cli, report
 
-sections = (report.TrustScores(), report.TrustMatrices(), report.Probes(), report.Samples())
+sections = (report.TrustScores(), report.TrustMatrices(), report.TrustBars(), report.Probes(), report.Samples())
 
 if __name__ == "__main__":
     cli.run_script(__file__)

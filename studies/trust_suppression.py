@@ -13,6 +13,7 @@ METRICS = ("accuracy", "leaked_accuracy")
 sections = (
     report.TrustScores(),
     report.TrustMatrices(),
+    report.TrustBars(),
     report.Verdict(METRICS),
     report.Table(METRICS),
     report.Probes(),

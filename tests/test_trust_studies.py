@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 import smoke
 
+from fairray import config, report
 from fairray.cli import main
+from fairray.launch.planning import open_results
 from fairray.statistics.trust import trust_score
 from fairray.trial import dataset
 
@@ -21,8 +23,13 @@ def reports(tmp_path_factory, study, *arguments):
 
 
 @pytest.fixture(scope="module")
-def suppression(run_once):
-    return run_once(*smoke.SUPPRESSION)[0] / "reports" / "trust_suppression" / "smoke"
+def suppressed(run_once):
+    return run_once(*smoke.SUPPRESSION)[0]
+
+
+@pytest.fixture(scope="module")
+def suppression(suppressed):
+    return suppressed / "reports" / "trust_suppression" / "smoke"
 
 
 def told(folder, task, arm, seed):
@@ -48,6 +55,23 @@ def test_the_score_is_that_of_the_records(suppression):
     page = (suppression / "report.html").read_text()
     assert "At once, grl_random" in page
     assert (suppression / "matrices.png").stat().st_size > 10_000
+
+
+def test_a_bar_is_as_high_as_probes_are_right(suppressed, suppression):
+    name, _, scale, *given = smoke.SUPPRESSION
+    results = open_results(config.load(name, scale, [*given, f"launch.output={suppressed}"]))
+    (picture,) = report.TrustBars()(results)
+    for task, axes in zip(TASKS, picture.image.axes, strict=False):
+        assert axes.get_title() == f"trained for {task}"
+        assert [tick.get_text() for tick in axes.get_xticklabels()] == TASKS
+        bars = {bars.get_label(): [bar.get_height() for bar in bars] for bars in axes.containers if len(bars) == 5}
+        for arm, heights in bars.items():
+            means = [np.mean([told(suppression, f"At once {task}", arm, seed)[of] for seed in (0, 1)]) for of in TASKS]
+            assert heights == pytest.approx([100 * mean for mean in means])
+        assert set(bars) == {"standard", "grl_random"}
+        chance = [line.get_segments()[0][0][1] for line in axes.collections if len(line.get_segments()) == 1]
+        assert chance[-5:] == pytest.approx([100 / count for count in CLASSES])
+    assert (suppression / "trust_bars_1.svg").is_file()
 
 
 def test_a_model_s_own_score_is_its_row_s(suppression):

@@ -19,9 +19,9 @@ models = imported("torchvision.models")
 class Swin:
     """Stages of 2, 2, `depth` and 2 blocks with windows of 7x7 patches, from scratch; the features are the average.
 
-    Without stochastic depth: every random number of a run comes from its seed. Below 112 px patches have 2 px for 4, and
-    windows 4x4 patches: maps of 7 would be padded to windows of 7x7 in the later stages, which takes three times as long.
-    `width` multiplies the embedding, which starts with 3 heads of 32 numbers.
+    Without stochastic depth: every random number of a run comes from its seed. Patches have 4 px; below 112 px they
+    have 2 px and windows 4x4 patches, since the last maps, of two patches a side, are padded to a whole window. `width`
+    multiplies the embedding, which starts with 3 heads of 32 numbers.
     """
 
     width: Annotated[float, Gt(0)] = 1.0

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import cycle
 from typing import Any, NamedTuple
 
@@ -17,10 +17,11 @@ from fairray.report._blocks import find_place
 from fairray.report._drawing import draw_png, note
 from fairray.report._words import express, name_metric, write_interval, write_value
 from fairray.results import Results
+from fairray.statistics.intervals import Interval
 
 __all__ = [
-    "HATCHES", "ON_BRIGHT", "Look", "add_legend_above", "express_points", "find_labels", "find_measured", "make_panels",
-    "pick_colours", "pick_looks", "scale_by_ratio", "tell_mean", "tell_seeds",
+    "ON_BRIGHT", "Look", "add_legend_above", "draw_bars", "express_points", "find_labels", "find_measured",
+    "make_panels", "pick_colours", "pick_looks", "scale_by_ratio", "tell_mean", "tell_seeds",
 ]  # fmt: skip
 
 if "MPLBACKEND" not in os.environ and "matplotlib.pyplot" not in sys.modules:  # a notebook has its own
@@ -62,6 +63,19 @@ def add_legend_above(figure: Figure) -> None:
 def find_labels(figure: Figure) -> dict[str, Any]:
     """What is drawn in its panels, by label."""
     return {k: v for axes in figure.axes for v, k in zip(*axes.get_legend_handles_labels(), strict=True)}
+
+
+def draw_bars(axes: Axes, metric: str, bars: Mapping[str, Sequence[Interval]], labels: Sequence[str]) -> None:
+    """At each label a bar for each method: a mean and its interval. bars: by method, one for each label."""
+    colours, width = pick_colours([*bars]), 0.8 / len(bars)
+    for place, ((arm, of), hatch) in enumerate(zip(bars.items(), cycle(HATCHES))):
+        x = [i - 0.4 + width * (place + 0.5) for i in range(len(labels))]
+        heights, halves = (
+            [express(metric, value) for value in values] for values in zip(*((i.mean, i.half) for i in of))
+        )
+        style = {"color": colours[arm], "hatch": hatch, "edgecolor": "white", "ecolor": "grey"}
+        axes.bar(x, heights, width, yerr=halves, label=arm, **style)
+    axes.set(xticks=range(len(labels)), xticklabels=labels)
 
 
 def pick_colours(names: Sequence[str]) -> dict[str, Any]:

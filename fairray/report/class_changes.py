@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import cycle
 
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
 from fairray.report._blocks import Block, Frame, Picture, Text
-from fairray.report._figures import HATCHES, add_legend_above, pick_colours
-from fairray.report._words import express, name_with_unit, write_interval
+from fairray.report._figures import add_legend_above, draw_bars
+from fairray.report._words import name_with_unit, write_interval
 from fairray.results import Results, change_of
 
 __all__ = ["ClassChanges"]
@@ -58,20 +57,14 @@ def _find_changes(results: Results, metric: str) -> pd.DataFrame:
 
 
 def _draw(task: str, changes: pd.DataFrame, metric: str) -> Figure:
-    arms, labels = (list(changes[key].unique()) for key in ("method", "label"))
-    colours, width = pick_colours(arms), 0.8 / len(arms)
+    labels = list(changes["label"].unique())
+    by_arm = changes.set_index("label").groupby("method", sort=False)
+    bars = {str(arm): list(of.loc[labels, "interval"]) for arm, of in by_arm}
     with sns.axes_style("whitegrid"):
         figure = Figure(figsize=(max(7.0, 0.9 * len(labels)), 4.2), layout="constrained")
         axes = figure.subplots()
-        for place, (arm, hatch) in enumerate(zip(arms, cycle(HATCHES))):
-            of = changes[changes["method"] == arm].set_index("label").loc[labels]
-            x = [i - 0.4 + width * (place + 0.5) for i in range(len(labels))]
-            half = [express(metric, interval.half) for interval in of["interval"]]
-            style = {"color": colours[arm], "hatch": hatch, "edgecolor": "white", "ecolor": "grey"}
-            axes.bar(x, express(metric, of["mean"]), width, yerr=half, label=arm, **style)
+        draw_bars(axes, metric, bars, labels)
         axes.axhline(0, color="black", lw=0.8)
-        axes.set(
-            title=task, ylabel=f"change of {name_with_unit(metric)}", xticks=range(len(labels)), xticklabels=labels
-        )
+        axes.set(title=task, ylabel=f"change of {name_with_unit(metric)}")
         add_legend_above(figure)
     return figure
