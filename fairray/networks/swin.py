@@ -19,9 +19,9 @@ models = imported("torchvision.models")
 class Swin:
     """Stages of 2, 2, `depth` and 2 blocks with windows of 7x7 patches, from scratch; the features are the average.
 
-    Without stochastic depth: every random number of a run comes from its seed. Patches have 4 px; below 112 px they
-    have 2 px and windows 4x4 patches, since the last maps, of two patches a side, are padded to a whole window. `width`
-    multiplies the embedding, which starts with 3 heads of 32 numbers.
+    Without stochastic depth: every random number of a run comes from its seed. Patches have 4 px, but below 112 px a
+    seventh of the side, and windows are 4x4 there: smaller maps are padded to a whole window. `width` multiplies the
+    embedding, which starts with 3 heads of 32 numbers.
     """
 
     width: Annotated[float, Gt(0)] = 1.0
@@ -29,7 +29,8 @@ class Swin:
 
     def build(self, shape: tuple[int, ...], outputs: int) -> Network:
         """A network for images of `shape` (3, height, width) and `outputs` logits. Raises BadInput for other inputs."""
-        patch, window = (4, 7) if side(shape) >= SMALL else (2, 4)
+        size = side(shape)
+        patch, window = (4, 7) if size >= SMALL else (max(1, round(size / 7)), 4)
         embedding, blocks = 3 * scaled(32, self.width), [2, 2, self.depth, 2]
         swin = models.SwinTransformer(
             [patch, patch], embedding, blocks, [3, 6, 12, 24], [window, window], stochastic_depth_prob=0.0
