@@ -105,6 +105,14 @@ def test_a_method_can_have_a_network_of_its_own():
     assert names == {("VGG16", "vgg16"), ("MobileNet", "mobilenet")}
 
 
+def test_a_list_may_name_what_a_scale_leaves_out():
+    assert set(config.load("bade_backbones", "small").tasks) == {"ResNet18", "VGG16"}
+    study = config.load("bade_backbones", "small", ["tasks=[Swin, VGG16]"])
+    assert {arm.task: members.label(arm.corner.network) for arm in study.arms()} == {"Swin": "swin", "VGG16": "vgg16"}
+    with pytest.raises(BadInput, match="no dataset 'Swine'"):
+        config.load("bade_backbones", "small", ["tasks=[Swine]"])
+
+
 def test_a_network_of_a_list_of_targets_is_that_of_all_its_tasks(tmp_path):
     study = config.load("trust_faces", "paper", [f"tasks.*.folder={tmp_path}"])
     networks = {arm.task: members.label(arm.corner.network) for arm in study.arms()}

@@ -244,3 +244,11 @@ def test_a_torchvision_that_fails_otherwise_says_so(monkeypatch):
     monkeypatch.setattr(_torchvision, "import_module", fail)
     with pytest.raises(RuntimeError, match="CUDA major versions"):
         imported("torchvision.models")
+
+
+def test_swin_has_seven_patches_a_side_of_small_images_in_windows_of_four():
+    encoder = small("swin", size=(28, 28)).encoder
+    convolution = next(layer for layer in encoder.modules() if isinstance(layer, nn.Conv2d))
+    assert convolution(torch.zeros(1, 3, 28, 28)).shape[2:] == (7, 7)
+    tables = [table for name, table in encoder.named_parameters() if name.endswith("relative_position_bias_table")]
+    assert {len(table) for table in tables} == {(2 * 4 - 1) ** 2}
