@@ -283,7 +283,7 @@ MUTANTS = [
         ("launch/failures.py", "self.trials[failure.calls]", "self.trials[()]", "test_queue.py"),
         ("launch/cluster.py", "is not None and number not in self.hung", "is not None", "test_faults.py"),
         ("launch/cluster.py", "CAUSES.index(one[1].kind)", "0", "test_faults.py"),
-        ("launch/tracking.py", "self.failed.get(self._key(trial)) == error[-5000:]", "False", "test_mirror_faults.py"),
+        ("launch/tracking.py", "self.failed.get(self._key(trial)) == said", "False", "test_mirror_faults.py"),
         ("launch/tracking.py", "or found.artifact_location == place", "or True", "test_mirror_faults.py"),
         ("launch/study.py", "if failure.kind in kinds:", "if True:", "test_faults.py"),
         ("store.py", "sums[name] != _sum(content)", "False", "test_faults.py"),

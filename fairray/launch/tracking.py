@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import wraps
 from pathlib import Path
@@ -122,24 +122,17 @@ class Mirror:
     def fail(self, trial: Trial, error: Failure) -> None:
         """Log a trial that failed, with its kind and why, as a failed run, unless that is shown already; it is shown
         anew when it succeeds."""
-        if self._find("fairray.trial", self._key(trial)) or self.failed.get(self._key(trial)) == error[-5000:]:
-            return
-        run = self._create_trial(trial).info.run_id
-        tags = [RunTag(ERROR, error[-5000:]), RunTag("fairray.kind", error.kind)]
-        self.client.log_batch(run, params=_list_parameters(trial), tags=tags)
-        self.client.set_terminated(run, status="FAILED")
+        tags = {ERROR: error[-5000:], "fairray.kind": error.kind}
+        self._show_unfinished(trial, error[-5000:], "FAILED", tags)
 
     @_optional
     def show_stopped(self, trial: Trial, means: Mapping[str, float]) -> None:
         """Log a trial that was stopped early as a killed run, with what it had scored on validation data, unless that
         is shown already; it is shown anew when it has been trained to its end."""
         said = f"stopped early after {write_count(trial.until or 0, 'epoch')}"
-        if self._find("fairray.trial", self._key(trial)) or self.failed.get(self._key(trial)) == said:
-            return
-        run, now = self._create_trial(trial).info.run_id, _now()
+        now = _now()
         metrics = [Metric(f"val_{name}", value, now, trial.until or 0) for name, value in means.items()]
-        self.client.log_batch(run, metrics, _list_parameters(trial), [RunTag(STOPPED, said)])
-        self.client.set_terminated(run, status="KILLED")
+        self._show_unfinished(trial, said, "KILLED", {STOPPED: said}, metrics)
 
     @_optional
     def stop(self, status: str) -> None:
@@ -183,6 +176,16 @@ class Mirror:
 
     def _key(self, trial: Trial) -> str:
         return f"{self.study.uid} {trial.task} {trial.arm} {trial.uid}"
+
+    def _show_unfinished(
+        self, trial: Trial, said: str, status: str, tags: Mapping[str, str], metrics: Sequence[Metric] = ()
+    ) -> None:
+        """A run for a trial that has no result, unless that is shown already. said: why it has none, as a tag says."""
+        if self._find("fairray.trial", self._key(trial)) or self.failed.get(self._key(trial)) == said:
+            return
+        run = self._create_trial(trial).info.run_id
+        self.client.log_batch(run, metrics, _list_parameters(trial), [RunTag(*tag) for tag in tags.items()])
+        self.client.set_terminated(run, status=status)
 
     def _arm(self, trial: Trial) -> str:
         return self._run("fairray.arm", f"{self.study.uid} {trial.arm}", trial.arm, self.parent)
