@@ -58,7 +58,8 @@ class Measure:
     problems: that have it. covariate: whether only data have it whose groups have a covariate. margin: the largest
     difference that does not matter unless a study says otherwise, as measured; see `margin_beside`. bounds: what values
     lie between; a percentage is one of 0 to 1 unless it says otherwise. alarm: what is wrong with a trial that has more
-    of it than soundness.py lets pass, which is then no result.
+    of it than soundness.py lets pass, which is then no result. by_group: whether it is made of rates of groups, which
+    few rows make rough.
     Raises BadInput where another measure of this name is declared otherwise.
     """
 
@@ -71,6 +72,7 @@ class Measure:
     margin: float | None = None
     bounds: tuple[float, float] | None = None
     alarm: str = ""
+    by_group: bool = False
 
     def __post_init__(self) -> None:
         if not self.title:
@@ -109,10 +111,11 @@ _known: dict[str, Measure] = {}
 
 
 def measure(title: str = "", **more: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Says of a metric what it is called and the rest of `Measure`; unless said, it is for binary labels."""
+    """Says of a metric what it is called and the rest of `Measure`; unless said, it is for binary labels, by group."""
 
     def mark(metric: Callable[..., Any]) -> Callable[..., Any]:
-        metric.__dict__["measure"] = Measure(metric.__name__, title, **{"problems": ("binary",), **more})
+        told = {"problems": ("binary",), "by_group": True, **more}
+        metric.__dict__["measure"] = Measure(metric.__name__, title, **told)
         return metric
 
     return mark

@@ -51,13 +51,15 @@ Doubts = Mapping[Key, tuple[Doubt, ...]]
 def find_doubts(records: pd.DataFrame, objectives: Sequence[str] = ()) -> Doubts:
     """What is doubtful of each trial, the gravest first; trials that are sound are not in it.
 
-    objectives: measures of which every seed must have a finite value.
+    objectives: measures of which every seed must have a finite value; few rows of a subgroup are a doubt where one of
+    them is of groups, or where there is none.
     """
     found: dict[Key, list[Doubt]] = defaultdict(list)
     if len(records):
         whole = _find_results(records, objectives)
         models = _judge_models(whole, objectives)
-        for key, doubt in chain(models, _judge_training(records), _compare_seeds(whole), _count_rows(whole)):
+        few = _count_rows(whole, objectives)
+        for key, doubt in chain(models, _judge_training(records), _compare_seeds(whole), few):
             found[key].append(doubt)
     return {key: tuple(doubts) for key, doubts in found.items()}
 
@@ -150,9 +152,9 @@ def _compare_seeds(rows: pd.DataFrame) -> Iterator[tuple[Key, Doubt]]:
         yield (task, arm, trial), Doubt("scattered", f"its seeds lie {points} apart")
 
 
-def _count_rows(rows: pd.DataFrame) -> Iterator[tuple[Key, Doubt]]:
+def _count_rows(rows: pd.DataFrame, objectives: Sequence[str]) -> Iterator[tuple[Key, Doubt]]:
     few = rows[(rows["metric"] == "fewest_rows") & (rows["value"] < FEWEST) & (rows["split"] == "test")]
-    if not len(few):
+    if not len(few) or (objectives and not any(find(name).by_group for name in objectives)):
         return
     fewest = few.groupby(KEYS, sort=False)["value"].min().reset_index()
     for task, arm, trial, count in fewest.itertuples(index=False, name=None):

@@ -92,6 +92,13 @@ def test_each_way_of_being_no_result_is_told_from_health(run, kind, words):
     assert doubts_of(run) == ([(kind, words)] if kind else [])
 
 
+def test_few_rows_of_a_subgroup_are_no_doubt_of_what_is_measured_over_all_rows():
+    few = ran("m", **WELL, accuracy=[0.9] * 4, signs={"fewest_rows": [3.0] * 4})
+    assert doubts_of(few, objectives=["accuracy", "auc"]) == []
+    said = [("few rows", "the smallest subgroup has 3 test rows")]
+    assert doubts_of(few, objectives=["accuracy", "odds"]) == doubts_of(few, objectives=()) == said
+
+
 def test_one_seed_has_one_reason_the_gravest():
     """Outputs that are no numbers make the first class, and no objective is one then."""
     ill = {"non_finite": [1.0, 0], "predicted_share": [1.0, 1.0], "above_guess": [0.0, 0.0]}

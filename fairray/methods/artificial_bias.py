@@ -43,9 +43,9 @@ class Biases(Step):
     (artificial_bias, artificial_eacc)."""
 
     measures = (
-        Measure("data_bias", best="low"),
-        Measure("artificial_bias", best="low"),
-        Measure("artificial_eacc", "EAcc between triggers"),
+        Measure("data_bias", best="low", by_group=True),
+        Measure("artificial_bias", best="low", by_group=True),
+        Measure("artificial_eacc", "EAcc between triggers", by_group=True),
     )
 
     standard: Standard

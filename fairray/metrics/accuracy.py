@@ -8,7 +8,7 @@ from fairray.metrics import Predictions, rate_by_group
 __all__ = ["accuracy", "group_accuracy", "worst_group_accuracy"]
 
 
-@measure(problems=("binary", "multiclass"))
+@measure(problems=("binary", "multiclass"), by_group=False)
 def accuracy(p: Predictions) -> Tensor:
     """Over all examples."""
     return p.mean(p.predicted == p.y)

@@ -10,7 +10,7 @@ from fairray.metrics import Predictions
 __all__ = ["auc"]
 
 
-@measure("AUC")
+@measure("AUC", by_group=False)
 def auc(p: Predictions) -> Tensor:
     """P(a positive scores above a negative), ties counting half: the Mann-Whitney statistic."""
     weight = np.ones(len(p.y)) if p.weight is None else p.weight.double().cpu().numpy()

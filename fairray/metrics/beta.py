@@ -26,7 +26,7 @@ def beta(p: Predictions) -> Tensor:
     return group_accuracy(p) @ moments / (moments @ apart)
 
 
-@measure("accuracy where β is taken", problems=CLASSES, covariate=True)
+@measure("accuracy where β is taken", problems=CLASSES, covariate=True, by_group=False)
 def counted_accuracy(p: Predictions) -> Tensor:
     """Over the examples on which β is taken."""
     return accuracy(p)

@@ -11,7 +11,7 @@ __all__ = ["calibration_difference", "calibration_error", "group_calibration_err
 BINS = 10
 
 
-@measure(best="low")
+@measure(best="low", by_group=False)
 def calibration_error(p: Predictions) -> Tensor:
     """ECE: sum_b n_b / n |mean label - mean P(1)|, over ten bins of P(1) of equal width (Naeini et al., 2015)."""
     weight = torch.ones_like(p.y, dtype=torch.float64) if p.weight is None else p.weight.double()

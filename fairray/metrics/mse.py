@@ -8,7 +8,7 @@ from fairray.metrics import Predictions, rate_by_group, spread
 __all__ = ["balanced_mse", "group_mse", "mse", "mse_difference"]
 
 
-@measure(unit=NUMBER, best="low", problems=("regression",), bounds=NOT_NEGATIVE)
+@measure(unit=NUMBER, best="low", problems=("regression",), bounds=NOT_NEGATIVE, by_group=False)
 def mse(p: Predictions) -> Tensor:
     """The mean squared error over all examples (BaDe, Table 5)."""
     return p.mean(_squares(p))

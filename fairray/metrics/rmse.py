@@ -12,7 +12,7 @@ __all__ = ["group_rmse", "rmse", "rmse_difference"]
 OWN = Unit(decimals=3, digits=3)
 
 
-@measure("RMSE", unit=OWN, best="low", problems=("regression",), bounds=NOT_NEGATIVE)
+@measure("RMSE", unit=OWN, best="low", problems=("regression",), bounds=NOT_NEGATIVE, by_group=False)
 def rmse(p: Predictions) -> Tensor:
     """The root of the mean squared error over all examples."""
     return mse_of(p).sqrt()
