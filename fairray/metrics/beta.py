@@ -11,7 +11,7 @@ __all__ = ["beta", "counted_accuracy", "counted_group_accuracy"]
 CLASSES = ("binary", "multiclass")
 
 
-@measure("β", unit=NUMBER, best="low", problems=CLASSES, covariate=True)
+@measure("β", unit=NUMBER, best="low", problems=CLASSES, covariate=True, by_group=False)  # weighted by rows
 def beta(p: Predictions) -> Tensor:
     """The slope of the groups' accuracies on their covariate, with an intercept.
 
