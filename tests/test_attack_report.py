@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 from blocks import answer_of, figures_of, files_of, table_of, text_of
+from scipy import stats
 
 from fairray import members, report
 from fairray.methods.attack import Attack
@@ -325,6 +326,23 @@ def test_defences_run_from_none_to_the_strongest():
     assert answer_of(report.Defences(), results)[0].startswith(
         "t, a: fools 100.00 [34.24, 100.00] % undefended, 0.00 [0.00, 65.76] % after jpeg 30; t, b: "
     )
+
+
+def test_an_attack_survives_a_defence_better_where_the_images_say_so():
+    """By scipy, over images: of two JPEGs each, and of one depth at which nothing differs."""
+    ours, theirs = ([1, 1, 1, 1, 1, 0], [1, 1, 1, 0, 1, 0]), ([0, 0, 1, 0, 0, 0], [0, 0, 0, 0, 0, 0])
+    read, deep = [1] * 6, [1, 0, 1, 0, 1, 0]
+    views = [{"jpeg 90": (of[0], read), "jpeg 30": (of[1], read), "depth 2": (deep, read)} for of in (ours, theirs)]
+    results = results_of(*(attack(arm, read, views=seen) for arm, seen in zip("ab", views, strict=True)))
+    differences = (np.mean(ours, axis=0) - np.mean(theirs, axis=0)) * 100
+    test = stats.ttest_1samp(differences, 0)
+    low, high = test.confidence_interval()
+    said = f"{differences.mean():+.2f} [{low:+.2f}, {high:+.2f}], adjusted p {2 * test.pvalue:.2g}"
+    text = text_of(report.Survival("a")(results))
+    assert f"t, JPEG: a fools more than b: {said}" in text
+    assert "t, fewer bits: a is not told from b: +0.00, The values are all equal" in text
+    assert "b fools fewer than a" in text_of(report.Survival("b", rivals=("a", "c"))(results))
+    assert "No two methods" in text_of(report.Survival("a", rivals=("c",))(results))
 
 
 def test_what_was_not_measured_is_said_so():

@@ -8,7 +8,10 @@ from fairray.results import Results
 from fairray.statistics.intervals import Interval, mean_interval, share_interval
 from fairray.words import write_count
 
-__all__ = ["average_images", "count_images", "count_stuck", "find_attacked", "find_read", "read_images", "time_attack"]
+__all__ = [
+    "average_images", "count_images", "count_stuck", "find_attacked", "find_read", "list_defences", "read_images",
+    "time_attack",
+]  # fmt: skip
 
 SHARES = {"accuracy", "judged", "success"}  # 0 or 1 for each image
 
@@ -36,6 +39,19 @@ def read_images(results: Results, task: str, arm: str, metric: str, view: str | 
     rows = results.of(task, arm, results.per_image)
     rows = rows[(rows["metric"] == metric) & (rows["view"].isna() if view is None else rows["view"] == view)]
     return rows.groupby("sample")["value"].mean()
+
+
+def list_defences(results: Results, task: str) -> dict[str, list[str]]:
+    """What images of a task went through, by its kind (jpeg, depth), the weakest first."""
+    rows = results.per_image
+    found: dict[str, list[str]] = {}
+    for view in rows.loc[(rows["task"] == task) & rows["view"].notna(), "view"].unique():
+        found.setdefault(view.split()[0], []).append(view)
+    return {kind: sorted(found[kind], key=_strength) for kind in sorted(found, reverse=True)}
+
+
+def _strength(view: str) -> int:
+    return -int(view.split()[1])
 
 
 def count_stuck(results: Results, task: str, arm: str) -> str:

@@ -3,6 +3,7 @@ Figure 3.5)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -10,7 +11,7 @@ from matplotlib.figure import Figure
 
 from fairray.report._blocks import Answer, Block, Line, Picture, Strong, Text, join
 from fairray.report._figures import Look, add_legend_above, pick_looks
-from fairray.report._images import average_images, count_images, find_attacked, read_images
+from fairray.report._images import average_images, count_images, find_attacked, list_defences, read_images
 from fairray.report._tables import Entry, lay_out, tabulate
 from fairray.report._words import express_interval, write_interval
 from fairray.results import Results
@@ -71,7 +72,7 @@ def _find_least(task: str, entries: Sequence[Entry]) -> Iterator[Line]:
 
 def _measure(results: Results, task: str, arms: Sequence[str]) -> Iterator[Entry]:
     """The success rate of each method under each defence, and how many clean images the defence itself costs."""
-    for view in [None, *_find_views(results, task)]:
+    for view in [None, *chain.from_iterable(list_defences(results, task).values())]:
         key = {"task": task, "defence": view or NONE}
         for arm in arms:
             if len(values := read_images(results, task, arm, "success", view)):
@@ -79,21 +80,6 @@ def _measure(results: Results, task: str, arms: Sequence[str]) -> Iterator[Entry
         if view and len(accuracy := read_images(results, task, arms[0], "accuracy", view)):
             misread = average_images("success", 1 - accuracy)
             yield Entry(key={**key, "method": CLEAN}, metric="success", interval=misread)
-
-
-def _find_views(results: Results, task: str) -> list[str]:
-    """The defences, by their kind, and the weakest first."""
-    rows = results.per_image
-    views = rows.loc[(rows["task"] == task) & rows["view"].notna(), "view"].unique()
-    return sorted(views, key=lambda view: (list(AXES).index(_kind(view)), -_strength(view)))
-
-
-def _kind(view: str) -> str:
-    return view.split()[0]
-
-
-def _strength(view: str) -> int:
-    return int(view.split()[1])
 
 
 def _draw(entries: Sequence[Entry], tasks: Sequence[str]) -> Figure:
@@ -113,7 +99,7 @@ def _draw(entries: Sequence[Entry], tasks: Sequence[str]) -> Figure:
 
 def _draw_panel(axes: Axes, entries: Sequence[Entry], kind: str, looks: dict[str, Look]) -> None:
     """A line per method over the defences of a kind, which are evenly spaced from none to the strongest."""
-    seen = [entry for entry in entries if entry.key["defence"] == NONE or _kind(entry.key["defence"]) == kind]
+    seen = [entry for entry in entries if entry.key["defence"] == NONE or entry.key["defence"].split()[0] == kind]
     views = list(dict.fromkeys(entry.key["defence"] for entry in seen))
     for method, look in looks.items():
         lines = [entry for entry in seen if entry.key["method"] == method]

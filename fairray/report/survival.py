@@ -1,0 +1,79 @@
+"""Which of two attacks survives defences better, image by image (Imperceptible Attacks, Figure 3.5)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from fairray.report._blocks import Bad, Block, Good, Items, Line, Strong, Text, join
+from fairray.report._images import find_attacked, list_defences, read_images
+from fairray.report._words import refuse_verdict, write_interval, write_p
+from fairray.results import Results
+from fairray.statistics.comparison import Mean, against, holm
+from fairray.statistics.intervals import Interval
+
+__all__ = ["Survival"]
+
+KINDS = {"jpeg": "JPEG", "depth": "fewer bits"}
+LEVEL = 0.05
+
+
+class Pair(NamedTuple):
+    """One method against another, under all defences of a kind."""
+
+    task: str
+    kind: str
+    rival: str
+    change: Mean
+
+
+@dataclass(frozen=True)
+class Survival:
+    """By how much more of the images one method fools after a kind of defence than others, over all its strengths.
+
+    ours: the method. rivals: whom it is compared with; without any, all others.
+    """
+
+    ours: str
+    rivals: tuple[str, ...] = ()
+    title: str = "Whose images survive defences"
+
+    def __call__(self, results: Results) -> Iterator[Block]:
+        pairs = [pair for task, arms in find_attacked(results).items() for pair in self._pair(results, task, arms)]
+        if doubtful := {arm for pair in pairs for arm in results.doubtful(pair.task, self.ours, pair.rival)}:
+            yield Text(f"Left out: {refuse_verdict(sorted(doubtful))}.")
+        sound = [pair for pair in pairs if not results.doubtful(pair.task, self.ours, pair.rival)]
+        if not sound:
+            yield Text("No two methods that are results were both tried with a defence.")
+            return
+        adjusted = holm([pair.change.p for pair in sound])
+        yield Items([self._describe(pair, p) for pair, p in zip(sound, adjusted, strict=True)])
+        yield Text(
+            f"The share of the images that {self.ours} fools minus the share that the other fools, the mean over the "
+            "kind's strengths, image by image [95 % t-interval over images]; p by paired t-tests, adjusted for all of "
+            "these (Holm)."
+        )
+
+    def _pair(self, results: Results, task: str, arms: Sequence[str]) -> Iterator[Pair]:
+        rivals = [arm for arm in self.rivals or arms if arm in arms and arm != self.ours]
+        for kind, views in list_defences(results, task).items():
+            for rival in rivals if self.ours in arms else ():
+                ours, theirs = (_share(results, task, arm, views) for arm in (self.ours, rival))
+                if len(differences := (ours - theirs).dropna()) > 1:
+                    yield Pair(task, KINDS[kind], rival, against(differences.to_numpy(), 0))
+
+    def _describe(self, pair: Pair, p: float) -> Line:
+        mean, low, high, *_, n, reason = pair.change
+        words: Line = f"is not told from {pair.rival}"
+        if p <= LEVEL:
+            words = ("fools ", Good("more") if mean > 0 else Bad("fewer"), f" than {pair.rival}")
+        said = write_interval("success", Interval(mean, low, high, n), "+")
+        why = f"adjusted p {write_p(p)}" if np.isfinite(p) else reason
+        return join("", (Strong(f"{pair.task}, {pair.kind}"), f": {self.ours} ", words, f": {said}, {why}"))
+
+
+def _share(results: Results, task: str, arm: str, views: Sequence[str]) -> pd.Series:
+    """Of the defences that an image went through, after which it still fools; by image."""
+    return pd.concat([read_images(results, task, arm, "success", view) for view in views], axis=1).mean(axis=1)
