@@ -79,7 +79,8 @@ def test_a_name_has_one_meaning():
     def marked_in_test(p):
         """A metric of somebody's."""
 
-    assert find("marked_in_test") == Measure("marked_in_test", "Marked", NUMBER, "low", ("regression",))
+    told = Measure("marked_in_test", "Marked", NUMBER, "low", ("regression",), by_group=True)  # as most metrics are
+    assert find("marked_in_test") == told
 
 
 def test_every_metric_declares_what_it_is():
