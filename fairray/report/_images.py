@@ -14,6 +14,7 @@ __all__ = [
 ]  # fmt: skip
 
 SHARES = {"accuracy", "judged", "success"}  # 0 or 1 for each image
+KINDS = ("jpeg", "depth")  # of defences
 
 
 def find_attacked(results: Results) -> dict[str, list[str]]:
@@ -45,13 +46,14 @@ def list_defences(results: Results, task: str) -> dict[str, list[str]]:
     """What images of a task went through, by its kind (jpeg, depth), the weakest first."""
     rows = results.per_image
     found: dict[str, list[str]] = {}
-    for view in rows.loc[(rows["task"] == task) & rows["view"].notna(), "view"].unique():
+    for view in sorted(rows.loc[(rows["task"] == task) & rows["view"].notna(), "view"].unique(), key=_place):
         found.setdefault(view.split()[0], []).append(view)
-    return {kind: sorted(found[kind], key=_strength) for kind in sorted(found, reverse=True)}
+    return found
 
 
-def _strength(view: str) -> int:
-    return -int(view.split()[1])
+def _place(view: str) -> tuple[int, int]:
+    kind, strength = view.split()
+    return KINDS.index(kind), -int(strength)
 
 
 def count_stuck(results: Results, task: str, arm: str) -> str:

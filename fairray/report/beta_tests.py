@@ -21,13 +21,12 @@ from fairray.report._tables import Entry, explain_printed, lay_out, tabulate
 from fairray.report._words import describe_metric, express, name_metric, refuse_verdict, write_interval, write_p
 from fairray.results import Results, interval_of
 from fairray.statistics.comparison import ONE_START, Mean
-from fairray.statistics.intervals import Interval
+from fairray.statistics.power import LEVEL
 from fairray.trial import dataset
 from fairray.words import write_count
 
 __all__ = ["BetaTests"]
 
-LEVEL = 0.05
 UNITS = (
     "Two answers stand side by side. The paper tests the models of one theta_0: its test says whether these would "
     "differ with other seeds of the fine-tuning, and nothing of another theta_0 with other adversarial images. The "
@@ -72,7 +71,7 @@ class BetaTests:
         starts = min(test.starts.n for test in tests)
         sure = f"t-tests over {starts} theta_0, adjusted for {write_count(len(tests), 'test')} (Holm, 5 %)."
         sound = [test for test in tests if not results.doubtful(test.task, test.arm, test.rival)]
-        unclear = [_as_interval(test.starts) for test in sound if not test.holm <= LEVEL]
+        unclear = [test.starts.interval for test in sound if not test.holm <= LEVEL]
         takes = tell_needed(unclear, "start", LEVEL / len(tests)) if starts > 1 else ONE_START
         return Answer((*sum_up(words), "."), sure if starts > 1 else "t-tests over the models of one theta_0.", takes)
 
@@ -133,11 +132,7 @@ def _word(measure: str, change: float, p: float) -> Part:
 
 
 def _write(measure: str, mean: Mean) -> str:
-    return write_interval(measure, _as_interval(mean), "+")
-
-
-def _as_interval(mean: Mean) -> Interval:
-    return Interval(mean.mean, mean.low, mean.high, mean.n)
+    return write_interval(measure, mean.interval, "+")
 
 
 def _tabulate(tests: Sequence[BetaTest]) -> Frame:

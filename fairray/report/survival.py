@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -12,12 +13,11 @@ from fairray.report._images import find_attacked, list_defences, read_images
 from fairray.report._words import refuse_verdict, write_interval, write_p
 from fairray.results import Results
 from fairray.statistics.comparison import Mean, against, holm
-from fairray.statistics.intervals import Interval
+from fairray.statistics.power import LEVEL
 
 __all__ = ["Survival"]
 
 KINDS = {"jpeg": "JPEG", "depth": "fewer bits"}
-LEVEL = 0.05
 
 
 class Pair(NamedTuple):
@@ -42,9 +42,10 @@ class Survival:
 
     def __call__(self, results: Results) -> Iterator[Block]:
         pairs = [pair for task, arms in find_attacked(results).items() for pair in self._pair(results, task, arms)]
-        if doubtful := {arm for pair in pairs for arm in results.doubtful(pair.task, self.ours, pair.rival)}:
-            yield Text(f"Left out: {refuse_verdict(sorted(doubtful))}.")
-        sound = [pair for pair in pairs if not results.doubtful(pair.task, self.ours, pair.rival)]
+        doubtful = [results.doubtful(pair.task, self.ours, pair.rival) for pair in pairs]
+        if any(doubtful):
+            yield Text(f"Left out: {refuse_verdict(sorted(set(chain(*doubtful))))}.")
+        sound = [pair for pair, of in zip(pairs, doubtful, strict=True) if not of]
         if not sound:
             yield Text("No two methods that are results were both tried with a defence.")
             return
@@ -65,12 +66,12 @@ class Survival:
                     yield Pair(task, KINDS[kind], rival, against(differences.to_numpy(), 0))
 
     def _describe(self, pair: Pair, p: float) -> Line:
-        mean, low, high, *_, n, reason = pair.change
+        change = pair.change
         words: Line = f"is not told from {pair.rival}"
         if p <= LEVEL:
-            words = ("fools ", Good("more") if mean > 0 else Bad("fewer"), f" than {pair.rival}")
-        said = write_interval("success", Interval(mean, low, high, n), "+")
-        why = f"adjusted p {write_p(p)}" if np.isfinite(p) else reason
+            words = ("fools ", Good("more") if change.mean > 0 else Bad("fewer"), f" than {pair.rival}")
+        said = write_interval("success", change.interval, "+")
+        why = f"adjusted p {write_p(p)}" if np.isfinite(p) else change.reason
         return join("", (Strong(f"{pair.task}, {pair.kind}"), f": {self.ours} ", words, f": {said}, {why}"))
 
 

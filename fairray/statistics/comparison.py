@@ -12,7 +12,7 @@ from scipy import stats
 
 from fairray.errors import BadInput
 from fairray.statistics import Values
-from fairray.statistics.intervals import has_spread, mean_interval
+from fairray.statistics.intervals import Interval, has_spread, mean_interval
 
 __all__ = [
     "UNDEFINED", "Comparison", "Mean", "Outcome", "Pairs", "against", "compare", "compare_pairs", "equivalence", "holm",
@@ -49,6 +49,10 @@ class Mean(NamedTuple):
     p_greater: float
     n: int
     reason: str = ""
+
+    @property
+    def interval(self) -> Interval:
+        return Interval(self.mean, self.low, self.high, self.n)
 
 
 class Pairs(NamedTuple):
