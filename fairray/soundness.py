@@ -80,14 +80,25 @@ def gravity(doubts: Sequence[Doubt]) -> int:
 
 
 def _find_results(records: pd.DataFrame, objectives: Sequence[str]) -> pd.DataFrame:
-    """What is judged: of each trial the model that it ends in, or all of its models where it ends in something else."""
+    """What is judged: of each trial the model that it ends in, or where it ends in something else those that it has
+    trained; all of its models where it has trained none."""
     looked_at = {*objectives, *SPREAD, *(sign.name for sign in SIGNS), *filter(find_alarm, records["metric"].unique())}
     rows = records[records["metric"].isin(looked_at)].astype({"value": float})
     plain = rows[[name for name in DETAILS if name != "model"]].isna().all(axis=1)
     rows = rows.loc[plain, [*KEYS, "seed", "model", "split", "metric", "value"]]
     own = rows["model"].isna()
     evaluated = rows.loc[own & (rows["metric"] == "non_finite"), "trial"]
-    return rows[own | ~rows["trial"].isin(evaluated)]
+    return _leave_out_untrained(rows[own | ~rows["trial"].isin(evaluated)], records)
+
+
+def _leave_out_untrained(rows: pd.DataFrame, records: pd.DataFrame) -> pd.DataFrame:
+    """Without the models that were made of others by no training: what they cannot do was done to them."""
+    own = rows["model"].isna()
+    if own.all():
+        return rows
+    trained = records.loc[records["epoch"].notna(), ["trial", "stage"]]
+    learnt = pd.MultiIndex.from_frame(rows[["trial", "model"]]).isin(pd.MultiIndex.from_frame(trained))
+    return rows[own | learnt | ~rows["trial"].isin(trained["trial"])]
 
 
 def _judge_models(rows: pd.DataFrame, objectives: Sequence[str]) -> Iterator[tuple[Key, Doubt]]:

@@ -130,6 +130,22 @@ def test_a_chain_that_ends_in_something_else_is_judged_by_its_models():
     assert doubts_of((trial, rows + ends), objectives=["gap"]) == [("unlearnt", "it predicts one class (1 of 2 seeds)")]
 
 
+def test_a_model_that_was_made_of_a_sound_one_without_training_is_no_failure_of_training():
+    """That a correction leaves no better than a guess what was trained well is what it does."""
+    guess = {"above_guess": [0.0, 9.0]}
+    trial, rows = ran("m", **WELL, curve=FLAT)
+    gap, (corrected, trained) = ran("m", gap=[0.1, 0.1])[1], (ran("m", gap=[0.1, 0.1], signs=guess)[1] for _ in "12")
+    ends = [row for row in gap if row["metric"] == "gap"]
+    biased = [{**row, "model": "standard"} for row in rows if "epoch" not in row or row["epoch"] is None]
+    curves = [row for row in rows if row.get("epoch") is not None]
+    corrected = [{**row, "model": "projected"} for row in corrected if row["metric"] != "gap"]
+    assert doubts_of((trial, ends + biased + curves + corrected), objectives=["gap"]) == []
+    trained = [{**row, "model": "standard"} for row in trained if row["metric"] != "gap"]
+    said = [("unlearnt", f"{GUESS} (1 of 2 seeds)")]
+    assert doubts_of((trial, ends + trained + curves + corrected), objectives=["gap"]) == said
+    assert doubts_of((trial, ends + corrected), objectives=["gap"]) == said
+
+
 COLLAPSED = {
     "signs": {"predicted_share": [1.0, 1.0], "above_guess": [0.0, 0.0]},
     "eacc": [0.5, 0.5],

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 import torch
@@ -39,7 +40,8 @@ class Victim:
 
     def model(self, stage: TrainStage | None, setting: Setting, artifact: Artifact) -> Model:
         """The network of a stage as a callable on such images; without a stage, as the network is built."""
-        return self.sees(trained(stage or Standard(), setting, artifact).main.requires_grad_(False))
+        network: Any = trained(stage or Standard(), setting, artifact).main.requires_grad_(False)
+        return self.sees(network.to(memory_format=torch.channels_last))  # a tenth faster on CPUs
 
     def sees(self, network: Network) -> Model:
         """A network as a callable on such images."""
