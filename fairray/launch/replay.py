@@ -16,7 +16,7 @@ from fairray.study import Study
 
 __all__ = ["check", "replay"]
 
-SEEDS = 100  # of searches
+SEEDS = 30  # of searches; a hundred of a grid of 121 points take minutes
 
 
 def check(study: Study) -> None:
@@ -28,7 +28,7 @@ def check(study: Study) -> None:
 
 
 def replay(results: Results) -> pd.DataFrame:
-    """How many points each of the study's `replays` tries, from each of a hundred seeds, until it has tried the one
+    """How many points each of the study's `replays` tries, from each of thirty seeds, until it has tried the one
     that the grid chose, and one that is not told from it; nan where it asks as often as there are points and has not.
 
     Columns task, arm, search, seed, chosen, alike. A point that is asked for again is not tried again.
