@@ -53,6 +53,30 @@ def test_an_optional_data_set_that_lacks_does_not_block():
     assert foresee_needs("trust_faces", "paper", TINY).blocked
 
 
+def test_attacks_take_at_most_all_their_steps_on_every_image():
+    """1,000 photographs of 12 numbers, and two classes, as of what stands in. PerC-AL looks where its last step led."""
+    few = ["tasks.*.size=[2, 2]", "methods.*.pretrained=false", "methods=[pgd_l2, perc_al]", "methods.*.shards=3"]
+    steps = ["methods.perc_al.attack={name: perc_al, N: 7}", "methods.pgd_l2.attack={name: pgd_l2, N: 5}"]
+    needs = foresee_needs("attack_comparison", "paper", [*TINY, *few, *steps])
+    forward = 2 * (12 * 4 + 4 * 2)
+    assert needs.attack_hours == pytest.approx(1_000 * 3 * (5 + 8) * forward / WORKER_FLOPS)
+    assert f"attacks: at most about {needs.attack_hours:.3f} GPU hours" in str(needs)
+
+
+def test_models_that_attack_their_own_images_pay_as_often_as_there_are_models():
+    """Algorithm 4.1 attacks T1 N images of each theta_0 once; a model that attacks as it goes, (1 + T1) N an epoch."""
+    pgd = ["methods={once: {name: dro, T1: 2, starts: 2, attack: {name: pgd_l2, N: 5}}}", "baseline=null"]
+    online = [pgd[0].replace("once: {name: dro", "own: {name: online_adversarial"), "training.online={epochs: 3}"]
+    hours = [
+        foresee_needs(
+            "dro_online", "paper", [*TINY, "seeds=6", "tasks.*.size=[2, 2]", "baseline=null", *of]
+        ).attack_hours
+        for of in (pgd, online)
+    ]
+    assert hours[0] > 0
+    assert hours[1] / hours[0] == pytest.approx(6 * 3 * 3 / (2 * 2))
+
+
 def test_inputs_that_are_drawn_have_a_shape_for_the_estimate():
     """63,000 images for training of 256 px a side; five models of it by one seed."""
     needs = foresee_needs("trust_networks", "paper", [*TINY, "methods={Plain: trust}", "baseline=null"])

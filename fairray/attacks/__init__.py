@@ -5,7 +5,7 @@ images beside it, but for the rounding of floats, which convolutions add up in a
 there are; noise is drawn for each from the seed and its own pixels, and the batch shrinks as images finish.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from typing import Annotated, Any, Protocol
@@ -22,7 +22,7 @@ __all__ = ["Attack", "AttackField", "Model", "able", "guarded"]
 Model = Callable[[Tensor], Tensor]
 
 
-class Attack(Protocol):
+class Attack(Hashable, Protocol):
     """A member of fairray/attacks.
 
     It may have `check(x)`, which raises BadInput where it cannot attack images like x, and `loss`, what it climbs,

@@ -1,11 +1,12 @@
 """What a study at the papers' scale needs, before its data are there: files, models, hours of a GPU, room on disk.
 
 It is an estimate. Models are counted as a run would ask for them, on small data that stand in for those that are not
-there; training one takes 3 x the forward operations of its network x examples x epochs, at `WORKER_FLOPS` an hour.
+there; training one takes 3 x the forward operations of its network x examples x epochs, at `WORKER_FLOPS` an hour. A
+stage that attacks images has an `effort`: what that takes if every image takes all steps.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from math import prod
@@ -15,10 +16,10 @@ from typing import Any
 import torch
 
 from fairray import config, members
-from fairray.data import Dataset
+from fairray.data import Dataset, Tensors
 from fairray.datasets._published import PUBLISHED
 from fairray.errors import BadInput
-from fairray.launch.resources import WORKER_FLOPS, Demand, estimate
+from fairray.launch.resources import WORKER_FLOPS, Demand, estimate, look_forward
 from fairray.launch.search import askers
 from fairray.stages import Replica
 from fairray.study import Study
@@ -35,30 +36,38 @@ STAND_IN = {"name": "toy", "side": 8}
 class Needs:
     """lacking: of each data set that is not there, what to give and where it is published. blocked: whether nothing
     runs without one of these. models: how many are trained. gpu_hours: of training them. others: stages that train
-    none, whose time is not in that. images, results: bytes of decoded images, and of models. unknown: methods and data
-    sets of which nothing is known without the files."""
+    none and attack nothing, whose time is not known. attack_hours: of a GPU, at most, for attacks. images, results:
+    bytes of decoded images, and of models. unknown: methods, costs and data sets of which nothing is known without the
+    files."""
 
     lacking: dict[str, str] = field(default_factory=dict)
     blocked: bool = False
     models: int = 0
     gpu_hours: float = 0.0
     others: int = 0
+    attack_hours: float = 0.0
     images: int = 0
     results: int = 0
     unknown: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        hours = f"about {self.gpu_hours:,.{0 if self.gpu_hours >= 10 else 3}f} GPU hours"
+        attacks = f"attacks: at most {_write_hours(self.attack_hours)}, were every image to take all steps"
         lines = [
             *(f"needs {name}: {said}" for name, said in self.lacking.items()),
-            f"trains {write_count(self.models, 'model')}: {hours}, estimated as 3 x forward operations x examples x "
-            f"epochs at {WORKER_FLOPS / 3600:.0e} operations a second, a tenth of what makers of cards promise",
-            f"not in that: reading images, and {write_count(self.others, 'stage')} of evaluation, probes and attacks",
+            f"trains {write_count(self.models, 'model')}: {_write_hours(self.gpu_hours)}, estimated as 3 x forward "
+            f"operations x examples x epochs at {WORKER_FLOPS / 3600:.0e} operations a second, a tenth of what makers "
+            "of cards promise",
+            *([attacks] if self.attack_hours else []),
+            f"not in that: reading images, and {write_count(self.others, 'stage')} of evaluation, measures and probes",
             f"disk: about {write_bytes(self.images)} of decoded images and {write_bytes(self.results)} of models",
         ]
         if self.unknown:
             lines.append(f"nothing is known without the files, and counted, of {', '.join(self.unknown)}")
         return "\n".join([*lines, *(["not run here, where these data are not"] if self.lacking else [])])
+
+
+def _write_hours(hours: float) -> str:
+    return f"about {hours:,.{0 if hours >= 10 else 3}f} GPU hours"
 
 
 def foresee_needs(name: str, scale: str, overrides: Sequence[str]) -> Needs:
@@ -75,6 +84,7 @@ def foresee_needs(name: str, scale: str, overrides: Sequence[str]) -> Needs:
         sum(one.models for one in found),
         sum(one.gpu_hours for one in found),
         sum(one.others for one in found),
+        sum(one.attack_hours for one in found),
         sum(images.values()),
         sum(one.results for one in found),
         tuple(
@@ -118,7 +128,7 @@ def _count(study: Study, task: str, data: Any) -> Needs:
     known, weights, unknown = _ask(replace(study, tasks={task: data}))
     real = dataset(data) if data is study.tasks[task] else _enlarge(dataset(data), study.tasks[task])
     demands: dict[str, Demand] = {}
-    models, flops, results = 0, 0.0, 0
+    models, others, flops, results = 0, 0, 0.0, 0
     for uid, one in known.items():
         if isinstance(one.stage, TrainStage):
             key = repr((one.setting.network, one.training))
@@ -127,7 +137,30 @@ def _count(study: Study, task: str, data: Any) -> Needs:
             models += weights[uid]
             flops += weights[uid] * demands[key].flops
             results += weights[uid] * 4 * demands[key].parameters
-    return Needs({}, False, models, flops / WORKER_FLOPS, weights.total() - models, 0, results, unknown)
+        elif not hasattr(one.stage, "effort"):
+            others += weights[uid]
+    attacks, lacks = _sum_attacks(known, weights, real)
+    hours, attack_hours = flops / WORKER_FLOPS, attacks / WORKER_FLOPS
+    return Needs({}, False, models, hours, others, attack_hours, 0, results, (*unknown, *lacks))
+
+
+def _sum_attacks(known: Mapping[str, Replica], weights: Counter[str], real: Dataset) -> tuple[float, tuple[str, ...]]:
+    """The operations of all attacks, and those of which nothing is known, for lack of weights. real: the data set."""
+    flops, lacks, forward = 0.0, dict[str, None](), dict[str, int]()
+    for uid, one in known.items():
+        stage: Any = one.stage
+        if not hasattr(stage, "effort"):
+            continue
+        setting, network = replace(one.setting, dataset=real), repr(one.setting.network)
+        if network not in forward:
+            forward[network] = look_forward(setting.network, real, setting.numerics, 1).flops
+        try:
+            effort = stage.effort(setting, one.training)
+        except BadInput:
+            lacks[f"{members.label(stage.attack)}'s cost"] = None
+            continue
+        flops += weights[uid] * (effort.passes * forward[network] + effort.flops)
+    return flops, tuple(lacks)
 
 
 def _ask(study: Study) -> tuple[dict[str, Replica], Counter[str], tuple[str, ...]]:
@@ -157,11 +190,17 @@ def _ask(study: Study) -> tuple[dict[str, Replica], Counter[str], tuple[str, ...
 
 
 def _enlarge(data: Dataset, member: Any) -> Dataset:
-    """What stands in, with as many and as large examples as the published data set has; they take no memory."""
+    """What stands in, with as many and as large examples as the published data set has."""
     published = PUBLISHED.get(members.label(member))
     rows, shape = published.train if published else len(data.train["y"]), _shape(member) or data.shape
-    x = torch.zeros(1, dtype=torch.uint8).expand(rows, *shape)
-    return replace(data, train={"x": x, "y": torch.zeros(1).expand(rows)}, render=None)
+    held_out = max(0, published.images - rows) if published else len(data.test["y"])
+    train, val, test = (_imagine(size, shape) for size in (rows, 0, held_out))
+    return replace(data, train=train, val=val, test=test, render=None)
+
+
+def _imagine(rows: int, shape: tuple[int, ...]) -> Tensors:
+    """So many examples, which take no memory."""
+    return {"x": torch.zeros(1, dtype=torch.uint8).expand(rows, *shape), "y": torch.zeros(1).expand(rows)}
 
 
 def _shape(member: Any) -> tuple[int, ...] | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import ceil, prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -16,7 +16,7 @@ from fairray.study import Launch, Study
 from fairray.trial import Trial
 from fairray.words import write_count
 
-__all__ = ["Chosen", "Demand", "Resources", "choose", "estimate"]
+__all__ = ["Chosen", "Demand", "Resources", "choose", "estimate", "look_forward"]
 
 CARD_BYTES = 16 * 2**30  # of the smallest GPU that is reckoned with
 WORKER_FLOPS = 3.6e16  # about an hour of it, at a tenth of what its makers promise
@@ -31,6 +31,14 @@ class Demand:
     memory: int
     flops: float
     parameters: int = 0
+
+
+class Forward(NamedTuple):
+    """flops: of one batch. parameters: of the network. outputs: how many numbers its modules give."""
+
+    flops: int
+    parameters: int
+    outputs: int
 
 
 @dataclass(frozen=True)
@@ -86,18 +94,22 @@ def choose(trial: Trial, launch: Launch) -> Resources:
 def estimate(network: Any, dataset: Dataset, training: Training, numerics: Numerics) -> Demand:
     """Counted on a device without memory: parameters with gradient and Adam's two moments, what every module gives and
     its gradient for a batch, and the data set."""
+    forward = look_forward(network, dataset, numerics, training.batch)
+    numbers = 4 * forward.parameters + 2 * forward.outputs
+    held = sum(t.numel() * t.element_size() for t in dataset.train.values())
+    steps = max(training.steps, training.epochs * len(dataset.train["y"]) / training.batch)
+    return Demand(numbers * numerics.precision.itemsize + held, 3.0 * steps * forward.flops, forward.parameters)
+
+
+def look_forward(network: Any, dataset: Dataset, numerics: Numerics, batch: int) -> Forward:
+    """A batch once through a network, on a device without memory."""
     shape = dataset.shape  # of inputs that are drawn, which needs a device that has memory
     with torch.device("meta"):
         built = network.build(shape, dataset.outputs).to(numerics.precision)
-        x = torch.empty(training.batch, *shape, dtype=numerics.precision)
+        x = torch.empty(batch, *shape, dtype=numerics.precision)
     with _outputs(built) as sizes, FlopCounterMode(display=False) as counter, torch.no_grad():
         built(x)
-    parameters = sum(p.numel() for p in built.parameters())
-    numbers = 4 * parameters + 2 * sum(sizes)
-    held = sum(t.numel() * t.element_size() for t in dataset.train.values())
-    steps = max(training.steps, training.epochs * len(dataset.train["y"]) / training.batch)
-    flops = 3.0 * steps * counter.get_total_flops()
-    return Demand(numbers * numerics.precision.itemsize + held, flops, parameters)
+    return Forward(counter.get_total_flops(), sum(p.numel() for p in built.parameters()), sum(sizes))
 
 
 @contextmanager

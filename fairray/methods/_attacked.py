@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from fairray.attacks import AttackField, Model
+from fairray.attacks._effort import Effort, count_effort
 from fairray.attacks._iterated import vanishes
 from fairray.checkpoints import go_through
 from fairray.data import EVALUATED, Dataset, Tensors
@@ -17,7 +18,7 @@ from fairray.methods.standard import Standard
 from fairray.networks import Network
 from fairray.pixels import check_finite
 from fairray.records import join, rows
-from fairray.stages import Artifact, Numerics, Replica, Setting, Step
+from fairray.stages import Artifact, Numerics, Replica, Setting, Step, Training
 from fairray.training.objective import trained
 from fairray.training.stage import TrainStage
 from fairray.training.streams import chunks
@@ -42,6 +43,10 @@ class Victim:
         """The network of a stage as a callable on such images; without a stage, as the network is built."""
         network: Any = trained(stage or Standard(), setting, artifact).main.requires_grad_(False)
         return self.sees(network.to(memory_format=torch.channels_last))  # a tenth faster on CPUs
+
+    def effort(self, attack: AttackField, setting: Setting) -> Effort:
+        """What an attack of one image takes at most."""
+        return count_effort(attack, (1 if self.grey else 3, *setting.dataset.shape[1:]))
 
     def sees(self, network: Network) -> Model:
         """A network as a callable on such images."""
@@ -83,6 +88,11 @@ class Attacked(Step):
             tensors |= {f"{split}/{name}": tensor for name, tensor in joined.items()}
             tables.append(table)
         return Artifact(tensors, join(tables))
+
+    def effort(self, setting: Setting, training: Training) -> Effort:
+        """What its attacks take at most."""
+        images = sum(len(self._own(setting, split)) for split in EVALUATED)
+        return self.victim.effort(self.attack, setting).times(images)
 
     def _own(self, setting: Setting, split: str) -> Tensor:
         """The places of the shard's images."""

@@ -13,6 +13,7 @@ from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
 from fairray.attacks import Attack, AttackField
+from fairray.attacks._effort import Effort
 from fairray.attacks.perceptual import Perceptual
 from fairray.attacks.pgd_l2 import PgdL2
 from fairray.checkpoints import go_through
@@ -24,7 +25,7 @@ from fairray.methods._attacked import Victim, as_bytes, is_grey, predicted
 from fairray.methods.standard import Standard
 from fairray.networks import Network
 from fairray.records import rows
-from fairray.stages import Artifact, Replica, Shared, Step
+from fairray.stages import Artifact, Replica, Setting, Shared, Step, Training
 from fairray.training.objective import encode, encoded, generator, parameters, trained
 from fairray.training.stage import TrainStage, View, error, weighted_mean
 
@@ -139,6 +140,11 @@ class Adversarial(Step):
         )
         made = {"x": x, "y": train["y"][origin], "group": train["group"][origin], "original": origin}
         return Artifact(made, rows({"fooled": fooled.double().mean()}, split="train"))
+
+    def effort(self, setting: Setting, training: Training) -> Effort:
+        """What its attacks take at most."""
+        images = self.T1 * len(setting.dataset.train["y"])
+        return self.victim.effort(self.attack, setting).times(images)
 
 
 def augment(

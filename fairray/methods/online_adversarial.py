@@ -9,6 +9,7 @@ from annotated_types import Ge
 from torch import Tensor
 
 from fairray.attacks import AttackField
+from fairray.attacks._effort import Effort
 from fairray.attacks.pgd_l2 import PgdL2
 from fairray.checkpoints import go_through
 from fairray.data import SPLITS
@@ -16,7 +17,7 @@ from fairray.methods._attacked import Victim
 from fairray.methods.dro import check_images
 from fairray.methods.standard import Standard
 from fairray.records import rows
-from fairray.stages import Artifact, Before, Replica, Shared, one_by_one
+from fairray.stages import Artifact, Before, Replica, Setting, Shared, Training, one_by_one
 from fairray.training.objective import generator, in_parts, kept, trained
 from fairray.training.stage import TrainStage, error
 
@@ -56,6 +57,11 @@ class Online(TrainStage):
     attack: AttackField
     T1: int
     victim: Victim
+
+    def effort(self, setting: Setting, training: Training) -> Effort:
+        """What its attacks take at most."""
+        images = training.epochs * (1 + self.T1) * len(setting.dataset.train["y"])
+        return self.victim.effort(self.attack, setting).times(images)
 
     def run(self, replicas, before, engine, progress):
         yield from one_by_one(lambda r, before: r.stage.train(r, before), replicas, before, progress)
