@@ -20,6 +20,7 @@ sections = (
     report.AttackTable(DISTANCES),
     report.AttackTable(SALIENCY, title="Saliency"),
     report.Distributions(("dists", "lpips")),
+    report.Dominance("ours_a0"),
     report.Gallery(),
 )
 

@@ -345,6 +345,22 @@ def test_an_attack_survives_a_defence_better_where_the_images_say_so():
     assert "No two methods" in text_of(report.Survival("a", rivals=("c",))(results))
 
 
+def test_an_attack_dominates_where_its_images_are_moved_less_at_every_distance():
+    """Twelve pairs: far apart; crossing, with as many images moved less as more; and one of many above by a hair."""
+    ours = np.arange(1.0, 13.0)
+    far, crossing, near = ours + 20, np.concatenate([ours[:6] - 6, ours[6:] + 6]), ours + 0.1
+    made = {"a": ours, "far": far, "crossing": crossing, "near": near}
+    results = results_of(*(attack(arm, [1] * 12, lpips=values.tolist(), seeds=(0,)) for arm, values in made.items()))
+    text = text_of(report.Dominance("a", metrics=("lpips",))(results))
+    p = 6 / 2**12  # of six tests the only one in which nothing but the pairs as they are is as far
+    said = f"at most 100.00 % (adjusted p {p:.2g}) more of 12 images, at most 0.00 % fewer"
+    assert f"t, LPIPS: a moves images less than far, at every distance: {said}" in text
+    assert "a is not told from crossing at any distance: at most 50.00 %" in text
+    assert "a is not told from near at any distance: at most 8.33 %" in text
+    assert "far moves images more than a, at every distance" in text_of(report.Dominance("far", rivals=("a",))(results))
+    assert "No two methods" in text_of(report.Dominance("a", metrics=("dists",))(results))
+
+
 def test_what_was_not_measured_is_said_so():
     results = results_of(attack("a", [], lpips=[]), attack("b", [1, 1]))
     assert table_of(report.AttackTable(("lpips",))(results)) == (

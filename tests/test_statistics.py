@@ -1,3 +1,5 @@
+from itertools import product
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,7 @@ from fairray.records import DETAILS
 from fairray.rules import Selection
 from fairray.selection import best_trials
 from fairray.statistics.correlation import correlation
+from fairray.statistics.dominance import lead
 from fairray.statistics.intervals import Interval, mean_interval, share_interval
 from fairray.statistics.pareto import hypervolume, pareto_front
 from fairray.training.selection import RULES, best_epoch, ended, z
@@ -212,3 +215,26 @@ def test_the_front_of_points_that_none_beats():
     random = np.random.default_rng(0).random((50, 3))
     beaten = [any((q >= p).all() and (q > p).any() for q in random) for p in random]
     assert pareto_front(random).tolist() == [not b for b in beaten]
+
+
+def test_a_lead_is_smirnov_s_and_its_p_counts_every_exchange():
+    """Ties and all: D+ is scipy's, of either sample; p is the share of the 2^8 exchanges that lead as far."""
+    rng = np.random.default_rng(3)
+    for _ in range(20):
+        a, b = rng.integers(0, 6, 8).astype(float), rng.integers(1, 7, 8).astype(float)
+        expected = [stats.ks_2samp(*of, alternative="greater").statistic for of in ((a, b), (b, a))]
+        assert [lead(a, b).most, lead(b, a).most] == pytest.approx(expected)
+        exchanged = [
+            stats.ks_2samp(np.where(mask, b, a), np.where(mask, a, b), alternative="greater").statistic
+            for mask in product([False, True], repeat=8)
+        ]
+        assert lead(a, b).p == pytest.approx(np.mean(np.array(exchanged) >= expected[0] - 1e-9))
+
+
+def test_a_lead_of_many_pairs_is_seldom_found_where_there_is_none():
+    rng = np.random.default_rng(0)
+    common = rng.normal(size=(40, 30))
+    p = [lead(each + rng.normal(size=30), each + rng.normal(size=30)).p for each in common]
+    assert 0 < np.mean(np.array(p) <= 0.1) < 0.25
+    a, b = common[0], common[0] + 0.5 + 0.1 * rng.normal(size=30)
+    assert lead(a, b).p < 0.01 < stats.ks_2samp(a, b, alternative="greater").pvalue  # which takes them for no pairs

@@ -1,18 +1,33 @@
 """What methods did to attacked images, image by image."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import Protocol, TypeVar
 
 import pandas as pd
 
+from fairray.report._blocks import Block, Text
+from fairray.report._words import refuse_verdict
 from fairray.results import Results
 from fairray.statistics.intervals import Interval, mean_interval, share_interval
 from fairray.words import write_count
 
 __all__ = [
-    "average_images", "count_images", "count_stuck", "find_attacked", "find_read", "list_defences", "read_images",
-    "time_attack",
+    "average_images", "count_images", "count_stuck", "find_attacked", "find_read", "list_defences", "list_rivals",
+    "read_images", "split_sound", "time_attack",
 ]  # fmt: skip
 
+
+class Rivalry(Protocol):
+    """A method of a task that another is compared with."""
+
+    @property
+    def task(self) -> str: ...
+    @property
+    def rival(self) -> str: ...
+
+
+P = TypeVar("P", bound=Rivalry)
 SHARES = {"accuracy", "judged", "success"}  # 0 or 1 for each image
 KINDS = ("jpeg", "depth")  # of defences
 
@@ -54,6 +69,19 @@ def list_defences(results: Results, task: str) -> dict[str, list[str]]:
 def _place(view: str) -> tuple[int, int]:
     kind, strength = view.split()
     return KINDS.index(kind), -int(strength)
+
+
+def list_rivals(ours: str, rivals: Sequence[str], arms: Sequence[str]) -> list[str]:
+    """Those of the named methods, or of all, that ours is to be compared with; none where ours attacked no image."""
+    return [arm for arm in rivals or arms if arm in arms and arm != ours] if ours in arms else []
+
+
+def split_sound(results: Results, ours: str, pairs: Sequence[P]) -> tuple[list[P], list[Block]]:
+    """The comparisons of two methods that are results, and a line about those that are none."""
+    doubtful = [results.doubtful(pair.task, ours, pair.rival) for pair in pairs]
+    names = sorted({*chain(*doubtful)})
+    sound = [pair for pair, of in zip(pairs, doubtful, strict=True) if not of]
+    return sound, [Text(f"Left out: {refuse_verdict(names)}.")] if names else []
 
 
 def count_stuck(results: Results, task: str, arm: str) -> str:

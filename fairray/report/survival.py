@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from fairray.report._blocks import Bad, Block, Good, Items, Line, Strong, Text, join
-from fairray.report._images import find_attacked, list_defences, read_images
-from fairray.report._words import refuse_verdict, write_interval, write_p
+from fairray.report._images import find_attacked, list_defences, list_rivals, read_images, split_sound
+from fairray.report._words import write_interval, write_p
 from fairray.results import Results
 from fairray.statistics.comparison import Mean, against, holm
 from fairray.statistics.power import LEVEL
@@ -41,16 +40,14 @@ class Survival:
     title: str = "Whose images survive defences"
 
     def __call__(self, results: Results) -> Iterator[Block]:
-        pairs = [pair for task, arms in find_attacked(results).items() for pair in self._pair(results, task, arms)]
-        doubtful = [results.doubtful(pair.task, self.ours, pair.rival) for pair in pairs]
-        if any(doubtful):
-            yield Text(f"Left out: {refuse_verdict(sorted(set(chain(*doubtful))))}.")
-        sound = [pair for pair, of in zip(pairs, doubtful, strict=True) if not of]
-        if not sound:
+        every = [pair for task, arms in find_attacked(results).items() for pair in self._pair(results, task, arms)]
+        pairs, left_out = split_sound(results, self.ours, every)
+        yield from left_out
+        if not pairs:
             yield Text("No two methods that are results were both tried with a defence.")
             return
-        adjusted = holm([pair.change.p for pair in sound])
-        yield Items([self._describe(pair, p) for pair, p in zip(sound, adjusted, strict=True)])
+        adjusted = holm([pair.change.p for pair in pairs])
+        yield Items([self._describe(pair, p) for pair, p in zip(pairs, adjusted, strict=True)])
         yield Text(
             f"The share of the images that {self.ours} fools minus the share that the other fools, the mean over the "
             "kind's strengths, image by image [95 % t-interval over images]; p by paired t-tests, adjusted for all of "
@@ -58,9 +55,8 @@ class Survival:
         )
 
     def _pair(self, results: Results, task: str, arms: Sequence[str]) -> Iterator[Pair]:
-        rivals = [arm for arm in self.rivals or arms if arm in arms and arm != self.ours]
         for kind, views in list_defences(results, task).items():
-            for rival in rivals if self.ours in arms else ():
+            for rival in list_rivals(self.ours, self.rivals, arms):
                 ours, theirs = (_share(results, task, arm, views) for arm in (self.ours, rival))
                 if len(differences := (ours - theirs).dropna()) > 1:
                     yield Pair(task, KINDS[kind], rival, against(differences.to_numpy(), 0))
