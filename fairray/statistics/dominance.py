@@ -47,4 +47,5 @@ def _find_most(a: np.ndarray, b: np.ndarray, axis: int = -1) -> np.ndarray:
     order = np.argsort(values, axis=-1)
     values, above = np.take_along_axis(values, order, -1), steps[order].cumsum(-1)
     last = np.concatenate([np.diff(values, axis=-1) > 0, np.ones_like(values[..., :1], bool)], axis=-1)  # of equal ones
-    return np.where(last, above, 0).max(axis=-1).round(12)  # equal leads must not differ by rounding
+    # equal leads must not differ by rounding; nor is there a lead of -0
+    return np.where(last, above, 0).max(axis=-1).round(12) + 0.0
