@@ -316,7 +316,10 @@ def test_a_correction_wins_back_what_an_artefact_takes_or_is_none(with_it, witho
         )
     ]
     results = results_of(*runs, baseline="vanilla", objectives=("attacked_accuracy", "clean_accuracy"))
-    text = text_of(report.Unlearning()(results))
+    blocks = list(report.Unlearning()(results))
+    (figure,), text = figures_of(blocks), text_of(blocks)
+    drawn = [points.lines[0].get_markerfacecolor() == "none" for points in figure.axes[0].containers]
+    assert drawn == [False, bool(collapsed)]
     assert f"t, rr: {said} [" in text
     assert "t, vanilla: the artefact takes 30.00 [27.52, 32.48] points" in text
     assert answer_of(report.Unlearning(), results)[0] == f"t {said.rsplit(': ', 1)[0]}: rr."

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from fairray.report._answers import UNADJUSTED, sum_up, tell_needed
 from fairray.report._blocks import Answer, Block, Items, Line, Picture, Strong, Text
 from fairray.report._figures import pick_looks, tell_mean
-from fairray.report._words import express, refuse_verdict, write_interval
+from fairray.report._words import express, express_interval, refuse_verdict, write_interval
 from fairray.results import Results, change_of
 from fairray.statistics.intervals import Interval
 
@@ -18,6 +18,7 @@ __all__ = ["Unlearning"]
 CLEAN, ATTACKED, PROBE = "clean_accuracy", "attacked_accuracy", "probe_activations"
 RATIO, PRINTED = "lam_ratio", "lam_printed"
 UNCLEAR = "one seed, no verdict", "not shown to win back anything"
+MEANS = "Means over seeds with their 95 % intervals; what is no result is hollow."
 GUARD = 0.05  # clean accuracy whose loss makes a correction no correction
 
 
@@ -39,7 +40,7 @@ class Unlearning:
             return
         yield Items([line for task in tasks for line in self._describe(results, task)])
         alt = "accuracy with the artefact everywhere against accuracy without it, by method"
-        yield Picture("unlearning", _draw(results, tasks), alt, "Means over seeds with their 95 % intervals.")
+        yield Picture("unlearning", _draw(results, tasks), alt, MEANS)
         yield Text(
             "A gap is the accuracy without the artefact less that with it in every image; differences are seed by seed "
             "[95 % t-interval]. The probe is linear, learns from every second test image without and with the "
@@ -117,14 +118,15 @@ def _draw(results: Results, tasks: list[str]) -> Figure:
         figure = Figure(figsize=(3.0 + 5.0 * len(tasks), 5.0), layout="constrained")
         for task, axes in zip(tasks, figure.subplots(1, len(tasks), squeeze=False)[0], strict=True):
             for arm in (arm for other, arm in results.chosen if other == task and results.has(task, arm, ATTACKED)):
-                x, y = (results.interval(task, arm, metric) for metric in (CLEAN, ATTACKED))
+                x, y = (express_interval(metric, results.interval(task, arm, metric)) for metric in (CLEAN, ATTACKED))
                 drawn = axes.errorbar(
-                    express(CLEAN, x.mean),
-                    express(ATTACKED, y.mean),
-                    xerr=express(CLEAN, x.half),
-                    yerr=express(ATTACKED, y.half),
+                    x.mean,
+                    y.mean,
+                    xerr=[[x.mean - x.low], [x.high - x.mean]],
+                    yerr=[[y.mean - y.low], [y.high - y.mean]],
                     fmt=looks[arm].marker,
                     color=looks[arm].colour,
+                    mfc="none" if results.doubt(task, arm) else None,
                     label=arm,
                 )
                 drawn.lines[0].set_url(tell_mean(results, task, arm, CLEAN, ATTACKED))
