@@ -13,6 +13,7 @@ import pytest
 import smoke
 from blocks import answer_of, figures_of, table_of, text_of
 from fabricate import results_of
+from matplotlib.figure import Figure
 from mlflow import MlflowClient
 
 from fairray import members, report
@@ -20,6 +21,7 @@ from fairray import results as results_module
 from fairray.cli import main
 from fairray.judgement import judge
 from fairray.records import DETAILS
+from fairray.report._figures import add_legend_above
 from fairray.rules import Selection
 from fairray.statistics.intervals import mean_interval
 from fairray.summary import summarize
@@ -532,3 +534,17 @@ def test_the_values_of_table_2_have_the_averages_that_the_paper_prints():
     for arm, (odds, eacc) in printed.items():
         assert means[arm, "odds"] == pytest.approx(odds, abs=0.0051)
         assert means[arm, "eacc"] == pytest.approx(eacc, abs=0.0051)
+
+
+@pytest.mark.parametrize(("labels", "rows"), [(2, 1), (12, 6)])
+def test_a_legend_above_panels_has_as_many_rows_as_it_needs(labels, rows):
+    figure = Figure(figsize=(6.0, 3.0), layout="constrained")
+    axes = figure.subplots()
+    for place in range(labels):
+        axes.plot([0, 1], [place, place], label=f"a method's name {place}")
+    add_legend_above(figure)
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    box = legend.get_window_extent()
+    assert 0 <= box.x0 < box.x1 <= figure.bbox.width
+    assert len({round(text.get_window_extent().y0) for text in legend.get_texts()}) == rows

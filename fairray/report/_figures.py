@@ -55,9 +55,14 @@ def make_panels(number: int, size: tuple[float, float], margin: tuple[float, flo
 
 
 def add_legend_above(figure: Figure) -> None:
-    """One legend for all panels, in which each label stands once."""
+    """One legend for all panels, in which each label stands once, in as many rows as the figure is too narrow for."""
     labelled = find_labels(figure)
-    figure.legend(labelled.values(), labelled, loc="outside upper center", ncols=len(labelled), frameon=False)
+    for rows in range(1, len(labelled) + 1):
+        columns = -(-len(labelled) // rows)
+        legend = figure.legend(labelled.values(), labelled, loc="outside upper center", ncols=columns, frameon=False)
+        if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
+            return
+        legend.remove()
 
 
 def find_labels(figure: Figure) -> dict[str, Any]:
