@@ -1,5 +1,6 @@
 """What a job is given: Ray Train workers, and the CPUs and GPUs of each, by what its networks need."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -104,7 +105,8 @@ def estimate(network: Any, dataset: Dataset, training: Training, numerics: Numer
 def look_forward(network: Any, dataset: Dataset, numerics: Numerics, batch: int) -> Forward:
     """A batch once through a network, on a device without memory."""
     shape = dataset.shape  # of inputs that are drawn, which needs a device that has memory
-    with torch.device("meta"):
+    with torch.device("meta"), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "for .*: copying from a non-meta parameter")  # a network's own weights
         built = network.build(shape, dataset.outputs).to(numerics.precision)
         x = torch.empty(batch, *shape, dtype=numerics.precision)
     with _outputs(built) as sizes, FlopCounterMode(display=False) as counter, torch.no_grad():
