@@ -47,6 +47,7 @@ class NoOp(Step):
         old = [(split, metric, value, "all") for split in ("val", "test") for metric, value in values.items()]
         return Artifact({}, pd.DataFrame(old, columns=["split", "metric", "value", "group"]))
 """
+WITHOUT = {"tar_grid": ["replays={}"]}  # what the old commit has not
 RATES = "{grid: [0.0, 0.25, 0.5, 0.75, 1.0]}"
 
 
@@ -83,9 +84,11 @@ def main() -> None:
         method.write_text(NO_OP)
         points = f"methods={{no_op: {{name: {method}, x: {{grid: {list(range(200))}}}}}}}"
         stack = ["bade_benchmarks", "--scale", "smoke", "tasks={Toy: toy}", "seeds=1", "baseline=null", points]
-        grid = ["bade_tar_grid", *(f"methods.bade.tar_{label}={RATES}" for label in ("negative", "positive"))]
+        rates = [f"methods.bade.tar_{label}={RATES}" for label in ("negative", "positive")]
+        grid = ["bade_tar_grid", "methods=[bade]", *rates]
         for name, arguments in (("stack", stack), ("tar_grid", grid)):
-            pairs = [(seconds(old, arguments), seconds(new, arguments)) for _ in range(options.rounds)]
+            fresh = [*arguments, *WITHOUT.get(name, [])]
+            pairs = [(seconds(old, arguments), seconds(new, fresh)) for _ in range(options.rounds)]
             before, now = (statistics.median(times) for times in zip(*pairs, strict=True))
             print(f"{name}: before {before:.1f} s, now {now:.1f} s", *(f"({o:.1f}, {n:.1f})" for o, n in pairs))
             print(f"ratio {name}_vs_before {before / now:.2f}", flush=True)
