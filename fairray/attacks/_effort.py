@@ -12,7 +12,7 @@ from fairray.attacks import Attack
 
 __all__ = ["Effort", "count_effort"]
 
-SIDE = 64  # px of the image that is counted on: no cost takes smaller ones
+SIDE = 64  # px of the image that is counted on: PieAPP takes no smaller ones
 
 
 class Effort(NamedTuple):

@@ -15,13 +15,13 @@ from matplotlib.ticker import LogLocator, NullLocator
 
 from fairray.report._blocks import find_place
 from fairray.report._drawing import draw_png, note
-from fairray.report._words import express, name_metric, write_interval, write_value
+from fairray.report._words import express, express_interval, name_metric, write_interval, write_value
 from fairray.results import Results
 from fairray.statistics.intervals import Interval
 
 __all__ = [
-    "ON_BRIGHT", "Look", "add_legend_above", "draw_bars", "express_points", "find_labels", "find_measured",
-    "make_panels", "pick_colours", "pick_looks", "scale_by_ratio", "tell_mean", "tell_seeds",
+    "ON_BRIGHT", "Look", "add_legend_above", "draw_bars", "draw_mean", "express_points", "find_labels",
+    "find_measured", "make_panels", "pick_colours", "pick_looks", "scale_by_ratio", "tell_mean", "tell_seeds",
 ]  # fmt: skip
 
 if "MPLBACKEND" not in os.environ and "matplotlib.pyplot" not in sys.modules:  # a notebook has its own
@@ -81,6 +81,19 @@ def draw_bars(axes: Axes, metric: str, bars: Mapping[str, Sequence[Interval]], l
         style = {"color": colours[arm], "hatch": hatch, "edgecolor": "white", "ecolor": "grey"}
         axes.bar(x, heights, width, yerr=halves, label=arm, **style)
     axes.set(xticks=range(len(labels)), xticklabels=labels)
+
+
+def draw_mean(
+    axes: Axes, results: Results, task: str, arm: str, metrics: tuple[str, str], look: "Look", **style: Any
+) -> None:
+    """A method's means of two metrics with their intervals, as a point; it is hollow where it is no result."""
+    x, y = (express_interval(metric, results.interval(task, arm, metric)) for metric in metrics)
+    drawn = axes.errorbar(
+        x.mean, y.mean, xerr=[[x.mean - x.low], [x.high - x.mean]], yerr=[[y.mean - y.low], [y.high - y.mean]],
+        color=look.colour, marker=look.marker, ls="", label=arm,
+        mfc="none" if results.doubt(task, arm) else None, **style,
+    )  # fmt: skip
+    drawn.lines[0].set_url(tell_mean(results, task, arm, *metrics))
 
 
 def pick_colours(names: Sequence[str]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What methods did to attacked images, image by image."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Protocol, TypeVar
 
@@ -13,8 +13,8 @@ from fairray.statistics.intervals import Interval, mean_interval, share_interval
 from fairray.words import write_count
 
 __all__ = [
-    "average_images", "count_images", "count_stuck", "find_attacked", "find_read", "list_defences", "list_rivals",
-    "read_images", "split_sound", "time_attack",
+    "average_images", "count_images", "count_stuck", "find_attacked", "find_pairs", "find_read", "list_defences",
+    "list_rivals", "read_images", "time_attack",
 ]  # fmt: skip
 
 
@@ -76,11 +76,17 @@ def list_rivals(ours: str, rivals: Sequence[str], arms: Sequence[str]) -> list[s
     return [arm for arm in rivals or arms if arm in arms and arm != ours] if ours in arms else []
 
 
-def split_sound(results: Results, ours: str, pairs: Sequence[P]) -> tuple[list[P], list[Block]]:
-    """The comparisons of two methods that are results, and a line about those that are none."""
-    doubtful = [results.doubtful(pair.task, ours, pair.rival) for pair in pairs]
+def find_pairs(
+    results: Results, ours: str, pair: Callable[[Results, str, Sequence[str]], Iterator[P]]
+) -> tuple[list[P], list[Block]]:
+    """The comparisons of two methods that are results, over all tasks, and a line about those that are none.
+
+    pair: the comparisons of a task's methods.
+    """
+    pairs = [one for task, arms in find_attacked(results).items() for one in pair(results, task, arms)]
+    doubtful = [results.doubtful(one.task, ours, one.rival) for one in pairs]
     names = sorted({*chain(*doubtful)})
-    sound = [pair for pair, of in zip(pairs, doubtful, strict=True) if not of]
+    sound = [one for one, of in zip(pairs, doubtful, strict=True) if not of]
     return sound, [Text(f"Left out: {refuse_verdict(names)}.")] if names else []
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from fairray.report._blocks import Bad, Block, Good, Items, Line, Part, Strong, Text, join
-from fairray.report._images import find_attacked, list_rivals, read_images, split_sound
+from fairray.report._images import find_pairs, list_rivals, read_images
 from fairray.report._words import name_metric, write_p, write_value
 from fairray.results import Results
 from fairray.statistics.comparison import holm
@@ -40,8 +40,7 @@ class Dominance:
     title: str = "Whether it moves images less at every distance"
 
     def __call__(self, results: Results) -> Iterator[Block]:
-        every = [pair for task, arms in find_attacked(results).items() for pair in self._pair(results, task, arms)]
-        pairs, left_out = split_sound(results, self.ours, every)
+        pairs, left_out = find_pairs(results, self.ours, self._pair)
         yield from left_out
         if not pairs:
             yield Text("No two methods that are results have a distance of the same images.")

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fairray.report._blocks import Bad, Block, Good, Items, Line, Strong, Text, join
-from fairray.report._images import find_attacked, list_defences, list_rivals, read_images, split_sound
+from fairray.report._images import find_pairs, list_defences, list_rivals, read_images
 from fairray.report._words import write_interval, write_p
 from fairray.results import Results
 from fairray.statistics.comparison import Mean, against, holm
@@ -40,8 +40,7 @@ class Survival:
     title: str = "Whose images survive defences"
 
     def __call__(self, results: Results) -> Iterator[Block]:
-        every = [pair for task, arms in find_attacked(results).items() for pair in self._pair(results, task, arms)]
-        pairs, left_out = split_sound(results, self.ours, every)
+        pairs, left_out = find_pairs(results, self.ours, self._pair)
         yield from left_out
         if not pairs:
             yield Text("No two methods that are results were both tried with a defence.")

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fairray.report._blocks import Block, Picture, Text
-from fairray.report._figures import Look, find_labels, find_measured, make_panels, pick_looks, tell_mean, tell_seeds
-from fairray.report._words import describe_metric, express, express_interval, name_metric
+from fairray.report._figures import Look, draw_mean, find_labels, find_measured, make_panels, pick_looks, tell_seeds
+from fairray.report._words import describe_metric, express, name_metric
 from fairray.results import Results
 
 __all__ = ["Tradeoff"]
@@ -58,20 +58,12 @@ class Tradeoff:
         return figure
 
     def _draw_point(self, results: Results, axes: Axes, task: str, arm: str, look: Look) -> None:
-        doubtful = results.doubt(task, arm)
         h, v = (express(metric, results.values(task, arm, metric)) for metric in (self.x, self.y))
         colour, marker, _ = look
         notes = tell_seeds(results, task, arm, self.x, self.y)
         axes.scatter(h, v, color=colour, marker=marker, alpha=0.4, s=22, linewidths=0, urls=notes)
-        means = [express_interval(metric, results.interval(task, arm, metric)) for metric in (self.x, self.y)]
-        beside = [[[each.mean - each.low], [each.high - each.mean]] for each in means]
-        drawn = axes.errorbar(
-            means[0].mean, means[1].mean, xerr=beside[0], yerr=beside[1],
-            color=colour, marker=marker, markersize=7, capsize=3, lw=1.5, ls="", label=arm,
-            mfc="none" if doubtful else None,
-        )  # fmt: skip
-        drawn.lines[0].set_url(tell_mean(results, task, arm, self.x, self.y))
-        if doubtful:
+        draw_mean(axes, results, task, arm, (self.x, self.y), look, markersize=7, capsize=3, lw=1.5)
+        if results.doubt(task, arm):
             axes.plot([], [], color="grey", marker="o", mfc="none", ls="", label="no result")
         printed = [value for m in (self.x, self.y) if (value := results.find_printed(task, arm, m)) is not None]
         if len(printed) == 2 and task not in results.study.printed_tasks:  # other data's values would lie far away

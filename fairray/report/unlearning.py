@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from fairray.report._answers import UNADJUSTED, sum_up, tell_needed
 from fairray.report._blocks import Answer, Block, Items, Line, Picture, Strong, Text
-from fairray.report._figures import pick_looks, tell_mean
-from fairray.report._words import express, express_interval, refuse_verdict, write_interval
+from fairray.report._figures import draw_mean, pick_looks
+from fairray.report._words import express, refuse_verdict, write_interval
 from fairray.results import Results, change_of
 from fairray.statistics.intervals import Interval
 
@@ -118,18 +118,7 @@ def _draw(results: Results, tasks: list[str]) -> Figure:
         figure = Figure(figsize=(3.0 + 5.0 * len(tasks), 5.0), layout="constrained")
         for task, axes in zip(tasks, figure.subplots(1, len(tasks), squeeze=False)[0], strict=True):
             for arm in (arm for other, arm in results.chosen if other == task and results.has(task, arm, ATTACKED)):
-                x, y = (express_interval(metric, results.interval(task, arm, metric)) for metric in (CLEAN, ATTACKED))
-                drawn = axes.errorbar(
-                    x.mean,
-                    y.mean,
-                    xerr=[[x.mean - x.low], [x.high - x.mean]],
-                    yerr=[[y.mean - y.low], [y.high - y.mean]],
-                    fmt=looks[arm].marker,
-                    color=looks[arm].colour,
-                    mfc="none" if results.doubt(task, arm) else None,
-                    label=arm,
-                )
-                drawn.lines[0].set_url(tell_mean(results, task, arm, CLEAN, ATTACKED))
+                draw_mean(axes, results, task, arm, (CLEAN, ATTACKED), looks[arm])
             axes.axline((50, 50), slope=1, color="grey", ls="--", lw=1)
             axes.set(title=task, xlabel="accuracy without the artefact (%)", ylabel="accuracy with it everywhere (%)")
         figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside right upper", frameon=False)
