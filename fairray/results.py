@@ -78,7 +78,7 @@ class Results:
     @cached_property
     def choices(self) -> dict[tuple[str, str], Trial]:
         """The chosen trial, with the seeds that it was chosen by."""
-        trials = {(trial.task, trial.arm, trial.uid): trial for trial in self.trials}
+        trials = {trial.key: trial for trial in self.trials}
         best = best_trials(self.tried, self.study.objectives, self.study.selection, self.doubts)
         return {(task, arm): trials[task, arm, uid] for (task, arm), uid in best.items()}
 
@@ -97,7 +97,7 @@ class Results:
     @cached_property
     def tried(self) -> pd.DataFrame:
         """The records of all that can be chosen."""
-        again = [(trial.task, trial.arm, trial.uid) for trial in self.confirming]
+        again = [trial.key for trial in self.confirming]
         # a method that is not searched may be the very point that another's search chose
         return self.records[~pd.MultiIndex.from_frame(self.records[["task", "arm", "trial"]]).isin(again)]
 
@@ -135,7 +135,7 @@ class Results:
         return [(trial, describe_doubts(doubts)) for trial, doubts in told if doubts]
 
     def _doubts(self, trial: Trial) -> tuple[Doubt, ...]:
-        return self.doubts.get((trial.task, trial.arm, trial.uid), ())
+        return self.doubts.get(trial.key, ())
 
     @cached_property
     def test(self) -> pd.DataFrame:

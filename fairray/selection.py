@@ -1,5 +1,6 @@
 """Which point of a search is reported: chosen on validation data, and on test only where an oracle is asked for."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,9 +9,9 @@ import pandas as pd
 from fairray.measures import find
 from fairray.records import headline
 from fairray.rules import RULES, Selection
-from fairray.soundness import Doubts, find_doubts, gravity
+from fairray.soundness import Doubts, Key, find_doubts, gravity
 
-__all__ = ["best_trials", "eligible", "val_means"]
+__all__ = ["best_trials", "eligible", "list_val_means", "val_means"]
 
 TRIAL = ["task", "arm", "trial"]
 BY_SUM = Selection()
@@ -19,6 +20,16 @@ BY_SUM = Selection()
 def val_means(records: pd.DataFrame) -> pd.Series:
     """Each measure's mean over seeds on validation data, of one trial's records; nan where a seed has no number."""
     return headline(records[records["split"] == "val"]).groupby("metric")["value"].mean(skipna=False)
+
+
+def list_val_means(records: pd.DataFrame) -> dict[Key, dict[str, float]]:
+    """Those of each trial that has any, where the records are of many: one look at all is as quick as one at each."""
+    rows = headline(records[records["split"] == "val"])
+    means = rows.groupby([*TRIAL, "metric"])["value"].mean(skipna=False)
+    found: dict[Key, dict[str, float]] = defaultdict(dict)
+    for (task, arm, trial, metric), mean in zip(means.index, means, strict=True):
+        found[task, arm, trial][metric] = mean
+    return found
 
 
 def best_trials(

@@ -190,6 +190,11 @@ class Trial:
         return digest([replica.uid for replica in self.replicas])
 
     @property
+    def key(self) -> tuple[str, str, str]:
+        """Which it is in a study's records: by task, arm and uid."""
+        return self.task, self.arm, self.uid
+
+    @property
     def plain(self) -> Spec:
         """Its arguments as values that travel."""
         built = {part: members.plain(getattr(self, part)) for part in ("dataset", "method", "network")}

@@ -510,7 +510,7 @@ def test_a_trial_without_some_shard_counts_as_not_computed(study, monkeypatch, b
 def test_shards_are_jobs_of_their_own(study):
     chosen = study("methods.pgd_l2.attack.eps={grid: [0.1, 0.2]}")
     store, jobs = Store(chosen.launch.store_root), []
-    queue = Queue(askers(chosen), store, lambda: 2, 25, Progress(lambda trial: ""), Repeats(1))
+    queue = Queue(askers(chosen), store, lambda: 2, 25, Progress(lambda ended: [""] * len(ended)), Repeats(1))
     while job := queue.take():
         jobs.append(job.stages)
         execute(job.trials, store, only=job.uids)

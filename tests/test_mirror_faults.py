@@ -12,7 +12,7 @@ from mlflow.exceptions import MlflowException
 from fairray import config
 from fairray.errors import BadInput, Fatal
 from fairray.files import holder
-from fairray.launch import local
+from fairray.launch import local, tracking
 from fairray.launch import study as launch_study
 from fairray.launch.tracking import Mirror
 from fairray.store import Store
@@ -110,12 +110,16 @@ def test_trials_are_hung_anew_where_what_they_hung_on_was_deleted(study, client)
     assert Counter(map(key_of, runs.values())) == {"fairray.trial": 2, "fairray.arm": 2, "fairray.study": 1}
 
 
-def test_drivers_at_once_show_one_set_of_runs(study, client):
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_drivers_at_once_show_one_set_of_runs(order, study, client, monkeypatch):
     """Both look before either of them shows anything."""
     forget_trials(study, client)
-    both = [open_mirror(study) for _ in range(2)]
-    for mirror in both:
-        launch_study.run(study, mirror)
+    both = []
+    for place in (0, 1):
+        monkeypatch.setattr(tracking, "holder", lambda place=place: f"elsewhere {place}")
+        both.append(open_mirror(study))
+    for place in order:
+        launch_study.run(study, both[place])
     assert Counter(map(key_of, search(client))) == {"fairray.trial": 2, "fairray.arm": 2, "fairray.study": 1}
 
 

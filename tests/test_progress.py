@@ -18,7 +18,7 @@ def said(trial, capsys, monkeypatch):
 
     def run(shell, watched=True):
         monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
-        progress = Progress(lambda one: "val eacc 70", bar=bar.Bar() if watched else None)
+        progress = Progress(lambda ended: ["val eacc 70"] * len(ended), bar=bar.Bar() if watched else None)
         for one in (first := trial(), second := trial("bade")):
             progress.expect(one, 2)
         progress.ended(JOB, 2)

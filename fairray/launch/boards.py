@@ -79,7 +79,7 @@ def _list_runs(results: Results) -> Iterator[tuple[Trial, str, pd.DataFrame]]:
     records = dict([*results.records.groupby(["task", "arm", "trial"])])
     for trial in results.trials:
         parts = [clean(part) for part in (trial.task, trial.arm)]
-        yield trial, "/".join([*parts, trial.uid]), records[trial.task, trial.arm, trial.uid]
+        yield trial, "/".join([*parts, trial.uid]), records[trial.key]
 
 
 def _describe(results: Results, trial: Trial) -> Iterator[tuple[str, Any]]:
@@ -87,4 +87,4 @@ def _describe(results: Results, trial: Trial) -> Iterator[tuple[str, Any]]:
     yield from list_parameters(trial).items()
     yield "trial", label([trial])
     yield "chosen", results.chosen.get((trial.task, trial.arm)) is trial
-    yield "doubt", describe_doubts(results.doubts.get((trial.task, trial.arm, trial.uid), ()))
+    yield "doubt", describe_doubts(results.doubts.get(trial.key, ()))

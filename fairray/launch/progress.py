@@ -3,8 +3,10 @@ watches a bar."""
 
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
 
 from fairray.launch.bar import Bar
 from fairray.launch.failures import Failure
@@ -15,6 +17,7 @@ __all__ = ["Progress", "label", "tell"]
 
 EVERY_S = 15.0
 WATCHED_S = 0.5  # for a bar
+TOGETHER = 25  # the most trials that are presented before the first of them is said
 
 
 def tell(line: str) -> None:
@@ -22,17 +25,28 @@ def tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
+class _Said(NamedTuple):
+    """What is to be said: where the study was, and what happened, which of a trial that ended is what it found; the
+    counts, where they are to be logged."""
+
+    head: str
+    share: float
+    happened: str | Trial
+    has_ended: bool
+    counts: Mapping[str, float] | None
+
+
 class Progress:
     """Counts trials and stages as they end, and says so.
 
-    present: shows elsewhere what a trial found, and says it. show: only shows one that was stored before. log: is given
-    the counts every quarter of a minute. say: says a line. note: writes down which stage failed, and why. bar: stands
-    in the place of lines. slots: how many jobs can run at once, where that is known.
+    present: shows elsewhere what trials found, and says it of each. show: only shows one that was stored before. log:
+    is given the counts every quarter of a minute. say: says a line. note: writes down which stage failed, and why. bar:
+    stands in the place of lines. slots: how many jobs can run at once, where that is known.
     """
 
     def __init__(
         self,
-        present: Callable[[Trial], str],
+        present: Callable[[Sequence[Trial]], Sequence[str]],
         show: Callable[[Trial], None] = lambda trial: None,
         log: Callable[[Mapping[str, float]], None] = lambda counts: None,
         say: Callable[[str], None] = tell,
@@ -48,7 +62,8 @@ class Progress:
         self.failures: list[tuple[Trial, Failure]] = []
         self.slots = 1
         self.thread = ThreadPoolExecutor(1)
-        self.said: list[Future[None]] = []
+        self.waiting: deque[_Said] = deque()
+        self.written: list[Future[None]] = []
 
     def expect(self, trial: Trial, stages: int) -> None:
         """A trial is to come, and with it so many stages that no other needed."""
@@ -75,10 +90,7 @@ class Progress:
 
     def done(self, trial: Trial) -> None:
         self.ended_trials.add(trial.uid)
-        self._say(lambda: self._present(trial))
-
-    def _present(self, trial: Trial) -> str:
-        return f"{'paused' if trial.pausing else 'done'} {label([trial])}  {self.present(trial)}".rstrip()
+        self._say(trial)
 
     def failed(self, trial: Trial, error: Failure) -> None:
         self.ended_trials.add(trial.uid)
@@ -95,8 +107,8 @@ class Progress:
     def close(self) -> None:
         """Wait until all is said, and log the last counts."""
         self.thread.shutdown()
-        for said in self.said:
-            said.result()
+        for written in self.written:
+            written.result()
         if self.bar:
             self.bar.close()
         self.log(self.counts)
@@ -118,13 +130,14 @@ class Progress:
     def _share(self) -> float:
         return (self.behind + sum(self.shares.values())) / max(self.stages, 1)
 
-    def _say(self, text: str | Callable[[], str], has_ended: bool = True) -> None:
+    def _say(self, happened: str | Trial, has_ended: bool = True) -> None:
         """Say where the study is now, and this; and every so often let the counts be logged."""
         self.told = time.monotonic()
         counts = None
         if self.told - self.logged > EVERY_S:
             self.logged, counts = self.told, self.counts
-        self.said.append(self.thread.submit(self._write, self._head(), self._share(), text, counts, has_ended))
+        self.waiting.append(_Said(self._head(), self._share(), happened, has_ended, counts))
+        self.written.append(self.thread.submit(self._write))
 
     def _head(self) -> str:
         elapsed, share = self.told - self.start, self._share()
@@ -133,21 +146,24 @@ class Progress:
         busy = f", {len(self.shares)}/{self.slots} slots" if self.slots > 1 else ""
         return f"[{len(self.ended_trials):>3}/{len(self.trials)}{failed}{busy}] {_clock(elapsed)}{left}"
 
-    def _write(
-        self,
-        head: str,
-        share: float,
-        text: str | Callable[[], str],
-        counts: Mapping[str, float] | None,
-        has_ended: bool,
-    ) -> None:
-        said = text if isinstance(text, str) else text()
-        if self.bar:
-            self.bar.show(head, share, said, has_ended)
-        else:
-            self.say(f"{head}  {said}")
-        if counts is not None:
-            self.log(counts)
+    def _write(self) -> None:
+        """Say what waits. The trials that have ended while others were presented are presented together, which takes
+        a fraction of the time."""
+        waiting = [self.waiting.popleft() for _ in range(min(len(self.waiting), TOGETHER))]
+        ended = [said.happened for said in waiting if isinstance(said.happened, Trial)]
+        found = iter(self.present(ended) if ended else ())
+        for head, share, happened, has_ended, counts in waiting:
+            text = happened if isinstance(happened, str) else _describe(happened, next(found))
+            if self.bar:
+                self.bar.show(head, share, text, has_ended)
+            else:
+                self.say(f"{head}  {text}")
+            if counts is not None:
+                self.log(counts)
+
+
+def _describe(trial: Trial, found: str) -> str:
+    return f"{'paused' if trial.pausing else 'done'} {label([trial])}  {found}".rstrip()
 
 
 def label(trials: list[Trial]) -> str:

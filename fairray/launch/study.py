@@ -24,8 +24,8 @@ from fairray.launch.search import Again, Asker, askers, keep
 from fairray.launch.spending import Estimate, estimate, sum_seconds
 from fairray.measures import Measure
 from fairray.results import Results
-from fairray.selection import val_means
-from fairray.soundness import describe_doubts, list_doubts
+from fairray.selection import list_val_means
+from fairray.soundness import Key, describe_doubts, find_doubts
 from fairray.store import Store
 from fairray.study import Study
 from fairray.summary import summarize
@@ -122,7 +122,7 @@ def _find_failed(study: Study, kinds: Collection[Kind] = COUNTED) -> list[tuple[
     first: dict[tuple[str, str, str], tuple[Trial, Failure]] = {}
     for trial, _, failure in list_failures(study):
         if failure.kind in kinds:
-            first.setdefault((trial.task, trial.arm, trial.uid), (trial, failure))
+            first.setdefault(trial.key, (trial, failure))
     return [*first.values()]
 
 
@@ -200,14 +200,19 @@ def _progress(study: Study, store: Store, mirror: "tracking.Mirror | None", say:
         if mirror is not None and not trial.pausing:
             mirror.show(trial, results(trial, store))
 
-    def present(trial: Trial) -> str:
-        if trial.pausing:
+    def present(trials: Sequence[Trial]) -> list[str]:
+        ended = [(trial, None if trial.pausing else results(trial, store)) for trial in trials]
+        means, doubts = _judge(study, [records for _, records in ended if records is not None])
+        return [
+            tell_one(trial, records, means.get(trial.key, {}), doubts.get(trial.key, "")) for trial, records in ended
+        ]
+
+    def tell_one(trial: Trial, records: pd.DataFrame | None, means: Mapping[str, float], doubt: str) -> str:
+        if records is None:
             return _describe_pause(study, trial, store)
-        records = results(trial, store)
-        doubt = describe_doubts(list_doubts(records, study.objectives))
         if mirror is not None:
             mirror.show(trial, records, doubt)
-        said = _write_means(study.objectives_of(trial.task), val_means(records))
+        said = _write_means(study.objectives_of(trial.task), means)
         return "  ".join([*said, f"no result: {doubt}"] if doubt else said)
 
     def note(uid: str, failure: Failure) -> None:
@@ -216,6 +221,15 @@ def _progress(study: Study, store: Store, mirror: "tracking.Mirror | None", say:
     log = (lambda counts: None) if mirror is None else mirror.progress
     bar = Bar() if say is tell and is_watched() else None
     return Progress(present, show, log, say, note, bar)
+
+
+def _judge(study: Study, tables: Sequence[pd.DataFrame]) -> tuple[Mapping[Key, Mapping[str, float]], Mapping[Key, str]]:
+    """What validation data say of trials, and why some of them are no results. tables: the records of each."""
+    if not tables:
+        return {}, {}
+    records = pd.concat(tables, ignore_index=True)
+    doubts = find_doubts(records, study.objectives)
+    return list_val_means(records), {key: describe_doubts(said) for key, said in doubts.items()}
 
 
 def _settle(study: Study, queue: Queue, progress: Progress, expected: Estimate, seconds: float) -> Outcome:
@@ -245,7 +259,7 @@ def _describe_pause(study: Study, trial: Trial, store: Store) -> str:
     return "  ".join([paused, *_write_means(objectives, score(trial, store, objectives))])
 
 
-def _write_means(objectives: Sequence[Measure], means: Mapping[str, float] | pd.Series) -> list[str]:
+def _write_means(objectives: Sequence[Measure], means: Mapping[str, float]) -> list[str]:
     """What validation data say of a trial."""
     known = [measure for measure in objectives if measure.name in means]
     return [f"val {measure.name} {measure.unit.express(means[measure.name]):.4g}" for measure in known]

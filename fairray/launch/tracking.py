@@ -5,6 +5,7 @@ It is never read back, but for which trials it shows already (the tag fairray.tr
 
 import json
 import logging
+import math
 import os
 import sys
 import time
@@ -39,6 +40,7 @@ from fairray.words import write_count
 __all__ = ["Mirror", "clean_name", "connect"]
 
 BATCH = 1000  # the most metrics MLflow takes at once
+LOOK_S = 1.0  # between two looks at whether another driver has come
 DOUBT, DRIVER, PARENT = "fairray.doubt", "fairray.driver", "mlflow.parentRunId"
 ERROR, STOPPED = "fairray.error", "fairray.stopped"
 KEYS = ("fairray.trial", "fairray.arm", "fairray.study")  # the tags that say what a run shows
@@ -70,10 +72,11 @@ class Mirror:
     """
 
     def __init__(self, study: Study, uri: str):
-        self.study, self.uri, self.away = study, uri, False
+        self.study, self.uri, self.away, self.driver = study, uri, False, holder()
         self.shown: dict[str, Run] = {}  # by what they show
         self.failed: dict[str, str] = {}  # by what they show, why it failed, or that it was stopped
         self.begun: dict[str, None] = {}  # the runs that this driver has to end
+        self.looked, self.is_shared = -math.inf, True  # whether another driver may show the same study
         try:
             with connect(uri) as self.client:
                 self.lock = _lock(uri)
@@ -93,13 +96,15 @@ class Mirror:
                 self.client.set_terminated(run.info.run_id, status="KILLED")
         self.common = {
             **provenance(),
-            DRIVER: holder(),
+            DRIVER: self.driver,
             "seeds": str(self.study.seeds),
             "scale": self.study.scale,
             "mlflow.source.name": f"fairray run {self.study.name}",
             "mlflow.source.git.commit": provenance()["git_sha"],
         }
         self.parent = self._run("fairray.study", self.study.uid, f"{self.study.name} {self.study.scale}", None)
+        before = self.shown[self.study.uid].data.tags.get(DRIVER, "")
+        self.is_shared = before != self.driver and not is_gone(before)
 
     @_optional
     def show(self, trial: Trial, records: pd.DataFrame, doubt: str | None = None) -> None:
@@ -172,7 +177,7 @@ class Mirror:
         url = strip_password(self.uri).rstrip("/")
         page = f"{url}/#/experiments/{self.experiment}/runs/" if url.startswith("http") else ""
         shown = ((trial, self.shown.get(self._key(trial))) for trial in trials)
-        return {(trial.task, trial.arm, trial.uid): page + run.info.run_id for trial, run in shown if run}
+        return {trial.key: page + run.info.run_id for trial, run in shown if run}
 
     def _key(self, trial: Trial) -> str:
         return f"{self.study.uid} {trial.task} {trial.arm} {trial.uid}"
@@ -249,10 +254,18 @@ class Mirror:
     def _find(self, tag: str, value: str) -> Run | None:
         """The run that shows something, which another driver may have made since we looked."""
         quote = '"' if "'" in value else "'"
-        if value not in self.shown:
+        if value not in self.shown and self._look():
             for run in self._search(f"tags.`{tag}` = {quote}{value}{quote}"):
                 self._remember(run)
         return self.shown.get(value)
+
+    def _look(self) -> bool:
+        """Whether another driver may show the same study: one did when this one came, or has come since and called the
+        study's run its own. To ask that now and then takes less than to search for every trial."""
+        if not self.is_shared and time.monotonic() - self.looked > LOOK_S:
+            self.looked = time.monotonic()
+            self.is_shared = self.client.get_run(self.parent).data.tags.get(DRIVER) != self.driver
+        return self.is_shared
 
     def _remember(self, run: Run) -> None:
         for key in KEYS:
@@ -269,7 +282,7 @@ class Mirror:
     def _begin(self, run: Run) -> None:
         """This driver goes on with a run, and will end it."""
         self.begun[run.info.run_id] = None
-        self.client.set_tag(run.info.run_id, DRIVER, holder())
+        self.client.set_tag(run.info.run_id, DRIVER, self.driver)
         self.client.update_run(run.info.run_id, status="RUNNING")
 
     def _end(self, run: str) -> None:

@@ -67,7 +67,7 @@ def _name(trial: Trial) -> str:
 
 def _describe(results: Results, trial: Trial) -> Line:
     """Its run in MLflow where one is known, and by seed the uids of its stages."""
-    run = results.runs.get((trial.task, trial.arm, trial.uid), "")
+    run = results.runs.get(trial.key, "")
     where = Link(run, run) if run.startswith("http") else run
     shown: list[Line] = [("MLflow run ", where)] if run else []
     by_seed = [f"seed {of.seed}: {' '.join([*stages([of])][::-1])}" for of in trial.replicas]

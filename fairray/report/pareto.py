@@ -89,7 +89,7 @@ def _average(results: Results, x: str, y: str) -> pd.DataFrame:
         split: part.groupby([*keys, "metric"], sort=False)["value"].agg(list).unstack("metric").dropna()
         for split, part in rows.groupby("split")
     }
-    places = {(trial.task, trial.arm, trial.uid): describe_point(trial.point) for trial in results.trials}
+    places = {trial.key: describe_point(trial.point) for trial in results.trials}
     table = values["test"].rename(columns={x: "x", y: "y"})
     table["note"] = [
         _tell(places, key, {x: of_x, y: of_y}) for key, of_x, of_y in zip(table.index, table["x"], table["y"])
