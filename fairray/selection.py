@@ -19,17 +19,20 @@ BY_SUM = Selection()
 
 def val_means(records: pd.DataFrame) -> pd.Series:
     """Each measure's mean over seeds on validation data, of one trial's records; nan where a seed has no number."""
-    return headline(records[records["split"] == "val"]).groupby("metric")["value"].mean(skipna=False)
+    return _average_val(records, ["metric"])
 
 
 def list_val_means(records: pd.DataFrame) -> dict[Key, dict[str, float]]:
     """Those of each trial that has any, where the records are of many: one look at all is as quick as one at each."""
-    rows = headline(records[records["split"] == "val"])
-    means = rows.groupby([*TRIAL, "metric"])["value"].mean(skipna=False)
+    means = _average_val(records, [*TRIAL, "metric"])
     found: dict[Key, dict[str, float]] = defaultdict(dict)
     for (task, arm, trial, metric), mean in zip(means.index, means, strict=True):
         found[task, arm, trial][metric] = mean
     return found
+
+
+def _average_val(records: pd.DataFrame, by: list[str]) -> pd.Series:
+    return headline(records[records["split"] == "val"]).groupby(by)["value"].mean(skipna=False)
 
 
 def best_trials(

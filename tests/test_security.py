@@ -258,7 +258,7 @@ def test_a_bucket_s_keys_are_not_said():
 
 
 def test_a_run_s_page_is_linked_without_a_password():
-    uri, one = "http://me:hunter2@127.0.0.1:9", SimpleNamespace(task="t", arm="a", uid="u")
+    uri, one = "http://me:hunter2@127.0.0.1:9", SimpleNamespace(key=("t", "a", "u"))
     mirror = SimpleNamespace(uri=uri, experiment="1", shown={"k": SimpleNamespace(info=SimpleNamespace(run_id="r"))})
     mirror._key = lambda trial: "k"
     found = tracking.Mirror.find_runs(mirror, [one])

@@ -10,7 +10,8 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,7 @@ def _optional(write: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(write)
     def attempt(mirror: "Mirror", *arguments: Any) -> None:
+        mirror.opened.result()
         if mirror.away:
             return
         try:
@@ -68,7 +70,8 @@ def _optional(write: Callable[..., None]) -> Callable[..., None]:
 class Mirror:
     """Experiment = study; in it a run for the study, below it one per method, below that one per trial.
 
-    uri: a tracking server's, or a database's. Raises BadInput where nothing answers.
+    uri: a tracking server's, or a database's. Raises BadInput where nothing answers. A database that is not there takes
+    seconds to make, in which Ray starts: only what is shown waits for it.
     """
 
     def __init__(self, study: Study, uri: str):
@@ -77,16 +80,24 @@ class Mirror:
         self.failed: dict[str, str] = {}  # by what they show, why it failed, or that it was stopped
         self.begun: dict[str, None] = {}  # the runs that this driver has to end
         self.looked, self.is_shared = -math.inf, True  # whether another driver may show the same study
+        thread, is_new = ThreadPoolExecutor(1), _can_make(uri)
+        self.opened = thread.submit(self._open)
+        thread.shutdown(wait=False)
+        if not is_new:
+            self.opened.result()
+
+    def _open(self) -> None:
+        """Find the experiment, or make it, and what is shown of it."""
         try:
-            with connect(uri) as self.client:
-                self.lock = _lock(uri)
-                self.experiment = self._experiment(uri)
+            with connect(self.uri) as self.client:
+                self.lock = _lock(self.uri)
+                self.experiment = self._experiment(self.uri)
                 self._look_around()
         except (MlflowException, SQLAlchemyError, ImportError, OSError) as error:
             cure = "start it, or set launch.tracking to a URI that answers, or to none"
             if isinstance(error, ImportError):  # the driver of a database, which only its server needs
                 cure = f"only its server needs {error.name}: launch.tracking=http://HOST:5000 (docs/tracking.md)"
-            raise BadInput(f"MLflow at {uri} (launch.tracking)", f"it does not answer: {error}", cure) from error
+            raise BadInput(f"MLflow at {self.uri} (launch.tracking)", f"it does not answer: {error}", cure) from error
 
     def _look_around(self) -> None:
         """Find what is shown already, end what others have left, and begin."""
@@ -297,6 +308,16 @@ def connect(uri: str) -> Iterator[MlflowClient]:
         logging.getLogger(name).setLevel(logging.WARNING)
     with _lock(uri):
         yield MlflowClient(tracking_uri=uri)
+
+
+def _can_make(uri: str) -> bool:
+    """Whether it is a database that is not there, and a folder to make it in is."""
+    path = Path(uri.removeprefix("sqlite:///"))
+    if not uri.startswith("sqlite:///") or path.exists():
+        return False
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    return os.access(path.parent, os.W_OK)
 
 
 def _lock(uri: str) -> AbstractContextManager[Any]:
