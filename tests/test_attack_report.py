@@ -28,7 +28,7 @@ def attack(arm, success, views=None, seeds=(0, 1), accuracy=None, **metrics):
     views: by defence, the success and the accuracy per image. accuracy: of each image before (default: 1).
     """
     made = SimpleNamespace(task="t", arm=arm, uid=arm, point={}, method=Attack(), seeds=seeds)
-    made.replicas = [SimpleNamespace(uid=arm)]
+    made.key, made.replicas = ("t", arm, arm), [SimpleNamespace(uid=arm)]
     kept = {"task": "t", "arm": arm, "trial": arm, "uid": arm, **dict.fromkeys({*DETAILS} - {"defence", "sample"})}
     apart = {seed: 1 + 0.001 * place - 0.0005 * (len(seeds) - 1) for place, seed in enumerate(seeds)}
     read = [1] * len(success) if accuracy is None else accuracy

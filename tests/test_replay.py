@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -50,7 +51,8 @@ def test_a_grid_that_is_whole_is_told_by_validation_data_in_its_own_order(left_o
     both = [find("eacc"), find("odds")]
     space = {"method.a": Grid(grid=(3, 1, 2))}
     arm = SimpleNamespace(task="t", name="m", space=space, at=lambda point: trials[point["method.a"] - 1])
-    trials = [SimpleNamespace(uid=f"u{a}", task="t", arm="m", point={"method.a": a}, seeds=(0, 1)) for a in (1, 2, 3)]
+    made = partial(SimpleNamespace, task="t", arm="m", seeds=(0, 1))
+    trials = [made(uid=f"u{a}", key=("t", "m", f"u{a}"), point={"method.a": a}) for a in (1, 2, 3)]
     seeds = [rows_of(f"u{a}", a / 10 + seed / 100, 0.2, seed) for a in (1, 2, 3)[left_out:] for seed in (0, 1)]
     records = pd.concat(seeds, ignore_index=True)
     results = results_of(objectives=("eacc", "odds"), arms=lambda: [arm], objectives_of=lambda task: both)

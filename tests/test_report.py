@@ -162,7 +162,7 @@ def ran(task, arm, point=None, val=None, parts=(), **test):
     parts: further test values with what they are of, such as a group.
     """
     made = SimpleNamespace(task=task, arm=arm, uid=f"{task} {arm} {point}", point=point or {}, method={"name": arm})
-    made.seeds = tuple(range(len(next(iter(test.values())))))
+    made.key, made.seeds = (task, arm, made.uid), tuple(range(len(next(iter(test.values())))))
     wanted = [({"split": "test"}, test), ({"split": "val"}, test | (val or {}))]
     rows = [
         {"task": task, "arm": arm, "trial": made.uid, "seed": seed, "metric": metric, "value": value}
@@ -495,7 +495,7 @@ def test_a_searched_method_says_its_points_and_the_seeds_that_chose_them():
     fresh = []
     for arm, point in (("tuned", {"method.x": 2}), ("plain", {})):
         trial, rows = ran("t", arm, point, odds=[0.2, 0.21, 0.22])
-        trial.uid, trial.seeds = "the same", (2, 3, 4)
+        trial.uid, trial.seeds, trial.key = "the same", (2, 3, 4), ("t", arm, "the same")
         fresh.append((trial, [row | {"trial": trial.uid, "seed": row["seed"] + 2} for row in rows]))
     study = {"objectives": ("odds",), "confirm": 3, "choosing": (0, 1), "reported": (2, 3, 4)}
     blocks = [*report.Table(("odds",))(results_of(*tried, *fresh, **study))]

@@ -37,6 +37,7 @@ def ran(arm, point=None, task="t", val=None, signs=(), curve=(), **test):
     """
     uid, seeds = f"{task} {arm} {point}", len(next(iter(test.values())))
     trial = SimpleNamespace(task=task, arm=arm, uid=uid, point=point or {}, method={"name": arm}, seeds=range(seeds))
+    trial.key = task, arm, uid
     of = {"task": task, "arm": arm, "trial": uid, "stage": "evaluation", **dict.fromkeys(DETAILS), **(point or {})}
     both = {name: [value] * seeds for name, value in {**SOUND, **dict(signs)}.items()}
     both = {name: value[0] if isinstance(value[0], list) else value for name, value in both.items()}
