@@ -2,12 +2,14 @@
 
 import re
 import sys
+from threading import Event
 from types import SimpleNamespace
 
 import pytest
 
 from fairray.launch import bar
-from fairray.launch.progress import Progress
+from fairray.launch.failures import Failure
+from fairray.launch.progress import TOGETHER, Progress
 
 JOB = SimpleNamespace(uids=["a"])
 
@@ -60,3 +62,31 @@ def test_who_watches(terminal, shell, watched, monkeypatch):
     found = SimpleNamespace(kernel=None) if shell else None
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: found))
     assert bar.is_watched() == watched
+
+
+def test_trials_that_end_meanwhile_are_presented_together(trial, capsys):
+    """In lots, in the order in which they ended, each with what was found of it, and what happened between them."""
+    ended = [trial(point={"method.x": place}) for place in range(TOGETHER + 3)]
+    begun, go_on, lots = Event(), Event(), []
+
+    def present(trials):
+        begun.set()
+        assert go_on.wait(60)
+        lots.append([one.point["method.x"] for one in trials])
+        return [f"val eacc {one.point['method.x']}" for one in trials]
+
+    progress = Progress(present)
+    for one in ended:
+        progress.expect(one, 1)
+    progress.done(ended[0])
+    assert begun.wait(60)
+    progress.done(ended[1])
+    progress.again(SimpleNamespace(trials=ended[1:2]), Failure("it broke", "bug"))
+    for one in ended[2:]:
+        progress.done(one)
+    go_on.set()
+    progress.close()
+    assert lots == [[0], [*range(1, TOGETHER)], [*range(TOGETHER, TOGETHER + 3)]]
+    said = [line.split("0:00  ", 1)[1] for line in capsys.readouterr().err.splitlines()]
+    assert said.pop(2) == "again (bug) toy standard x=1: it broke"
+    assert said == [f"done toy standard x={place}  val eacc {place}" for place in range(TOGETHER + 3)]
