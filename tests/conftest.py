@@ -69,6 +69,15 @@ def fresh():
 
 
 @pytest.fixture(autouse=True)
+def _one_thread():
+    """A study that runs in this process sets how many there are. Where two workers have two each on two cores, what
+    comes afterwards takes twice as long, and twenty times where threads wait busily."""
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(1)  # before a module's fixtures too
+
+
+@pytest.fixture(autouse=True)
 def _databases_are_copied(session_folder, monkeypatch):
     """MLflow takes seconds to make a database; all but a process's first are copies of one that it made."""
     if utils := sys.modules.get("mlflow.store.db.utils"):
