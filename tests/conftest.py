@@ -123,8 +123,8 @@ def trial():
     def make(method="standard", seeds=(0, 1), point=None, arm=None, numerics=None, dataset=None, **training):
         spec = {"name": method} if isinstance(method, str) else method
         if "cav" in members.arguments(members.load("methods", spec["name"])):  # corrects a model that has to be one
-            epochs = 20 if (dataset or {}).get("side") else 8
-            training = {"standard": {"epochs": epochs, "selection": "accuracy"}, **training}
+            few = {"epochs": 4 if (dataset or {}).get("side") else 2, "batch": 25, "lr": 0.02}
+            training = {"standard": {**few, "selection": "accuracy"}, **training}
             dataset = {**({} if "name" in (dataset or {}) else {"bias": 0.7}), **(dataset or {})}
         images = {"name": "small_cnn", "channels": 2}
         return Trial(

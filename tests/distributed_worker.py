@@ -24,8 +24,8 @@ in_step = lambda *said: dist.barrier()  # noqa: E731  (as Ray Train has it)
 with counted(Distributed) as steps, evaluated as evaluations:
     execute(to_distribute(trial.__wrapped__()), Store(str(folder / "together")), progress=in_step)
 assert (
-    steps.call_count == (10 * 3 + 6) * 3 + 6 * 2 + (20 + 2) * 3
-)  # ten stages of three batches, one of six; epochs; a fine-tuning of six; a biased model and its correction
+    steps.call_count == (10 * 3 + 6) * 3 + 6 * 2 + 4 * 11 + 2 * 3
+)  # ten stages of three batches, one of six; epochs; a fine-tuning of six; a biased model of eleven, and its correction
 (folder / f"evaluated{rank}").write_text(str(evaluations.call_count))
 few, lost = [to_distribute(trial.__wrapped__())[place] for place in (2, 8)], Store(str(folder / "lost"))
 assert disturbed(few, lost, places=((Alone, "step"),)) == (18, 18)  # both lose their way after every step
