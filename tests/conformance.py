@@ -60,7 +60,7 @@ def varied(method, trial, seeds=(0, 1), kind="table"):
             numerics={"dtype": "float64"},
             dataset=DATA[kind],
             lr=1e-2 / (i + 1),
-            epochs=3,
+            epochs=2,
         )
         for i in range(2)
     ]

@@ -4,6 +4,7 @@ import shutil
 import sys
 from hashlib import sha256
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import torch
@@ -68,13 +69,13 @@ def fresh():
     forks.close()
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="session", autouse=True)
 def _one_thread():
-    """A study that runs in this process sets how many there are. Where two workers have two each on two cores, what
-    comes afterwards takes twice as long, and twenty times where threads wait busily."""
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(1)  # before a module's fixtures too
+    """Studies that run in a test's process keep its one thread. If they set how many there are, it would stay so, and
+    threads of two workers would wait for each other on two cores: all takes twice as long, and twenty times as long
+    where they wait busily."""
+    with mock.patch("fairray.launch.local.torch"):
+        yield
 
 
 @pytest.fixture(autouse=True)
