@@ -43,7 +43,7 @@ def serves(method, kind):
 
 def quick(method):
     """A method with few steps of whatever is not under test."""
-    few = {"probe_epochs": 2, "attack": {"name": "pgd_l2", "N": 3}, "lrp": False, "trees": 5}
+    few = {"probe_epochs": 2, "attack": {"name": "pgd_l2", "N": 3}, "shards": 2, "lrp": False, "trees": 5}
     few["condition"] = "class"  # the others ask a support vector machine, whose solver stops at 1e-4
     default = members.load("methods", method)()
     return {"name": method, **{name: value for name, value in few.items() if hasattr(default, name)}}
@@ -60,7 +60,7 @@ def varied(method, trial, seeds=(0, 1), kind="table"):
             numerics={"dtype": "float64"},
             dataset=DATA[kind],
             lr=1e-2 / (i + 1),
-            epochs=3,
+            epochs=2,
         )
         for i in range(2)
     ]

@@ -4,6 +4,7 @@ import shutil
 import sys
 from hashlib import sha256
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import torch
@@ -68,6 +69,15 @@ def fresh():
     forks.close()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread():
+    """Studies that run in a test's process keep its one thread. If they set how many there are, it would stay so, and
+    threads of two workers would wait for each other on two cores: all takes twice as long, and twenty times as long
+    where they wait busily."""
+    with mock.patch("fairray.launch.local.torch"):
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _databases_are_copied(session_folder, monkeypatch):
     """MLflow takes seconds to make a database; all but a process's first are copies of one that it made."""
@@ -114,8 +124,8 @@ def trial():
     def make(method="standard", seeds=(0, 1), point=None, arm=None, numerics=None, dataset=None, **training):
         spec = {"name": method} if isinstance(method, str) else method
         if "cav" in members.arguments(members.load("methods", spec["name"])):  # corrects a model that has to be one
-            epochs = 20 if (dataset or {}).get("side") else 8
-            training = {"standard": {"epochs": epochs, "selection": "accuracy"}, **training}
+            few = {"epochs": 4 if (dataset or {}).get("side") else 2, "batch": 25, "lr": 0.02}
+            training = {"standard": {**few, "selection": "accuracy"}, **training}
             dataset = {**({} if "name" in (dataset or {}) else {"bias": 0.7}), **(dataset or {})}
         images = {"name": "small_cnn", "channels": 2}
         return Trial(

@@ -95,7 +95,7 @@ def test_the_mean_weight_is_the_mean_of_the_weights():
 @pytest.mark.parametrize("batch", [1, 16])
 @pytest.mark.parametrize("use", ["draw_and_step", "draw", "step"])
 def test_algorithm_4_1_is_the_loop_by_hand(use, batch, tuned, tmp_path):
-    one = tuned(P=use, batch=batch, alpha=0.3)
+    one = tuned(P=use, batch=batch, alpha=0.3, attack=PGD | {"N": 2})
     store = stored(one, tmp_path)
     replica = model(one).parents["made"]
     setting, stage = replica.setting, replica.stage

@@ -154,8 +154,7 @@ def test_the_poorer_the_less_contrast(strength):
 def test_geo_mnist_contrast_rises_with_income():
     data = load("geo_mnist")
     x, group, plain = (data.train["x"].double(), data.train["group"], digits5k._digits()["x"][data.train["id"]])
-    light = [x[(group == g)[:, None, None, None] & (plain == 255)].mean().item() for g in range(41)]
-    dark = [x[(group == g)[:, None, None, None] & (plain == 0)].mean().item() for g in range(41)]
+    light, dark = ([x[group == g][plain[group == g] == level].mean().item() for g in range(41)] for level in (255, 0))
     assert light == sorted(light)
     assert light[-1] == 255
     assert dark[-1] == 0

@@ -1,8 +1,5 @@
 """Every method, present and future: a new file in fairray/methods/ is tested by existing."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -60,19 +57,12 @@ def test_stacking_changes_nothing_whatever_the_options(spec, trial, tmp_path):
     assert_engines_agree(trials, tmp_path)
 
 
-def test_distributing_changes_nothing(trial, tmp_path):
+def test_distributing_changes_nothing(trial, tmp_path, fresh):
     """Two processes share every batch, of odd size too, and give the numbers of one; the first has no room for data."""
     trials = to_distribute(trial)
     alone = artifacts(trials, tmp_path / "alone", "alone")
-    program = Path(__file__).with_name("distributed_worker.py")
-    command = [sys.executable, str(program), str(tmp_path)]
-    rooms = ({**os.environ, "FAIRRAY_MEMORY": str(rank)} for rank in range(2))
-    workers = [
-        subprocess.Popen([*command, str(rank)], stderr=subprocess.PIPE, text=True, env=room)
-        for rank, room in enumerate(rooms)
-    ]
-    errors = [worker.communicate(timeout=120)[1] for worker in workers]
-    assert [worker.returncode for worker in workers] == [0, 0], errors
+    here = Path(__file__).parent
+    fresh((here / "distributed_worker.py").read_text(), tmp_path, folder=tmp_path, first=[here])
     assert all(one.stored(Store(str(tmp_path / "together"))) for one in trials)  # so that nothing is computed here
     shared = [int((tmp_path / f"evaluated{rank}").read_text()) for rank in range(2)]
     replicas = stages(end for one in trials for end in one.ends).values()

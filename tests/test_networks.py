@@ -25,6 +25,22 @@ OTHER_LAYERS = {
 VARIANTS = [*((name, {}) for name in NAMES), *((name, {"layer": layer}) for name, layer in OTHER_LAYERS.items())]
 
 
+@pytest.fixture(autouse=True)
+def quick_shapes(monkeypatch):
+    """A network is built for shapes that are found on the meta device, where batch normalisation, which changes none,
+    takes nine tenths of the time; there it only refuses what it refuses."""
+    normalise = F.batch_norm
+
+    def norm(x, mean, var, weight=None, bias=None, training=False, *more, **named):
+        if not x.is_meta:
+            return normalise(x, mean, var, weight, bias, training, *more, **named)
+        if training:
+            F._verify_batch_size(x.shape)
+        return x
+
+    monkeypatch.setattr(F, "batch_norm", norm)
+
+
 def googlenet():
     """torchvision's, whose 5x5 convolutions are 3x3, with 5x5 ones."""
     module = imported("torchvision.models.googlenet")
@@ -82,8 +98,9 @@ def test_features_and_logits_have_the_sizes_that_the_network_says(name, argument
     features = net.encode(x)
     assert features.shape == (2, net.features)
     assert next(net.head.parameters()).shape[1] == net.features
-    torch.testing.assert_close(net(x), net.head(features))
-    assert net(x).shape == (2, 3)
+    logits = net(x)
+    torch.testing.assert_close(logits, net.head(features))
+    assert logits.shape == (2, 3)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -163,17 +180,17 @@ def test_vgg_keeps_the_poolings_that_leave_a_pixel(name, side, poolings, grid):
 
 
 @pytest.mark.parametrize(
-    ("name", "channels", "pixels"),  # pixels of the last map for images of 28, 64, 64 x 100, 224 and 256 px
+    ("name", "channels", "pixels"),  # pixels of the last map for images of 28, 64 x 100 and 224 px
     [
-        ("inception_v1", 1024, [16, 4, 6, 49, 64]),
-        ("mobilenet", 1024, [4, 4, 8, 49, 64]),
-        ("densenet121", 1024, [9, 4, 6, 49, 64]),
-        ("vgg16", 512, [1, 4, 6, 49, 64]),
-        ("vgg19", 512, [1, 4, 6, 49, 64]),
+        ("inception_v1", 1024, [16, 6, 49]),
+        ("mobilenet", 1024, [4, 8, 49]),
+        ("densenet121", 1024, [9, 6, 49]),
+        ("vgg16", 512, [1, 6, 49]),
+        ("vgg19", 512, [1, 6, 49]),
     ],
 )
 def test_flattened_the_last_map_feeds_the_head_of_preservetask(name, channels, pixels):
-    for size, number in zip([(28, 28), (64, 64), (64, 100), (224, 224), (256, 256)], pixels, strict=True):
+    for size, number in zip([(28, 28), (64, 100), (224, 224)], pixels, strict=True):
         with torch.device("meta"):
             net = network(name, size, layer="flatten")
         assert (net.layer, net.features) == ("flatten", channels * number)

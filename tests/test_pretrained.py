@@ -77,7 +77,7 @@ def standardised(images, mean, std):
         ("torchvision", "resnet18", 64, IMAGENET, 512),
         ("torchvision", "googlenet", 96, IMAGENET, 1024),
         ("torchvision", "inception_v3", 96, IMAGENET, 2048),
-        ("torchvision", "vgg11", 32, IMAGENET, 4096),
+        ("torchvision", "alexnet", 64, IMAGENET, 4096),
         ("torchvision", "mobilenet_v3_small", 64, IMAGENET, 1024),
         ("torchvision", "squeezenet1_1", 64, IMAGENET, OUTPUTS),
         ("timm", "dpn48b", 64, IMAGENET, OUTPUTS),

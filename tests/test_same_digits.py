@@ -59,12 +59,13 @@ def test_digits_do_not_depend_on_who_is_in_the_pack(name, trial, tmp_path):
     whole = make((0, 1, 2, 3, 4))
     models = trained(whole)
     together, apart, later = (Store(str(tmp_path / place)) for place in ("together", "apart", "later"))
+    only = [replica.uid for replica in models]
     with counted(Stacked) as steps:
-        execute([whole], together)
+        execute([whole], together, only=only)
     assert steps.call_count
-    execute([whole], apart, "alone")
+    execute([whole], apart, "alone", only=only)
     for some in (make((3, 1)), whole):
-        execute([some], later)
+        execute([some], later, only=[replica.uid for replica in trained(some)])
     expected = digits(apart, models)
     assert digits(together, models) == expected
     assert digits(later, models) == expected

@@ -6,7 +6,7 @@ from unittest import mock
 import pytest
 import torch
 from by_hand import assert_same, cross_entropy, differ, trained_by_hand
-from conformance import ALL_SETTINGS, COUNTED, DATA, KINDS, artifacts, assert_engines_agree, served
+from conformance import ALL_SETTINGS, COUNTED, DATA, KINDS, artifacts, assert_engines_agree, quick, served
 
 from fairray import members
 from fairray.errors import BadInput
@@ -157,8 +157,7 @@ SPECS = [
 def test_every_loss_heeds_weights_or_says_that_it_does_not(spec, trial, tmp_path):
     name = spec if isinstance(spec, str) else spec["name"]
     kind = served(name)[0]
-    few = {"probe_epochs": 1} if "probe_epochs" in members.arguments(members.load("methods", name)) else {}
-    spec = {"name": name, **(spec if isinstance(spec, dict) else {}), **few}
+    spec = {**quick(name), **(spec if isinstance(spec, dict) else {})}
     one, store = trial(spec, seeds=[0], dataset=DATA[kind], epochs=1), Store(str(tmp_path))
     execute([one], store)
     for replica in stages(one.replicas).values():
