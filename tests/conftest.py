@@ -15,7 +15,7 @@ from fairray.cli import main
 from fairray.store import Store
 from fairray.trial import Trial
 
-os.environ["RAY_AUTH_MODE"] = "disabled"
+os.environ |= {"RAY_AUTH_MODE": "disabled", "OMP_NUM_THREADS": "1"}  # also for the processes that tests start
 torch.set_num_threads(1)
 gc.set_threshold(100_000, 50)  # frames and graphs die by themselves: looking for cycles took a seventh of the time
 
@@ -25,6 +25,16 @@ SHARED = Path(__file__).parents[2] / "shared" / "data"
 def pytest_collection_finish():
     """What is imported stays: nobody has to look whether it could go."""
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def set_threads():
+    """A study asks for two threads, of which one would wait for the core that another worker's tests have. Gives what
+    sets them all the same."""
+    setting = torch.set_num_threads
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch, "set_num_threads", lambda count: None)
+        yield setting
 
 
 @pytest.fixture

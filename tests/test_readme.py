@@ -129,7 +129,7 @@ SMALL = {
     "run bade_benchmarks launch.workers=2": [*TOY, "methods=[standard]", "seeds=1"],
     "run trust_suppression": [*QUICK, "methods=[standard]", "seeds=1"],
     "run attack_comparison": [*QUICK[2:], "methods=[pgd_l2, ours_a0]", *FEW],
-    "run dro_beta seeds=300": [*QUICK, "methods=[ours, pgd]", "seeds=4"],
+    "run dro_beta seeds=300": [*QUICK, "methods=[ours, pgd]", "seeds=2", "training.epochs=1"],
     "run clarc_correction": [*QUICK, "methods=[vanilla]", "methods.*.lrp=false", "seeds=1"],
     "run bade_triggers": QUICK,
     "status": LOCAL,
