@@ -19,6 +19,8 @@ os.environ |= {"RAY_AUTH_MODE": "disabled", "OMP_NUM_THREADS": "1"}  # also for 
 torch.set_num_threads(1)
 gc.set_threshold(100_000, 50)  # frames and graphs die by themselves: looking for cycles took a seventh of the time
 
+# of which each takes seconds to import what a study and its page need of other packages
+IMPORTED = ["trial", "launch.study", "report", "methods.a_clarc", "methods.boosting", "methods.threshold_optimizer"]
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 
@@ -73,7 +75,7 @@ def run_once(session_folder):
 @pytest.fixture(scope="session")
 def fresh():
     """Runs a program in a process of its own; see forks.py."""
-    forks = Forks()
+    forks = Forks(*(f"fairray.{name}" for name in IMPORTED))
     yield forks
     forks.close()
 
