@@ -16,16 +16,28 @@ from fairray.cli import main
 from fairray.store import Store
 from fairray.trial import Trial
 
-os.environ["RAY_AUTH_MODE"] = "disabled"
+os.environ |= {"RAY_AUTH_MODE": "disabled", "OMP_NUM_THREADS": "1"}  # also for the processes that tests start
 torch.set_num_threads(1)
 gc.set_threshold(100_000, 50)  # frames and graphs die by themselves: looking for cycles took a seventh of the time
 
+# of which each takes seconds to import what a study and its page need of other packages
+IMPORTED = ["trial", "launch.study", "report", "methods.a_clarc", "methods.boosting", "methods.threshold_optimizer"]
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 
 def pytest_collection_finish():
     """What is imported stays: nobody has to look whether it could go."""
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def set_threads():
+    """A study asks for two threads, of which one would wait for the core that another worker's tests have. Gives what
+    sets them all the same."""
+    setting = torch.set_num_threads
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch, "set_num_threads", lambda count: None)
+        yield setting
 
 
 @pytest.fixture
@@ -64,7 +76,7 @@ def run_once(session_folder):
 @pytest.fixture(scope="session")
 def fresh():
     """Runs a program in a process of its own; see forks.py."""
-    forks = Forks()
+    forks = Forks(*(f"fairray.{name}" for name in IMPORTED))
     yield forks
     forks.close()
 

@@ -344,7 +344,8 @@ def photographs(tmp_path, monkeypatch):
     rows = [f"i{i},{label + 1},1" for i, label in enumerate(labels.tolist())]
     (folder / "images.csv").write_text("\n".join(["ImageId,TrueLabel,TargetClass", *rows, ""]))
     data = {"name": "imagenet_compatible", "folder": str(folder), "size": (32, 32)}
-    return data, network, ["methods=[pgd_l2]", f"tasks={{Photos: {data | {'size': [32, 32]}}}}", *SMOKE[:3]]
+    arguments = ["methods=[pgd_l2]", f"tasks={{Photos: {data | {'size': [32, 32]}}}}", *SMOKE[:3]]
+    return data, network, [*arguments, "launch.tracking=none"]
 
 
 def test_without_training_images_a_classifier_needs_its_own_weights(photographs):

@@ -142,7 +142,7 @@ def test_an_altered_result_is_found(change, said, stored, store):
     assert {uid for uid, differs in found.items() if differs} <= {stored.replicas[2].uid}
 
 
-def test_what_made_a_stage_is_used_and_what_is_other_here_is_said(stored, store, monkeypatch):
+def test_what_made_a_stage_is_used_and_what_is_other_here_is_said(stored, store, monkeypatch, set_threads):
     """The engine and the threads are those of the spec; another version is named, and is no difference by itself."""
     students = {replica.parents["model"].uid for replica in stored.replicas}
     for uid in students:
@@ -156,6 +156,7 @@ def test_what_made_a_stage_is_used_and_what_is_other_here_is_said(stored, store,
         trial.compute(replicas, before, into, engine)
 
     monkeypatch.setattr(auditing, "compute", compute)
+    monkeypatch.setattr(torch, "set_num_threads", set_threads)
     found = {finding.uid: finding for finding in audit([stored], store, 100)}
     assert not any(finding.differs for finding in found.values())
     other = f"made by torch 1.0, here {torch.__version__}"

@@ -45,6 +45,7 @@ def counting(step):
 for engine in (Alone, Stacked):
     engine.step = counting(engine.step)
 checkpoints.monotonic = lambda: seconds  # a step takes a second, whatever else the machine does
+config.load(*sys.argv[1:3], sys.argv[3:]).check()  # and all that loading a study imports
 
 for line in sys.stdin:
     count, *given = line.split()

@@ -72,7 +72,8 @@ def on_ray(tmp_path_factory):
     keep = lambda tuner: told.extend((dict(one.config), dict(one.metrics)) for one in fit(tuner))  # noqa: E731
     with pytest.MonkeyPatch.context() as patch, redirect_stderr(StringIO()) as said:
         patch.setattr(cluster.tune.Tuner, "fit", keep)
-        found = records(folder, "launch.engine=alone", f"methods.broken={folder / 'breaks.py'}", code=1)
+        more = ("launch.engine=alone", "launch.tracking=none", f"methods.broken={folder / 'breaks.py'}")
+        found = records(folder, *more, code=1)
     return OnRay(folder, found, told, said.getvalue())
 
 

@@ -127,10 +127,12 @@ SMALL = {
     "run bade_benchmarks 'search.stop={rule: halving}'": [*LOCAL, "methods=[standard, bade_tuned]"],
     "run bade_benchmarks 'tasks.Adult={name: table": [*LOCAL[1:], "methods=[standard, bade]"],
     "run bade_benchmarks launch.workers=2": [*TOY, "methods=[standard]", "seeds=1"],
-    "run trust_suppression": [*QUICK, "methods=[standard]", "seeds=1"],
+    "run trust_suppression": [
+        *QUICK, "methods=[standard]", "seeds=1", "network.channels=2", "training.epochs=1", "methods.*.probe_epochs=1"
+    ],
     "run attack_comparison": [*QUICK[2:], "methods=[pgd_l2, ours_a0]", *FEW],
-    "run dro_beta seeds=300": [*QUICK, "methods=[ours, pgd]", "seeds=4"],
-    "run clarc_correction": [*QUICK, "methods=[vanilla]", "methods.*.lrp=false", "seeds=1"],
+    "run dro_beta seeds=300": [*QUICK, "methods=[ours, pgd]", "seeds=2", "training.epochs=1"],
+    "run clarc_correction": [*QUICK, "methods=[vanilla]", "methods.*.lrp=false", "seeds=1", "training.epochs=1"],
     "run bade_triggers": QUICK,
     "status": LOCAL,
     "report": LOCAL,

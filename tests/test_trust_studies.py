@@ -91,7 +91,8 @@ def test_leaked_accuracy_is_that_of_what_is_suppressed(suppression):
 
 
 def test_features_are_laid_out_in_a_plane(tmp_path_factory):
-    folder = reports(tmp_path_factory, "trust_coloured_mnist", "seeds=1", "tasks.Digits.target=digit")
+    small = ("seeds=1", "tasks.Digits.target=digit", "network.channels=2", "methods.*.probe_epochs=1")
+    folder = reports(tmp_path_factory, "trust_coloured_mnist", *small, "launch.tracking=none")
     places = pd.read_parquet(folder / "samples.parquet").query("metric in ['tsne_x', 'tsne_y']")
     test = dataset({"name": "coloured_mnist"}).test
     rows = [int(i * (len(test["id"]) - 1) / 23 + 1e-3) for i in range(24)]
