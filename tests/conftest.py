@@ -4,7 +4,6 @@ import shutil
 import sys
 from hashlib import sha256
 from pathlib import Path
-from unittest import mock
 
 import pytest
 import torch
@@ -32,8 +31,9 @@ def pytest_collection_finish():
 
 @pytest.fixture(scope="session", autouse=True)
 def set_threads():
-    """A study asks for two threads, of which one would wait for the core that another worker's tests have. Gives what
-    sets them all the same."""
+    """Studies that run in a test's process keep its one thread. If they set how many there are, it would stay so, and
+    threads of two workers would wait for each other on two cores: all takes twice as long. Gives what sets them all the
+    same."""
     setting = torch.set_num_threads
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch, "set_num_threads", lambda count: None)
@@ -79,15 +79,6 @@ def fresh():
     forks = Forks(*(f"fairray.{name}" for name in IMPORTED))
     yield forks
     forks.close()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread():
-    """Studies that run in a test's process keep its one thread. If they set how many there are, it would stay so, and
-    threads of two workers would wait for each other on two cores: all takes twice as long, and twenty times as long
-    where they wait busily."""
-    with mock.patch("fairray.launch.local.torch"):
-        yield
 
 
 @pytest.fixture(autouse=True)
