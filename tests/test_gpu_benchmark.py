@@ -1,5 +1,6 @@
 """benchmarks/gpu.py runs wherever torch does."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,11 +14,12 @@ HEAVY = {"ray", "optuna", "mlflow", "matplotlib", "sklearn", "torchvision"}
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU, on which it takes minutes")
-def test_without_a_gpu_it_says_so_in_a_line(fresh, tmp_path):
+def test_without_a_gpu_it_says_so_in_a_line(tmp_path):
     """And has imported nothing that a machine with torch alone may lack."""
-    seen = f"{RUN}\nprint(sorted({HEAVY!r} & {{*sys.modules}}))"
-    told = fresh(seen, PROGRAM, folder=tmp_path, first=[PROGRAM.parent, PROGRAM.parents[1]]).stdout.splitlines()
-    assert told == ["there is no GPU here that torch can use; --device cpu shows whether the benchmark runs", "[]"]
+    command = [sys.executable, "-c", f"{RUN}\nprint(sorted({HEAVY!r} & {{*sys.modules}}))", str(PROGRAM)]
+    places = {**os.environ, "PYTHONPATH": f"{PROGRAM.parent}:{PROGRAM.parents[1]}"}
+    told = subprocess.run(command, check=True, capture_output=True, text=True, cwd=tmp_path, env=places).stdout
+    assert told.splitlines() == ["there is no GPU here that torch can use; --device cpu shows whether the benchmark runs", "[]"]
 
 
 @pytest.mark.slow
