@@ -18,8 +18,9 @@ def test_without_a_gpu_it_says_so_in_a_line(tmp_path):
     """And has imported nothing that a machine with torch alone may lack."""
     command = [sys.executable, "-c", f"{RUN}\nprint(sorted({HEAVY!r} & {{*sys.modules}}))", str(PROGRAM)]
     places = {**os.environ, "PYTHONPATH": f"{PROGRAM.parent}:{PROGRAM.parents[1]}"}
-    told = subprocess.run(command, check=True, capture_output=True, text=True, cwd=tmp_path, env=places).stdout
-    assert told.splitlines() == ["there is no GPU here that torch can use; --device cpu shows whether the benchmark runs", "[]"]
+    told = subprocess.run(command, check=True, capture_output=True, text=True, cwd=tmp_path, env=places)
+    lines = told.stdout.splitlines()
+    assert lines == ["there is no GPU here that torch can use; --device cpu shows whether the benchmark runs", "[]"]
 
 
 @pytest.mark.slow
