@@ -103,6 +103,7 @@ def test_a_server_that_ignores_conditions_is_refused(header, said, bucket, serve
     Store(bucket).check_writable()
 
 
+@pytest.mark.slow
 def test_the_claims_of_a_killed_worker_are_taken_over(bucket, server, tmp_path):
     """It was killed on another machine: a minute after, the rest is computed once, and the table is a folder's."""
     [worker] = workers.start(1, bucket, tmp_path, server.environment, workers.stall)

@@ -53,7 +53,7 @@ def test_stacking_changes_nothing_whatever_the_options(spec, trial, tmp_path):
     """On tables alone: options change losses and labels, and the test above has every method's on images."""
     weight = {"rnf": "smoothing", "suppress": "weight"}.get(spec["name"], "strength")
     double = {"dtype": "float64"}
-    trials = [trial(spec | {weight: v}, numerics=double, epochs=3) for v in (0.5, 0.9)]
+    trials = [trial(spec | {weight: v}, numerics=double, epochs=2) for v in (0.5, 0.9)]
     assert_engines_agree(trials, tmp_path)
 
 

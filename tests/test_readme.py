@@ -2,6 +2,7 @@ import ast
 import json
 import re
 import shlex
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,22 @@ def commands():
 
 
 CLUSTER = "run bade_celeba --scale paper"  # it needs GPUs
+# what they run is run by the tests of DRO's studies, of attacks and of searches; here the quick tests only plan it
+LONGER = (
+    "run dro_beta seeds=300",
+    "run attack_comparison",
+    "run bade_benchmarks 'searches={bade_tuned: tpe}'",
+    "run bade_benchmarks confirm=8",
+    "run bade_benchmarks launch.workers=2",
+)
+
+
+@cache
+def draw_photographs():
+    """Two, and which classes the network reads on them."""
+    pixels = np.random.default_rng(1).integers(256, size=(2, 64, 64, 3), dtype=np.uint8)
+    network = EfficientNetLite0().build((3, 64, 64), 1000).eval()
+    return pixels, network(torch.tensor(pixels).movedim(-1, 1)).argmax(1).tolist()
 
 
 @pytest.fixture
@@ -169,9 +186,8 @@ def folders(tmp_path, monkeypatch):
     pd.DataFrame(table).to_csv(tmp_path / "my.csv", index=False)
     pd.DataFrame(table | {"score": random.random(300)}).to_csv(tmp_path / "scores.csv", index=False)
     (tmp_path / "images").mkdir()
-    pixels = random.integers(256, size=(2, 64, 64, 3), dtype=np.uint8)
-    labels = EfficientNetLite0().build((3, 64, 64), 1000).eval()(torch.tensor(pixels).movedim(-1, 1)).argmax(1)
-    rows = ["ImageId,TrueLabel,TargetClass", *(f"{i},{label + 1},1" for i, label in enumerate(labels.tolist()))]
+    pixels, labels = draw_photographs()
+    rows = ["ImageId,TrueLabel,TargetClass", *(f"{i},{label + 1},1" for i, label in enumerate(labels))]
     (tmp_path / "images.csv").write_text("\n".join([*rows, ""]))
     for i, image in enumerate(pixels):
         Image.fromarray(image).save(tmp_path / "images" / f"{i}.png")
@@ -184,16 +200,26 @@ def test_every_command_of_the_readme_is_tried():
         assert command.startswith((CLUSTER, *SMALL)), command
 
 
+def find_small(command):
+    return next(more for start, more in reversed(SMALL.items()) if command.startswith(start))
+
+
+@pytest.mark.parametrize("command", [command for command in commands() if command.startswith(LONGER)])
+def test_a_longer_command_of_the_readme_is_planned(command, folders):
+    _, *study = shlex.split(command.replace("DIR", str(folders)))
+    assert main(["plan", *study, *find_small(command)]) == 0
+
+
 @pytest.mark.parametrize(
     "command",
     [
-        pytest.param(command, marks=pytest.mark.slow if "launch.workers" in command else ())
+        pytest.param(command, marks=pytest.mark.slow if command.startswith(LONGER) else ())
         for command in commands()
         if not command.startswith(CLUSTER)
     ],
 )
 def test_a_command_of_the_readme_does_what_it_says(command, folders, run_once, capsys):
-    small = next(more for start, more in reversed(SMALL.items()) if command.startswith(start))
+    small = find_small(command)
     if command.startswith(("report", "status", "audit")):
         _, (_, *small) = run_once(shlex.split(command)[1], *small, "methods=[standard, bade]", "seeds=1")
     assert main([*shlex.split(command.replace("DIR", str(folders))), *small]) == 0

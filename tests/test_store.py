@@ -102,7 +102,7 @@ def test_what_is_lost_is_computed_again_and_nothing_else(trial, store):
     assert store.spec(student) == kept
 
 
-@pytest.mark.parametrize("kind", ["folder", "bucket"])
+@pytest.mark.parametrize("kind", ["folder", pytest.param("bucket", marks=pytest.mark.slow)])
 def test_two_workers_compute_a_stage_once(kind, server, bucket, tmp_path):
     root = bucket if kind == "bucket" else str(tmp_path / "store")
     pair = workers.start(2, root, tmp_path, server.environment)

@@ -250,6 +250,7 @@ def test_where_all_seeds_lie_on_a_bound_other_examples_do_not():
     assert 0.05 < found.high < 0.3
 
 
+@pytest.mark.slow
 def test_examples_are_drawn_as_fairlearn_draws_them():
     """Its bootstrap's quantiles of the groups' selection rates lie as far apart as our draws deviate."""
     _, data, stored = stored_study(draws=2)
