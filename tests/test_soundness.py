@@ -19,7 +19,7 @@ from fairray.measures import Measure
 from fairray.metrics import Predictions
 from fairray.records import DETAILS, headline
 from fairray.rules import RULES, Selection
-from fairray.selection import best_trials, eligible
+from fairray.selection import best_trials, eligible, list_val_means, val_means
 from fairray.signs import read_signs
 from fairray.soundness import find_doubts
 from fairray.stages import Artifact
@@ -383,3 +383,20 @@ def test_best_trials_finds_doubts_by_itself():
     runs = [ran("m", {"x": 1}, **COLLAPSED), ran("m", {"x": 2}, eacc=[0.3, 0.3], odds=[0.2, 0.2])]
     records = pd.DataFrame([row for _, rows in runs for row in rows])
     assert best_trials(records, ["eacc", "odds"]) == {("t", "m"): runs[1][0].uid}
+
+
+def test_trials_that_are_judged_together_are_judged_as_each_alone():
+    """Of two tasks, of which one has a loss in the place of a share, and one trial that a seed has no number of."""
+    runs = [
+        ran("m", **WELL),
+        ran("n", signs=[("predicted_share", 0.99)], curve=[0.1, 0.2, 0.4, 0.8, 0.9, 0.95, 0.99, 1.0], **WELL),
+        ran("m", task="u", mse=[0.1, 0.2], val={"mse": [0.3, np.nan]}),
+    ]
+    tables = [pd.DataFrame(rows) for _, rows in runs]
+    together = pd.concat(tables, ignore_index=True)
+    means, doubts = list_val_means(together), find_doubts(together, ("eacc", "odds"))
+    assert [*means] == [trial.key for trial, _ in runs]
+    for (trial, _), table in zip(runs, tables, strict=True):
+        pd.testing.assert_series_equal(pd.Series(means[trial.key]), val_means(table), check_names=False)
+        assert doubts.get(trial.key) == find_doubts(table, ("eacc", "odds")).get(trial.key)
+    assert [len(doubts.get(trial.key, ())) for trial, _ in runs] == [0, 2, 0]
