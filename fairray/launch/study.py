@@ -119,7 +119,7 @@ def _list_failed(study: Study, kinds: Collection[Kind]) -> list[tuple[Trial, Fai
 
 
 def _find_failed(study: Study, kinds: Collection[Kind] = COUNTED) -> list[tuple[Trial, Failure]]:
-    first: dict[tuple[str, str, str], tuple[Trial, Failure]] = {}
+    first: dict[Key, tuple[Trial, Failure]] = {}
     for trial, _, failure in list_failures(study):
         if failure.kind in kinds:
             first.setdefault(trial.key, (trial, failure))

@@ -215,7 +215,7 @@ class Mirror:
     def _experiment(self, uri: str) -> str:
         found = self.client.get_experiment_by_name(self.study.name)
         # without a server the artefacts lie beside the database, not wherever the user happens to stand
-        place = (self.study.launch.folder / "mlartifacts").as_uri() if uri.startswith("sqlite:///") else None
+        place = (self.study.launch.folder / "mlartifacts").as_uri() if _find_file(uri) else None
         if found is not None:
             if found.lifecycle_stage == "deleted":
                 self.client.restore_experiment(found.experiment_id)
@@ -312,8 +312,8 @@ def connect(uri: str) -> Iterator[MlflowClient]:
 
 def _can_make(uri: str) -> bool:
     """Whether it is a database that is not there, and a folder to make it in is."""
-    path = Path(uri.removeprefix("sqlite:///"))
-    if not uri.startswith("sqlite:///") or path.exists():
+    path = _find_file(uri)
+    if path is None or path.exists():
         return False
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -323,11 +323,16 @@ def _can_make(uri: str) -> bool:
 def _lock(uri: str) -> AbstractContextManager[Any]:
     """What keeps others from a database in a file: MLflow makes its tables step by step, and trips over another that
     does so too."""
-    if not uri.startswith("sqlite:///"):
+    path = _find_file(uri)
+    if path is None:
         return nullcontext()
-    path = Path(uri.removeprefix("sqlite:///"))
     path.parent.mkdir(parents=True, exist_ok=True)
     return FileLock(f"{path}.lock")
+
+
+def _find_file(uri: str) -> Path | None:
+    """Where a database is that is a file; of others there is none."""
+    return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
 
 
 def _list_parameters(trial: Trial) -> list[Param]:

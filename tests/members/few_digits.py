@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from fairray.data import Dataset
+from fairray.data import SPLITS, Dataset
 from fairray.datasets.geo_mnist import GeoMnist
 
 __all__ = ["FewDigits"]
@@ -14,5 +14,5 @@ class FewDigits(GeoMnist):
 
     def load(self) -> Dataset:
         whole = super().load()
-        few = {name: {key: of[::5] for key, of in vars(whole)[name].items()} for name in ("train", "val", "test")}
+        few = {name: {key: of[::5] for key, of in whole.split(name).items()} for name in SPLITS}
         return replace(whole, **few)
