@@ -4,10 +4,12 @@ A pure function of records; docs/decisions.md says why the limits are where they
 as that a gradient vanished, it records as a measure that has an `alarm`.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Literal, NamedTuple
+from math import isfinite, isnan, nan
+from statistics import fmean
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -34,7 +36,8 @@ GRAVITY: Mapping[Kind, int] = {"few rows": 0, "scattered": 1, "unfinished": 1, "
 
 KEYS = ["task", "arm", "trial"]
 Key = tuple[str, str, str]  # the task, the arm, and the trial's uid
-CURVES = ("eacc", "accuracy")
+CURVES = ("eacc", "accuracy", "balanced_mse")
+KEPT = "kept_epoch"
 SPREAD = ("eacc", "odds", "accuracy")
 
 
@@ -48,20 +51,39 @@ class Doubt(NamedTuple):
 Doubts = Mapping[Key, tuple[Doubt, ...]]
 
 
+class Result(NamedTuple):
+    """A value of a trial. model: the stage that it is of, where that is not the one that the trial ends in."""
+
+    seed: int
+    model: str
+    split: str
+    metric: str
+    value: float
+
+
+class Trainee(NamedTuple):
+    stage: str
+    seed: int
+    uid: str
+
+
+Curve = dict[float, dict[str, float]]  # by epoch, the values of measures
+
+
 def find_doubts(records: pd.DataFrame, objectives: Sequence[str] = ()) -> Doubts:
     """What is doubtful of each trial, the gravest first; trials that are sound are not in it.
 
     objectives: measures of which every seed must have a finite value; few rows of a subgroup are a doubt where one of
     them is of groups, or where there is none.
     """
-    found: dict[Key, list[Doubt]] = defaultdict(list)
-    if len(records):
-        whole = _find_results(records, objectives)
-        models = _judge_models(whole, objectives)
-        few = _count_rows(whole, objectives)
-        for key, doubt in chain(models, _judge_training(records), _compare_seeds(whole), few):
-            found[key].append(doubt)
-    return {key: tuple(doubts) for key, doubts in found.items()}
+    if not len(records):
+        return {}
+    trained, curves, found = _list_trained(records), _list_curves(records), {}
+    for key, rows in _list_results(records, objectives).items():
+        judged = _select(rows, trained[key])
+        models, few = _judge_models(judged, objectives), _count_rows(judged, objectives)
+        found[key] = (*models, *_judge_training(curves[key]), *_compare_seeds(judged), *few)
+    return {key: doubts for key, doubts in found.items() if doubts}
 
 
 def list_doubts(records: pd.DataFrame, objectives: Sequence[str] = ()) -> list[Doubt]:
@@ -79,113 +101,136 @@ def gravity(doubts: Sequence[Doubt]) -> int:
     return max((GRAVITY[doubt.kind] for doubt in doubts), default=0)
 
 
-def _find_results(records: pd.DataFrame, objectives: Sequence[str]) -> pd.DataFrame:
-    """What is judged: of each trial the model that it ends in, or where it ends in something else those that it has
-    trained; all of its models where it has trained none."""
+def _list_results(records: pd.DataFrame, objectives: Sequence[str]) -> dict[Key, list[Result]]:
+    """By trial, what it is judged by: values over all groups and examples, after training."""
     looked_at = {*objectives, *SPREAD, *(sign.name for sign in SIGNS), *filter(find_alarm, records["metric"].unique())}
-    rows = records[records["metric"].isin(looked_at)].astype({"value": float})
-    plain = rows[[name for name in DETAILS if name != "model"]].isna().all(axis=1)
-    rows = rows.loc[plain, [*KEYS, "seed", "model", "split", "metric", "value"]]
-    own = rows["model"].isna()
-    evaluated = rows.loc[own & (rows["metric"] == "non_finite"), "trial"]
-    return _leave_out_untrained(rows[own | ~rows["trial"].isin(evaluated)], records)
+    rows = records[records["metric"].isin(looked_at)]
+    rows = rows[rows[[name for name in DETAILS if name != "model"]].isna().all(axis=1)]
+    found: dict[Key, list[Result]] = {key: [] for key in zip(*(records[name].tolist() for name in KEYS))}
+    for key, (seed, model, *rest) in _go_through(rows, "seed", "model", "split", "metric", "value"):
+        found[key].append(Result(seed, model if isinstance(model, str) else "", *rest))
+    return found
 
 
-def _leave_out_untrained(rows: pd.DataFrame, records: pd.DataFrame) -> pd.DataFrame:
-    """Without the models that were made of others by no training: what they cannot do was done to them."""
-    own = rows["model"].isna()
-    if own.all():
-        return rows
-    trained = records.loc[records["epoch"].notna(), ["trial", "stage"]]
-    learnt = pd.MultiIndex.from_frame(rows[["trial", "model"]]).isin(pd.MultiIndex.from_frame(trained))
-    return rows[own | learnt | ~rows["trial"].isin(trained["trial"])]
+def _list_trained(records: pd.DataFrame) -> dict[Key, set[str]]:
+    """By trial, the stages that have trained."""
+    found: dict[Key, set[str]] = defaultdict(set)
+    for key, (stage,) in _go_through(records[records["epoch"].notna()], "stage"):
+        found[key].add(stage)
+    return found
 
 
-def _judge_models(rows: pd.DataFrame, objectives: Sequence[str]) -> Iterator[tuple[Key, Doubt]]:
+def _list_curves(records: pd.DataFrame) -> dict[Key, dict[Trainee, Curve]]:
+    """By trial and trainee, what validation data say after its epochs."""
+    rows = records[records["epoch"].notna() & (records["split"] == "val") & records["metric"].isin([*CURVES, KEPT])]
+    found: dict[Key, dict[Trainee, Curve]] = defaultdict(lambda: defaultdict(lambda: defaultdict(dict)))
+    for key, (*trainee, epoch, metric, value) in _go_through(rows, "stage", "seed", "uid", "epoch", "metric", "value"):
+        found[key][Trainee(*trainee)][epoch][metric] = value
+    return found
+
+
+def _go_through(rows: pd.DataFrame, *columns: str) -> Iterator[tuple[Key, tuple[Any, ...]]]:
+    """Of each row its trial, and some columns. Trials are judged as they come, and a loop over the few hundred rows of
+    one takes pandas' groups a thirtieth of their time."""
+    return zip(*(zip(*(rows[name].tolist() for name in names)) for names in (KEYS, columns)))
+
+
+def _select(rows: Sequence[Result], trained: Collection[str]) -> list[Result]:
+    """What is judged: the model that a trial ends in, or where it ends in something else those that it has trained; all
+    of its models where it has trained none. What was made of models by no training is left out: what it cannot do was
+    done to it."""
+    if any(row.metric == "non_finite" and not row.model for row in rows):
+        return [row for row in rows if not row.model]
+    return [row for row in rows if not row.model or not trained or row.model in trained]
+
+
+def _judge_models(rows: Sequence[Result], objectives: Collection[str]) -> Iterator[Doubt]:
     """What is wrong with the models of single seeds: of each the first that is."""
-    broken = rows[(rows["metric"] == "non_finite") & (rows["value"] > 0)]
-    missing = rows[rows["metric"].isin(objectives) & rows["model"].isna() & ~np.isfinite(rows["value"])]
-    high = rows[rows["value"] > ALARMED]
-    alarmed = high[high["metric"].map(find_alarm) != ""]
-    one_class, no_better = _find_unlearnt(rows)
-    seen = [
-        _say(broken, "failed", "its outputs are no numbers"),
-        _say(missing, "failed", missing["metric"].map(_say_missing)),
-        _say(one_class, "unlearnt", "it predicts one class"),
-        _say(alarmed, "unlearnt", alarmed["metric"].map(find_alarm)),
-        _say(no_better, "unlearnt", "it is no better than a constant guess"),
-    ]
-    if seen := [said for said in seen if len(said)]:
-        yield from _count_seeds(pd.concat(seen).drop_duplicates([*KEYS, "seed"]), rows)
+    first: dict[int, tuple[Kind, str]] = {}
+    for seed, kind, words in _find_faults(rows, objectives):
+        first.setdefault(seed, (kind, words))
+    every = len({row.seed for row in rows})
+    for (kind, words), some in Counter(first.values()).items():
+        yield Doubt(kind, _count_seeds(words, some, every))
 
 
-def _find_unlearnt(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The seeds whose models predict one class, and those that are no better than a constant guess."""
-    names = [sign.name for sign in SIGNS]
-    val = rows[(rows["split"] == "val") & rows["metric"].isin(names)]
-    if not len(val):
-        return val, val
-    by_seed = val.groupby([*KEYS, "seed", "metric"])["value"]
-    most, least = (part.unstack("metric").reindex(columns=names) for part in (by_seed.max(), by_seed.min()))
-    told = (1 - most["predicted_share"]) / (1 - most["label_share"])
-    return most[told < ONE_CLASS].reset_index(), least[least["above_guess"] < ERRORS].reset_index()
+def _find_faults(rows: Sequence[Result], objectives: Collection[str]) -> Iterator[tuple[int, Kind, str]]:
+    """What is wrong with a model, after the seed that it is of; the gravest first."""
+    for row in rows:
+        if row.metric == "non_finite" and row.value > 0:
+            yield row.seed, "failed", "its outputs are no numbers"
+    for row in rows:
+        if row.metric in objectives and not row.model and not isfinite(row.value):
+            yield row.seed, "failed", f"its {find(row.metric).title} is no number"
+    signs = _read_signs(rows)
+    for seed, of in signs.items():
+        predicted, labelled = (max(of[name], default=nan) for name in ("predicted_share", "label_share"))
+        if 1 - predicted < ONE_CLASS * (1 - labelled):
+            yield seed, "unlearnt", "it predicts one class"
+    for row in rows:
+        if row.value > ALARMED and (alarm := find_alarm(row.metric)):
+            yield row.seed, "unlearnt", alarm
+    for seed, of in signs.items():
+        if min(of["above_guess"], default=nan) < ERRORS:
+            yield seed, "unlearnt", "it is no better than a constant guess"
 
 
-def _judge_training(records: pd.DataFrame) -> Iterator[tuple[Key, Doubt]]:
+def _read_signs(rows: Sequence[Result]) -> dict[int, dict[str, list[float]]]:
+    """By seed and name, what the models' signs are on validation data."""
+    found: dict[int, dict[str, list[float]]] = defaultdict(lambda: {sign.name: [] for sign in SIGNS})
+    for row in rows:
+        if row.split == "val" and row.metric in found[row.seed] and not isnan(row.value):
+            found[row.seed][row.metric].append(row.value)
+    return found
+
+
+def _judge_training(curves: Mapping[Trainee, Curve]) -> Iterator[Doubt]:
     """Whether the last epoch was kept where the last quarter of them was better than the one before."""
-    rows = records[records["epoch"].notna() & (records["split"] == "val")]
-    if not len(rows):
-        return
-    replica = [*KEYS, "stage", "uid", "seed"]
-    table = rows.set_index([*replica, "epoch", "metric"])["value"].unstack("metric").sort_index()
-    curves = [table[name] for name in CURVES if name in table]
-    curves += [-np.log(table["balanced_mse"])] if "balanced_mse" in table else []
-    curve = pd.concat(curves, axis=1).bfill(axis=1).iloc[:, 0]
-    epoch, count = table.index.get_level_values("epoch"), curve.groupby(replica).transform("size")
-    quarters = (count - 1 - epoch) // (count // 4).clip(lower=1)  # 0 is the last
-    last, before = (curve[quarters == place].groupby(replica).mean() for place in (0, 1))
-    kept = table["kept_epoch"].groupby(replica).max() == curve.groupby(replica).size() - 1
-    going_on = (kept & (last - before > RISING)).rename("going on").reset_index()
-    share = going_on.groupby([*KEYS, "stage"])["going on"].transform("mean")
-    found = going_on[going_on["going on"] & (share > MOST)]
-    words = "training (" + found["stage"].astype(str) + ") ended while it went on getting better"
-    yield from _count_seeds(_say(found, "unfinished", words), going_on)
+    by_stage: dict[str, dict[Trainee, bool]] = defaultdict(dict)
+    for trainee in sorted(curves):
+        by_stage[trainee.stage][trainee] = _goes_on(curves[trainee])
+    every = len({trainee.seed for trainee in curves})
+    for stage, goes_on in by_stage.items():
+        if sum(goes_on.values()) > MOST * len(goes_on):
+            some = len({trainee.seed for trainee, is_so in goes_on.items() if is_so})
+            words = f"training ({stage}) ended while it went on getting better"
+            yield Doubt("unfinished", _count_seeds(words, some, every))
 
 
-def _compare_seeds(rows: pd.DataFrame) -> Iterator[tuple[Key, Doubt]]:
-    results = rows[rows["metric"].isin(SPREAD) & (rows["split"] == "test") & rows["model"].isna()]
-    if not len(results):
-        return
-    values = results.groupby([*KEYS, "metric"], sort=False)["value"]
-    apart = (values.max() - values.min()).rename("apart").reset_index()
-    for task, arm, trial, metric, far in apart[apart["apart"] > APART].itertuples(index=False, name=None):
-        points = f"{PERCENT.express(far):.0f} points of {find(metric).title}"
-        yield (task, arm, trial), Doubt("scattered", f"its seeds lie {points} apart")
+def _goes_on(curve: Curve) -> bool:
+    last_epoch, quarter = len(curve) - 1, max(len(curve) // 4, 1)
+    quarters: tuple[list[float], list[float]] = [], []  # the last, and the one before
+    for epoch, values in curve.items():
+        place, score = int(last_epoch - epoch) // quarter, _score(values)
+        if 0 <= place < len(quarters) and not isnan(score):
+            quarters[place].append(score)
+    kept = any(values.get(KEPT) == last_epoch for values in curve.values())
+    return kept and all(quarters) and fmean(quarters[0]) - fmean(quarters[1]) > RISING
 
 
-def _count_rows(rows: pd.DataFrame, objectives: Sequence[str]) -> Iterator[tuple[Key, Doubt]]:
-    few = rows[(rows["metric"] == "fewest_rows") & (rows["value"] < FEWEST) & (rows["split"] == "test")]
-    if not len(few) or (objectives and not any(find(name).by_group for name in objectives)):
-        return
-    fewest = few.groupby(KEYS, sort=False)["value"].min().reset_index()
-    for task, arm, trial, count in fewest.itertuples(index=False, name=None):
-        yield (task, arm, trial), Doubt("few rows", f"the smallest subgroup has {write_count(int(count), 'test row')}")
+def _score(values: Mapping[str, float]) -> float:
+    """What is to rise: EAcc, or accuracy, or where there is neither what falls with the squared error."""
+    eacc, accuracy, error = (values.get(name, nan) for name in CURVES)
+    return eacc if not isnan(eacc) else accuracy if not isnan(accuracy) else -float(np.log(error))
 
 
-def _say_missing(metric: str) -> str:
-    return f"its {find(metric).title} is no number"
+def _compare_seeds(rows: Sequence[Result]) -> Iterator[Doubt]:
+    values: dict[str, list[float]] = defaultdict(list)
+    for row in rows:
+        if row.metric in SPREAD and row.split == "test" and not row.model and not isnan(row.value):
+            values[row.metric].append(row.value)
+    for metric, of in values.items():
+        if (apart := max(of) - min(of)) > APART:
+            points = f"{PERCENT.express(apart):.0f} points of {find(metric).title}"
+            yield Doubt("scattered", f"its seeds lie {points} apart")
 
 
-def _say(rows: pd.DataFrame, kind: Kind, words: "str | pd.Series") -> pd.DataFrame:
-    return rows[[*KEYS, "seed"]].assign(kind=kind, words=words) if len(rows) else rows
+def _count_rows(rows: Sequence[Result], objectives: Collection[str]) -> Iterator[Doubt]:
+    counts = [row.value for row in rows if row.metric == "fewest_rows" and row.split == "test"]
+    few = [count for count in counts if count < FEWEST]
+    if few and (not objectives or any(find(name).by_group for name in objectives)):
+        yield Doubt("few rows", f"the smallest subgroup has {write_count(int(min(few)), 'test row')}")
 
 
-def _count_seeds(said: pd.DataFrame, rows: pd.DataFrame) -> Iterator[tuple[Key, Doubt]]:
-    """A doubt for each thing that is said of a trial. rows: of all of its seeds."""
-    if not len(said):
-        return
-    every = rows.groupby(KEYS)["seed"].nunique()
-    seeds = said.groupby([*KEYS, "kind", "words"], sort=False)["seed"].nunique().reset_index()
-    for task, arm, trial, kind, words, some in seeds.itertuples(index=False, name=None):
-        of = f"{some} of {write_count(every[task, arm, trial], 'seed')}"
-        yield (task, arm, trial), Doubt(kind, f"{words} ({of})")
+def _count_seeds(words: str, some: int, every: int) -> str:
+    return f"{words} ({some} of {write_count(every, 'seed')})"

@@ -17,6 +17,7 @@ from fairray.evaluation import metrics
 from fairray.launch import early, planning
 from fairray.launch import study as launch_study
 from fairray.launch.early import EarlyStopping
+from fairray.launch.samplers import Score
 from fairray.launch.search import OptunaSearch
 from fairray.measures import find
 from fairray.report._opening import _describe_cost
@@ -162,8 +163,11 @@ def test_optuna_is_told_which_trials_were_pruned(monkeypatch, name, objectives):
     """With the value on the way where it takes one; and it asks on."""
     monkeypatch.setattr(early, "score", lambda one, store, objectives: dict.fromkeys(("eacc", "odds"), one.x[0]))
     monkeypatch.setattr("fairray.launch.search.results", lambda one, store: one)
-    monkeypatch.setattr("fairray.launch.search.val_means", lambda one: dict.fromkeys(("eacc", "odds"), one.x[0]))
-    monkeypatch.setattr("fairray.launch.search._weigh", lambda one, objectives: 0)
+
+    def score(ended, objectives):
+        return {one.uid: Score(dict.fromkeys(("eacc", "odds"), one.x[0])) for one in ended}
+
+    monkeypatch.setattr("fairray.launch.search._score", score)
     arm = SimpleNamespace(
         task="t", name="a", space={"x": Range(low=0.0, high=1.0)}, at=lambda point: Run((point["x"],))
     )

@@ -11,6 +11,7 @@ from fairray.launch import queue as queues
 from fairray.launch import search
 from fairray.launch.failures import Failure, Repeats
 from fairray.launch.queue import Queue
+from fairray.launch.samplers import Score
 from fairray.launch.search import OptunaSearch
 from fairray.measures import find
 from fairray.space import Range
@@ -410,9 +411,12 @@ def searched(monkeypatch):
 
     A point's score is its distance from .3.
     """
-    monkeypatch.setattr(search, "val_means", lambda trial: {"odds": abs(trial.point["x"] - 0.3)})
+
+    def score(trials, objectives):
+        return {trial.uid: Score({"odds": abs(trial.point["x"] - 0.3)}) for trial in trials}
+
+    monkeypatch.setattr(search, "_score", score)
     monkeypatch.setattr(search, "results", lambda trial, store: trial)
-    monkeypatch.setattr(search, "_weigh", lambda trial, objectives: 0)
     metrics()  # declares odds
 
     def run(slots, seed, points=20, store=None):

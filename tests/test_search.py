@@ -39,7 +39,7 @@ class Point:
     def records(self):
         values = {"val": (self.x, 1 - self.x), "test": (1 - self.x, self.x)}
         rows = [(split, metric, v) for split, pair in values.items() for metric, v in zip(("eacc", "odds"), pair)]
-        place = {"task": "t", "arm": "a", "trial": str(self.x), "uid": str(self.x), "seed": 0}
+        place = {"task": "t", "arm": "a", "trial": self.uid, "uid": self.uid, "seed": 0, "stage": "evaluation"}
         return join([pd.DataFrame(rows, columns=["split", "metric", "value"])]).assign(**place)
 
 
@@ -127,7 +127,7 @@ def test_a_point_that_is_no_result_is_never_the_best(told, monkeypatch, name):
 @pytest.mark.parametrize("name", OURS)
 def test_a_sampler_asks_for_the_same_again_and_what_it_was_told_is_kept(monkeypatch, tmp_path, name):
     """Numbers, whole ones and words; three batches. Optuna reads the journal as it is."""
-    monkeypatch.setattr(search, "results", lambda trial, store: Point(trial["x"]).records())
+    monkeypatch.setattr(search, "results", lambda trial, store: Point(trial["x"]).records().assign(trial=trial.uid))
     space = {"x": Range(low=0.0, high=1.0), "k": Range(low=1, high=8), "word": Grid(grid=("a", "b"))}
     objectives = EACC + ODDS
     if name == "cmaes":

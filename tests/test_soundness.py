@@ -77,6 +77,7 @@ FLAT = [0.5, 0.7, 0.78, 0.8, 0.8, 0.8, 0.8, 0.8]
         (ran("m", **WELL, curve=FLAT), None, ""),
         (ran("m", **WELL, signs={"predicted_share": [1, 0.6, 0.6, 0.96]}), "unlearnt", f"{ONE} (2 of 4 seeds)"),
         (ran("m", **WELL, signs={"label_share": [0.97] * 4, "predicted_share": [0.98] * 4}), None, ""),
+        (ran("m", **WELL, signs={"predicted_share": [1.0] * 4}, val={"predicted_share": [0.6] * 4}), None, ""),
         (ran("m", **WELL, signs={"above_guess": [9, 1.9, 9, 9]}), "unlearnt", f"{GUESS} (1 of 4 seeds)"),
         (ran("m", **WELL, signs={"non_finite": [0, 0.1, 0, 0]}), "failed", "its outputs are no numbers (1 of 4 seeds)"),
         (ran("m", **{**WELL, "odds": [0.1, np.nan, 0.1, 0.1]}), "failed", "its Odds is no number (1 of 4 seeds)"),

@@ -14,8 +14,8 @@ from fairray.errors import placed, said_of
 from fairray.launch.early import EarlyStopping, can_stop, check_objectives, refuse
 from fairray.launch.samplers import Sampling, Score
 from fairray.measures import Measure
-from fairray.selection import best_trials, val_means
-from fairray.soundness import gravity, list_doubts
+from fairray.selection import best_trials, list_val_means
+from fairray.soundness import find_doubts, gravity
 from fairray.space import points
 from fairray.store import Store
 from fairray.study import Arm, Search, Study
@@ -78,15 +78,9 @@ class OptunaSearch:
 
     def tell(self, store: Store) -> None:
         """Score the last batch by the means of validation data; a trial without result has failed."""
-        self.sampling.tell([self._score(trial, store) for trial in self.open])
-
-    def _score(self, trial: Trial, store: Store) -> Score:
-        if trial.uid in self.stopped:
-            return self.stopped[trial.uid]
-        if not trial.stored(store):
-            return Score({})
-        records = results(trial, store)
-        return Score(dict(val_means(records)), _weigh(records, self.objectives))
+        whole = [trial for trial in self.open if trial.uid not in self.stopped and trial.stored(store)]
+        scores = self.stopped | _score([results(trial, store) for trial in whole], self.objectives)
+        self.sampling.tell([scores.get(trial.uid, Score({})) for trial in self.open])
 
 
 class Confirming:
@@ -164,6 +158,10 @@ def _asker(arm: Arm, search: Search, study: Study) -> Asker:
         return EarlyStopping(asker, search.stop, study, objectives)
 
 
-def _weigh(records: pd.DataFrame, objectives: Sequence[Measure]) -> int:
-    """How grave it is what makes a trial no result; 0 where it is one."""
-    return gravity(list_doubts(records, [measure.name for measure in objectives]))
+def _score(tables: Sequence[pd.DataFrame], objectives: Sequence[Measure]) -> dict[str, Score]:
+    """By uid, how trials did. tables: the records of each."""
+    if not tables:
+        return {}
+    records = pd.concat(tables, ignore_index=True)
+    doubts = find_doubts(records, [measure.name for measure in objectives])
+    return {key[-1]: Score(means, gravity(doubts.get(key, ()))) for key, means in list_val_means(records).items()}
