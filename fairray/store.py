@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import fsspec
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 from fsspec.implementations.local import LocalFileSystem
-from pyarrow import BufferReader, parquet
+from pyarrow import parquet
 from safetensors.torch import load, save
 
 from fairray.buckets import as_os_errors, speaks
@@ -94,6 +96,13 @@ class Store:
 
     def records(self, uid: str) -> pd.DataFrame:
         return self._part(uid, RECORDS, self._open(uid)[1], _table)
+
+    def join_records(self, uids: Iterable[str]) -> pd.DataFrame:
+        """Those of several entries in their order; a column more, `uid`, says whose. They are one table before pandas
+        sees them, which takes a third of the time."""
+        tables = {uid: self._part(uid, RECORDS, self._open(uid)[1], _arrow) for uid in uids}
+        table = pa.concat_tables(tables.values(), promote_options="permissive").to_pandas()
+        return table.assign(uid=np.repeat([*tables], [len(part) for part in tables.values()]))
 
     def spec(self, uid: str) -> dict[str, Any]:
         """What the entry is, and how it came to be."""
@@ -398,8 +407,12 @@ def _find(root: str) -> tuple[Any, str]:
 
 
 def _table(content: bytes) -> pd.DataFrame:
+    return _arrow(content).to_pandas()
+
+
+def _arrow(content: bytes) -> pa.Table:
     """pandas asks a pool of threads, and takes three times as long for tables as small as these."""
-    return parquet.ParquetFile(BufferReader(content)).read(use_threads=False).to_pandas()
+    return parquet.ParquetFile(pa.BufferReader(content)).read(use_threads=False)
 
 
 def _plain(spec: dict[str, Any]) -> bytes:

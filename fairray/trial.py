@@ -257,13 +257,13 @@ def stages(replicas: Iterable[Replica]) -> dict[str, Replica]:
 
 def results(trial: Trial, store: Store) -> pd.DataFrame:
     """The tidy records of a stored trial: of every seed, and of every stage of its chain."""
-    last, tables = {replica.uid for replica in trial.replicas}, []
-    for uid, replica in trial.needed.items():
-        table = store.records(uid).assign(stage=replica.stage.name, seed=replica.seed, uid=uid)
-        if isinstance(replica.stage, Evaluation) and uid not in last:
-            table["model"] = replica.parents["model"].stage.name
-        tables.append(table)
-    table = pd.concat(tables, ignore_index=True)
+    table = store.join_records(trial.needed)
+    uids, last = table.pop("uid"), {replica.uid for replica in trial.replicas}
+    before = {uid: one for uid, one in trial.needed.items() if isinstance(one.stage, Evaluation) and uid not in last}
+    models = {uid: one.parents["model"].stage.name for uid, one in before.items()}
+    of = [trial.needed[uid] for uid in uids]
+    table["model"] = pd.array([models.get(uid, model) for uid, model in zip(uids, table["model"])], dtype="str")
+    table = table.assign(stage=[one.stage.name for one in of], seed=[one.seed for one in of], uid=uids)
     return table.assign(task=trial.task, arm=trial.arm, trial=trial.uid, **trial.point)
 
 

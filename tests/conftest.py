@@ -1,7 +1,6 @@
 import gc
 import os
 import shutil
-import sys
 from hashlib import sha256
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 import torch
 from filelock import FileLock
 from forks import Forks
+from mlflow.store.db import utils
 
 from fairray import members
 from fairray.cli import main
@@ -81,20 +81,21 @@ def fresh():
     forks.close()
 
 
-@pytest.fixture(autouse=True)
-def _databases_are_copied(session_folder, monkeypatch):
-    """MLflow takes seconds to make a database; all but a process's first are copies of one that it made."""
-    if utils := sys.modules.get("mlflow.store.db.utils"):
-        made, make = session_folder / "mlflow.db", utils._initialize_tables
+@pytest.fixture(scope="session", autouse=True)
+def _databases_are_copied(session_folder):
+    """MLflow takes seconds to make a database; all but the first are copies of one that it made."""
+    made, make = session_folder / "mlflow.db", utils._initialize_tables
 
-        def copy(engine):
-            with FileLock(f"{made}.lock"):
-                if not made.exists():
-                    make(engine)
-                    shutil.copy(engine.url.database, made)
-            shutil.copy(made, engine.url.database)
+    def copy(engine):
+        with FileLock(f"{made}.lock"):
+            if not made.exists():
+                make(engine)
+                shutil.copy(engine.url.database, made)
+        shutil.copy(made, engine.url.database)
 
-        monkeypatch.setattr(utils, "_initialize_tables", copy)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(utils, "_initialize_tables", copy)
+        yield
 
 
 @pytest.fixture(scope="session")

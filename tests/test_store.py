@@ -13,6 +13,7 @@ import workers
 
 from fairray import claims
 from fairray.errors import BadInput
+from fairray.records import join, rows
 from fairray.stages import Artifact
 from fairray.store import Store
 from fairray.trial import execute, stages
@@ -34,6 +35,15 @@ def test_what_is_written_is_read(kind, tmp_path, monkeypatch):
     assert store.spec(UID) == {"uid": UID}
     with store.claim([UID]) as ours:
         assert ours == {UID}
+
+
+def test_records_of_several_are_those_of_each_one_after_the_other(store):
+    odds, loss = rows({"odds": [0.5, 0.25]}, split=["val", "test"]), rows({"loss": 2.0}, split="train", epoch=3)
+    store.write("cd", Artifact({}, odds), {})
+    store.write("ab", Artifact({}, loss), {})
+    found = store.join_records(["cd", "ab"])
+    assert found.pop("uid").tolist() == ["cd", "cd", "ab"]
+    pd.testing.assert_frame_equal(found, join([odds, loss]))
 
 
 def test_a_relative_root_is_made_absolute(tmp_path, monkeypatch):
