@@ -78,7 +78,8 @@ def find_doubts(records: pd.DataFrame, objectives: Sequence[str] = ()) -> Doubts
     """
     if not len(records):
         return {}
-    trained, curves, found = _list_trained(records), _list_curves(records), {}
+    after = records[records["epoch"].notna()]
+    trained, curves, found = _list_trained(after), _list_curves(after), {}
     for key, rows in _list_results(records, objectives).items():
         judged = _select(rows, trained[key])
         models, few = _judge_models(judged, objectives), _count_rows(judged, objectives)
@@ -112,17 +113,17 @@ def _list_results(records: pd.DataFrame, objectives: Sequence[str]) -> dict[Key,
     return found
 
 
-def _list_trained(records: pd.DataFrame) -> dict[Key, set[str]]:
+def _list_trained(rows: pd.DataFrame) -> dict[Key, set[str]]:
     """By trial, the stages that have trained."""
     found: dict[Key, set[str]] = defaultdict(set)
-    for key, (stage,) in _go_through(records[records["epoch"].notna()], "stage"):
+    for key, (stage,) in _go_through(rows, "stage"):
         found[key].add(stage)
     return found
 
 
-def _list_curves(records: pd.DataFrame) -> dict[Key, dict[Trainee, Curve]]:
+def _list_curves(rows: pd.DataFrame) -> dict[Key, dict[Trainee, Curve]]:
     """By trial and trainee, what validation data say after its epochs."""
-    rows = records[records["epoch"].notna() & (records["split"] == "val") & records["metric"].isin([*CURVES, KEPT])]
+    rows = rows[(rows["split"] == "val") & rows["metric"].isin([*CURVES, KEPT])]
     found: dict[Key, dict[Trainee, Curve]] = defaultdict(lambda: defaultdict(lambda: defaultdict(dict)))
     for key, (*trainee, epoch, metric, value) in _go_through(rows, "stage", "seed", "uid", "epoch", "metric", "value"):
         found[key][Trainee(*trainee)][epoch][metric] = value
@@ -132,7 +133,7 @@ def _list_curves(records: pd.DataFrame) -> dict[Key, dict[Trainee, Curve]]:
 def _go_through(rows: pd.DataFrame, *columns: str) -> Iterator[tuple[Key, tuple[Any, ...]]]:
     """Of each row its trial, and some columns. Trials are judged as they come, and a loop over the few hundred rows of
     one takes pandas' groups a thirtieth of their time."""
-    return zip(*(zip(*(rows[name].tolist() for name in names)) for names in (KEYS, columns)))
+    return zip(*(zip(*(rows[name].tolist() for name in names)) for names in (KEYS, columns))) if len(rows) else iter(())
 
 
 def _select(rows: Sequence[Result], trained: Collection[str]) -> list[Result]:
