@@ -336,8 +336,8 @@ def photographs(tmp_path, monkeypatch):
     for i, image in enumerate(pixels):
         Image.fromarray(image.permute(1, 2, 0).numpy()).save(folder / "images" / f"i{i}.png")
     torch.manual_seed(0)
-    torch.save(timm.create_model("resnet18").state_dict(), tmp_path / "w.pth")
-    network = {"name": "timm", "model": "resnet18", "weights": str(tmp_path / "w.pth")}
+    torch.save(timm.create_model("test_resnet").state_dict(), tmp_path / "w.pth")
+    network = {"name": "timm", "model": "test_resnet", "weights": str(tmp_path / "w.pth")}
     with torch.no_grad():
         labels = members.build("networks", network).build((3, 32, 32), 1000).eval()(pixels).argmax(1)
     labels[5:] = (labels[5:] + 1) % 1000
