@@ -5,22 +5,13 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-import torch
 from filelock import FileLock
 from forks import Forks
-from mlflow.store.db import utils
-
-from fairray import members
-from fairray.cli import main
-from fairray.store import Store
-from fairray.trial import Trial
 
 os.environ |= {"RAY_AUTH_MODE": "disabled", "OMP_NUM_THREADS": "1"}  # also for the processes that tests start
-torch.set_num_threads(1)
 gc.set_threshold(100_000, 50)  # frames and graphs die by themselves: looking for cycles took a seventh of the time
 
-# of which each takes seconds to import what a study and its page need of other packages
-IMPORTED = ["trial", "launch.study", "report", "methods.a_clarc", "methods.boosting", "methods.threshold_optimizer"]
+FORKS = pytest.StashKey[Forks]()
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 
@@ -29,11 +20,24 @@ def pytest_collection_finish():
     gc.freeze()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session):
+    """Before a test has started a thread, which no fork has."""
+    session.config.stash[FORKS] = Forks()
+
+
+def pytest_sessionfinish(session):
+    if forks := session.config.stash.get(FORKS, None):
+        forks.close()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def set_threads():
     """Studies that run in a test's process keep its one thread. If they set how many there are, it would stay so, and
     threads of two workers would wait for each other on two cores: all takes twice as long. Gives what sets them all the
     same."""
+    import torch
+
     setting = torch.set_num_threads
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch, "set_num_threads", lambda count: None)
@@ -60,6 +64,8 @@ def run_once(session_folder):
     """Runs a study as the command line does, once for all tests that ask for it; gives its output folder and what tells
     it to the command line. Who asks only reads what is there."""
 
+    from fairray.cli import main
+
     def run(*arguments):
         folder = session_folder / "ran" / sha256(repr(arguments).encode()).hexdigest()[:16]
         told = [*arguments, f"launch.output={folder}"]
@@ -74,16 +80,16 @@ def run_once(session_folder):
 
 
 @pytest.fixture(scope="session")
-def fresh():
+def fresh(pytestconfig):
     """Runs a program in a process of its own; see forks.py."""
-    forks = Forks(*(f"fairray.{name}" for name in IMPORTED))
-    yield forks
-    forks.close()
+    return pytestconfig.stash[FORKS]
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _databases_are_copied(session_folder):
     """MLflow takes seconds to make a database; all but the first are copies of one that it made."""
+    from mlflow.store.db import utils
+
     made, make = session_folder / "mlflow.db", utils._initialize_tables
 
     def copy(engine):
@@ -118,12 +124,16 @@ def bucket(server, monkeypatch, tmp_path):
 
 @pytest.fixture
 def store(tmp_path):
+    from fairray.store import Store
+
     return Store(str(tmp_path / "store"))
 
 
 @pytest.fixture
 def trial():
     """Makes a small trial on generated data; keywords replace its parts."""
+    from fairray import members
+    from fairray.trial import Trial
 
     def make(method="standard", seeds=(0, 1), point=None, arm=None, numerics=None, dataset=None, **training):
         spec = {"name": method} if isinstance(method, str) else method

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from queue import Queue
 from typing import NamedTuple
@@ -548,9 +549,11 @@ def main() -> int:
     if not wanted:
         raise SystemExit(f"No file with a mutant has {sys.argv[1]} in its name.")
     check(wanted)
+    for name in IMPORTED:
+        import_module(name)
     files = sorted({name for mutant in wanted for name in mutant.tests.split()})
     with copy() as one, copy() as other, ThreadPoolExecutor(WORKERS) as pool:
-        places = [(folder, Forks(*IMPORTED)) for folder in (one, other)]
+        places = [(folder, Forks()) for folder in (one, other)]
         free: Queue[tuple[Path, Forks]] = Queue()
         for place in places:
             free.put(place)

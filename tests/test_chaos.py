@@ -24,7 +24,7 @@ GIVEN += ["launch.threads=1", "launch.tracking=none", "training.epochs=40", "tra
 GIVEN += [f"launch.checkpoint={10 / 60}"]
 # a process that has imported all it needs, and is copied for each run: drivers begin at once, as many as are asked for
 NURSERY = """
-import os, sys
+import gc, os, sys
 from fairray import checkpoints, config
 from fairray.launch.study import run
 from fairray.training.alone import Alone
@@ -46,6 +46,7 @@ for engine in (Alone, Stacked):
     engine.step = counting(engine.step)
 checkpoints.monotonic = lambda: seconds  # a step takes a second, whatever else the machine does
 config.load(*sys.argv[1:3], sys.argv[3:]).check()  # and all that loading a study imports
+gc.freeze()
 
 for line in sys.stdin:
     count, *given = line.split()
