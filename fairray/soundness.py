@@ -62,6 +62,8 @@ class Result(NamedTuple):
 
 
 class Trainee(NamedTuple):
+    """A model in training."""
+
     stage: str
     seed: int
     uid: str
@@ -78,10 +80,10 @@ def find_doubts(records: pd.DataFrame, objectives: Sequence[str] = ()) -> Doubts
     """
     if not len(records):
         return {}
-    after = records[records["epoch"].notna()]
-    trained, curves, found = _list_trained(after), _list_curves(after), {}
-    for key, rows in _list_results(records, objectives).items():
-        judged = _select(rows, trained[key])
+    by_epoch, found = records[records["epoch"].notna()], {}
+    results, trained, curves = _list_results(records, objectives), _list_trained(by_epoch), _list_curves(by_epoch)
+    for key in results | curves:
+        judged = _select(results[key], trained[key])
         models, few = _judge_models(judged, objectives), _count_rows(judged, objectives)
         found[key] = (*models, *_judge_training(curves[key]), *_compare_seeds(judged), *few)
     return {key: doubts for key, doubts in found.items() if doubts}
@@ -107,7 +109,7 @@ def _list_results(records: pd.DataFrame, objectives: Sequence[str]) -> dict[Key,
     looked_at = {*objectives, *SPREAD, *(sign.name for sign in SIGNS), *filter(find_alarm, records["metric"].unique())}
     rows = records[records["metric"].isin(looked_at)]
     rows = rows[rows[[name for name in DETAILS if name != "model"]].isna().all(axis=1)]
-    found: dict[Key, list[Result]] = {key: [] for key in zip(*(records[name].tolist() for name in KEYS))}
+    found: dict[Key, list[Result]] = defaultdict(list)
     for key, (seed, model, *rest) in _go_through(rows, "seed", "model", "split", "metric", "value"):
         found[key].append(Result(seed, model if isinstance(model, str) else "", *rest))
     return found
@@ -131,8 +133,8 @@ def _list_curves(rows: pd.DataFrame) -> dict[Key, dict[Trainee, Curve]]:
 
 
 def _go_through(rows: pd.DataFrame, *columns: str) -> Iterator[tuple[Key, tuple[Any, ...]]]:
-    """Of each row its trial, and some columns. Trials are judged as they come, and a loop over the few hundred rows of
-    one takes pandas' groups a thirtieth of their time."""
+    """Of each row its trial, and some columns. Trials are judged as they come, and to group the few hundred rows of one
+    takes pandas more than ten times as long as to go through them."""
     return zip(*(zip(*(rows[name].tolist() for name in names)) for names in (KEYS, columns))) if len(rows) else iter(())
 
 

@@ -39,6 +39,7 @@ def set_threads():
     import torch
 
     setting = torch.set_num_threads
+    setting(1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch, "set_num_threads", lambda count: None)
         yield setting
