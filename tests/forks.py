@@ -65,6 +65,8 @@ def _forget() -> None:
             del sys.modules[name]
     sys.meta_path[:] = [finder for finder in sys.meta_path if not type(finder).__module__.startswith("_pytest")]
     sys.path[:] = [entry for entry in sys.path if entry]
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)  # others that it has started are not here, and would be waited for
     gc.freeze()
 
 

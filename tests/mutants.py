@@ -9,6 +9,7 @@ last for the best. They were chosen by reading, a few for each room that compute
 nothing. To add one: a file, a text that stands in it once, what to put there, and the test file that should fail.
 """
 
+import os
 import shutil
 import sys
 import tempfile
@@ -34,7 +35,7 @@ import faulthandler, os, sys
 import pytest
 
 faulthandler.dump_traceback_later(int(sys.argv[1]), exit=True)
-os.environ |= {"PYTHONPATH": os.getcwd(), "OMP_NUM_THREADS": "1"}
+os.environ["PYTHONPATH"] = os.getcwd()
 sys.exit(int(pytest.main(sys.argv[2:])))
 """
 
@@ -549,6 +550,7 @@ def main() -> int:
     if not wanted:
         raise SystemExit(f"No file with a mutant has {sys.argv[1]} in its name.")
     check(wanted)
+    os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported
     for name in IMPORTED:
         import_module(name)
     files = sorted({name for mutant in wanted for name in mutant.tests.split()})
