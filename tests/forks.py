@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import TextIO
 
 ROOT = str(Path(__file__).parents[1])
@@ -76,9 +77,9 @@ def _run(program: str, arguments: Sequence[str], folder: str, first: Sequence[st
         os.dup2(os.open(f"{folder}/.{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
     sys.stdout, sys.stderr = (os.fdopen(stream, "w", closefd=False) for stream in (1, 2))
     sys.argv, sys.path[:0] = ["-c", *arguments], [*first, folder]
-    code = 0
+    sys.modules["__main__"], code = ModuleType("__main__"), 0
     try:
-        exec(compile(program, "<fresh>", "exec"), {"__name__": "__main__"})
+        exec(compile(program, "<fresh>", "exec"), sys.modules["__main__"].__dict__)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException:
