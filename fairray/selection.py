@@ -1,7 +1,7 @@
 """Which point of a search is reported: chosen on validation data, and on test only where an oracle is asked for."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from fairray.records import headline
 from fairray.rules import RULES, Selection
 from fairray.soundness import Doubts, Key, find_doubts, gravity
 
-__all__ = ["best_trials", "eligible", "list_val_means", "val_means"]
+__all__ = ["best_trials", "eligible", "judge_together", "list_val_means", "val_means"]
 
 TRIAL = ["task", "arm", "trial"]
 BY_SUM = Selection()
@@ -29,6 +29,16 @@ def list_val_means(records: pd.DataFrame) -> dict[Key, dict[str, float]]:
     for (task, arm, trial, metric), mean in zip(means.index, means, strict=True):
         found[task, arm, trial][metric] = mean
     return found
+
+
+def judge_together(
+    tables: Sequence[pd.DataFrame], objectives: Sequence[str]
+) -> tuple[Mapping[Key, Mapping[str, float]], Doubts]:
+    """What validation data say of trials, and why some of them are no results. tables: the records of each."""
+    if not tables:
+        return {}, {}
+    records = pd.concat(tables, ignore_index=True)
+    return list_val_means(records), find_doubts(records, objectives)
 
 
 def _average_val(records: pd.DataFrame, by: list[str]) -> pd.Series:

@@ -14,8 +14,8 @@ from fairray.errors import placed, said_of
 from fairray.launch.early import EarlyStopping, can_stop, check_objectives, refuse
 from fairray.launch.samplers import Sampling, Score
 from fairray.measures import Measure
-from fairray.selection import best_trials, list_val_means
-from fairray.soundness import find_doubts, gravity
+from fairray.selection import best_trials, judge_together
+from fairray.soundness import gravity
 from fairray.space import points
 from fairray.store import Store
 from fairray.study import Arm, Search, Study
@@ -160,8 +160,5 @@ def _asker(arm: Arm, search: Search, study: Study) -> Asker:
 
 def _score(tables: Sequence[pd.DataFrame], objectives: Sequence[Measure]) -> dict[str, Score]:
     """By uid, how trials did. tables: the records of each."""
-    if not tables:
-        return {}
-    records = pd.concat(tables, ignore_index=True)
-    doubts = find_doubts(records, [measure.name for measure in objectives])
-    return {key[-1]: Score(means, gravity(doubts.get(key, ()))) for key, means in list_val_means(records).items()}
+    found, doubts = judge_together(tables, [measure.name for measure in objectives])
+    return {key[-1]: Score(means, gravity(doubts.get(key, ()))) for key, means in found.items()}

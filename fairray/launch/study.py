@@ -24,8 +24,8 @@ from fairray.launch.search import Again, Asker, askers, keep
 from fairray.launch.spending import Estimate, estimate, sum_seconds
 from fairray.measures import Measure
 from fairray.results import Results
-from fairray.selection import list_val_means
-from fairray.soundness import Key, describe_doubts, find_doubts
+from fairray.selection import judge_together
+from fairray.soundness import Key, describe_doubts
 from fairray.store import Store
 from fairray.study import Study
 from fairray.summary import summarize
@@ -202,10 +202,9 @@ def _progress(study: Study, store: Store, mirror: "tracking.Mirror | None", say:
 
     def present(trials: Sequence[Trial]) -> list[str]:
         ended = [(trial, None if trial.pausing else results(trial, store)) for trial in trials]
-        means, doubts = _judge(study, [records for _, records in ended if records is not None])
-        return [
-            tell_one(trial, records, means.get(trial.key, {}), doubts.get(trial.key, "")) for trial, records in ended
-        ]
+        means, doubts = judge_together([found for _, found in ended if found is not None], study.objectives)
+        said = {key: describe_doubts(of) for key, of in doubts.items()}
+        return [tell_one(trial, found, means.get(trial.key, {}), said.get(trial.key, "")) for trial, found in ended]
 
     def tell_one(trial: Trial, records: pd.DataFrame | None, means: Mapping[str, float], doubt: str) -> str:
         if records is None:
@@ -221,15 +220,6 @@ def _progress(study: Study, store: Store, mirror: "tracking.Mirror | None", say:
     log = (lambda counts: None) if mirror is None else mirror.progress
     bar = Bar() if say is tell and is_watched() else None
     return Progress(present, show, log, say, note, bar)
-
-
-def _judge(study: Study, tables: Sequence[pd.DataFrame]) -> tuple[Mapping[Key, Mapping[str, float]], Mapping[Key, str]]:
-    """What validation data say of trials, and why some of them are no results. tables: the records of each."""
-    if not tables:
-        return {}, {}
-    records = pd.concat(tables, ignore_index=True)
-    doubts = find_doubts(records, study.objectives)
-    return list_val_means(records), {key: describe_doubts(said) for key, said in doubts.items()}
 
 
 def _settle(study: Study, queue: Queue, progress: Progress, expected: Estimate, seconds: float) -> Outcome:
